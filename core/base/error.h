@@ -1,0 +1,38 @@
+/*
+ * Errors: one message, built from the inside out.
+ *
+ * Every function that can fail returns int, 0 or negative, and takes `struct neap_error **err` last. The
+ * place that knows sets operation and object ("open /etc/x: Permission denied"); callers may add context
+ * in front; the engine adds the resource's address and recipe line once. `err` may be NULL when the caller
+ * does not want the message.
+ *
+ *	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+ *	if (neap_thing(…, &err) < 0)
+ *		fprintf(stderr, "%s\n", err->message);
+ */
+#pragma once
+
+#include <stdarg.h>
+
+/* What a read returns when the state is not known in a plan. Positive, passed up like an error by every
+ * caller that is not the engine; no neap_error is set. */
+#define NEAP_UNKNOWN 1
+
+struct neap_error {
+	int errnum;    /* errno behind it, or 0 */
+	char *message; /* one line, no trailing newline */
+	char *hint;    /* what to do, one sentence, or NULL */
+};
+
+/* Each returns -1, so that `return neap_error_set(err, …)` reads well. A message set twice: the first stays. */
+int neap_error_set(struct neap_error **err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds ": " and strerror(errnum). */
+int neap_error_errno(struct neap_error **err, int errnum, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+int neap_error_hint(struct neap_error **err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "context: message" */
+int neap_error_prefix(struct neap_error **err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void neap_error_free(struct neap_error *err);
+void neap_error_auto(struct neap_error **err);
+#define NEAP_AUTO_ERROR __attribute__((cleanup(neap_error_auto)))

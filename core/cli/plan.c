@@ -1,0 +1,41 @@
+/* neap plan: what would change. Opens no state, takes no lock, makes nothing. */
+#include "cli/output.h"
+#include "cli/session.h"
+#include "host/machine.h"
+#include "host/state.h"
+
+static int plan(const struct neap_cli_options *options)
+{
+	struct neap_cli_session session;
+	struct neap_error *err = NULL;
+	struct neap_machine *machine = NULL;
+	int code = neap_cli_session_load(&session, options);
+	if (code == 0 && neap_host_local_new(session.root, NULL, &machine, &err) < 0)
+		code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
+	if (code == 0) {
+		char *report NEAP_AUTO_FREE = NULL;
+		size_t len = 0;
+		char *directory NEAP_AUTO_FREE = neap_state_default_directory(options->root);
+		const char *where = options->state_dir ? options->state_dir : directory;
+		struct neap_run *run = neap_cli_session_run(&session, machine, NEAP_RUN_PLAN,
+							    neap_cli_session_state(&session, where));
+		neap_cli_session_report(&session, run, &report, &len);
+		code = neap_run_exit_code(run, false);
+		neap_run_free(run);
+		fwrite(report, 1, len, stdout);
+		code = neap_cli_output_end(code, NEAP_EXIT_RECIPE);
+	}
+	neap_machine_free(machine);
+	neap_cli_session_done(&session);
+	return code;
+}
+
+const struct neap_cli_verb neap_cli_plan = {
+	.name = "plan",
+	.bit = NEAP_CLI_PLAN,
+	.operand = "RECIPE",
+	.summary = "what would change; changes nothing",
+	.text = "Shows what neap apply would change. Changes nothing, takes no lock, and exits\n"
+		"with 2 when there is something to do.\n",
+	.run = plan,
+};

@@ -1,0 +1,68 @@
+/* See progress.h. */
+#include "cli/progress.h"
+
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "engine/emit.h"
+
+#define INTERVAL_MS 100
+
+/* A run that is over at once shows nothing; later lines come no faster than can be read. */
+static bool is_due(struct neap_cli_progress *progress)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	long ms = (now.tv_sec - progress->last.tv_sec) * 1000 +
+		  (now.tv_nsec - progress->last.tv_nsec) / 1000000;
+	if (ms < INTERVAL_MS)
+		return false;
+	progress->last = now;
+	return true;
+}
+
+static void show(struct neap_cli_progress *progress, const struct neap_run *run, uint32_t number)
+{
+	struct neap_buf line NEAP_AUTO_BUF = { 0 };
+	if (!is_due(progress))
+		return;
+	neap_buf_printf(&line, "%zu/%zu ", progress->done, run->graph->resources.count);
+	neap_emit_safes(&line, run->graph->resources.items[number].address);
+	fprintf(stderr, "\r\033[K%.*s", (int)neap_emit_fit(line.data, line.len, neap_cli_output_width() - 1),
+		line.data);
+	fflush(stderr);
+	progress->shown = true;
+}
+
+static void begin(void *ctx, const struct neap_run *run, uint32_t number)
+{
+	show(ctx, run, number);
+}
+
+/* In an apply this comes later than the next ones' begin: when it is on the disk. */
+static void done(void *ctx, const struct neap_run *run, uint32_t number)
+{
+	struct neap_cli_progress *progress = ctx;
+	progress->done++;
+	show(progress, run, number);
+}
+
+void neap_cli_progress_init(struct neap_cli_progress *progress, const struct neap_cli_options *options)
+{
+	const char *term = getenv("TERM");
+	bool terminal = !options->quiet && neap_cli_output_terminal(STDERR_FILENO) && term &&
+			strcmp(term, "dumb") != 0;
+	*progress = (struct neap_cli_progress){ .observer = { .ctx = progress }, .terminal = terminal };
+	clock_gettime(CLOCK_MONOTONIC, &progress->last);
+	if (terminal) {
+		progress->observer.begin = begin;
+		progress->observer.done = done;
+	}
+}
+
+void neap_cli_progress_done(struct neap_cli_progress *progress)
+{
+	if (progress->shown)
+		fputs("\r\033[K", stderr);
+}

@@ -1,0 +1,184 @@
+/* See session.h. */
+#include "cli/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "lua/recipe.h"
+#include "modules/modules.h"
+
+/* Made by cmake/embed.cmake. */
+extern const struct neap_embedded_file neap_embedded[];
+
+static bool wants_json(const struct neap_cli_session *session)
+{
+	bool graph = session->options->verb->bit == NEAP_CLI_GRAPH;
+	return session->options->format == (graph ? (unsigned)NEAP_GRAPH_JSON : (unsigned)NEAP_CLI_JSON);
+}
+
+static void say_problems(struct neap_cli_session *session)
+{
+	bool color = neap_cli_output_color(session->options, STDERR_FILENO);
+	struct neap_problems warnings = session->problems;
+	if (!wants_json(session)) {
+		neap_report_problems_text(stderr, &session->problems, color);
+		return;
+	}
+	warnings.errors.count = 0;
+	neap_report_problems_text(stderr, &warnings, color);
+	if (session->problems.errors.count > 0)
+		neap_report_problems_json(stdout, &session->problems);
+}
+
+int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error **err, int code)
+{
+	if (wants_json(session)) {
+		neap_problem_take(&session->problems, (struct neap_position){ 0 }, NULL, err);
+		neap_report_problems_json(stdout, &session->problems);
+		return neap_cli_output_end(code, code);
+	}
+	neap_cli_complain(*err);
+	neap_error_free(*err);
+	*err = NULL;
+	return code;
+}
+
+/* --root is looked at first: it is part of the command line, not of the recipe. */
+static int look_at_root(struct neap_cli_session *session)
+{
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct stat status;
+	session->root = session->options->root ? session->options->root : "/";
+	if (stat(session->root, &status) < 0)
+		neap_error_errno(&err, errno, "--root %s", session->root);
+	else if (!S_ISDIR(status.st_mode))
+		neap_error_errno(&err, ENOTDIR, "--root %s", session->root);
+	if (!err)
+		return 0;
+	neap_cli_complain(err);
+	return NEAP_EXIT_USAGE;
+}
+
+int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cli_options *options)
+{
+	struct neap_error *err = NULL;
+	*session = (struct neap_cli_session){ .arena = neap_arena_new(), .options = options };
+	session->problems.arena = session->arena;
+	int code = look_at_root(session);
+	if (code)
+		return code;
+	if (neap_sources_open(session->arena, options->operand, neap_embedded, &session->sources, &err) < 0)
+		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
+	session->graph = neap_graph_new(&neap_modules, session->sources, &session->problems);
+	struct neap_recipe_options recipe = {
+		.sources = session->sources,
+		.params = options->params.items,
+		.param_count = options->params.count,
+		.timeout = options->eval_timeout,
+	};
+	int r = neap_recipe_evaluate(&recipe, session->graph);
+	say_problems(session);
+	return r < 0 ? neap_cli_output_end(NEAP_EXIT_RECIPE, NEAP_EXIT_RECIPE) : 0;
+}
+
+void neap_cli_session_done(struct neap_cli_session *session)
+{
+	if (session->graph)
+		neap_graph_free(session->graph);
+	neap_vec_done(&session->problems.errors);
+	neap_vec_done(&session->problems.warnings);
+	neap_arena_free(session->arena);
+}
+
+const char *neap_cli_session_state(struct neap_cli_session *session, const char *directory)
+{
+	struct neap_str path;
+	char *real_root NEAP_AUTO_FREE = realpath(session->root, NULL);
+	char *real NEAP_AUTO_FREE = realpath(directory, NULL);
+	if (!real_root || !real || neap_path_normalise(session->arena, neap_str(real), &path, NULL) < 0)
+		return NULL; /* not there: nothing to spare */
+	size_t len = strlen(real_root);
+	if (len == 1)
+		return path.data;
+	if (strncmp(path.data, real_root, len) != 0 || path.data[len] != '/')
+		return NULL;
+	return path.data + len;
+}
+
+/* ---- signals ------------------------------------------------------------------------------------------ */
+
+/* Set once: the run ends after the step under way, and a second signal changes nothing. */
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+	stop_signal = number;
+}
+
+/* Only while a graph runs: before and after, the default, to die, is right. Ignored ones (nohup) stay
+ * ignored. */
+static void catch_signals(bool catch)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct sigaction action = { .sa_handler = catch ? on_signal : SIG_DFL,
+					    .sa_flags = SA_RESTART },
+				 old;
+		sigemptyset(&action.sa_mask);
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+	}
+}
+
+struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
+				      enum neap_run_mode mode, const char *state_directory)
+{
+	struct neap_cli_progress progress;
+	neap_cli_progress_init(&progress, session->options);
+	struct neap_run_options options = {
+		.mode = mode,
+		.observer = &progress.observer,
+		.stop = &stop_signal,
+		.state_directory = state_directory,
+	};
+	catch_signals(true);
+	struct neap_run *run = neap_run(session->graph, machine, &options);
+	catch_signals(false);
+	neap_cli_progress_done(&progress);
+	return run;
+}
+
+void neap_cli_session_report(struct neap_cli_session *session, const struct neap_run *run, char **ret,
+			     size_t *ret_len)
+{
+	const struct neap_cli_options *options = session->options;
+	struct neap_report_options report = {
+		.diff = options->diff,
+		.color = neap_cli_output_color(options, STDOUT_FILENO),
+		.quiet = options->quiet,
+		.verbose = options->verbose,
+		.width = neap_cli_output_width(),
+		.recipe = options->operand,
+		.params = options->params.items,
+		.param_count = options->params.count,
+		.sources = session->sources,
+	};
+	FILE *out = open_memstream(ret, ret_len);
+	if (!out)
+		neap_out_of_memory();
+	if (wants_json(session))
+		neap_report_json(out, run, &report);
+	else
+		neap_report_text(out, run, &report);
+	if (fclose(out) != 0)
+		neap_out_of_memory();
+	/* The report in full says it; without one stderr must. */
+	if (wants_json(session) || options->quiet)
+		neap_report_failures_text(stderr, run, neap_cli_output_color(options, STDERR_FILENO));
+}

@@ -1,0 +1,29 @@
+/* What plan, apply, check and graph have in common: a recipe, evaluated, and what is wrong with it. */
+#pragma once
+
+#include "cli/cli.h"
+
+struct neap_cli_session {
+	struct neap_arena *arena;
+	const struct neap_cli_options *options;
+	struct neap_problems problems;
+	struct neap_sources *sources;
+	struct neap_graph *graph;
+	const char *root; /* an existing directory */
+};
+
+/* 0, or an exit code, with what is wrong already said. Call _done in both cases. */
+int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cli_options *options);
+void neap_cli_session_done(struct neap_cli_session *session);
+/* Says an error that keeps the verb from its work (takes it), as text or as a document; returns `code`. */
+int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error **err, int code);
+/* neap's state directory as a path of the machine below the root, for a purge to spare; NULL: lies outside.
+ */
+const char *neap_cli_session_state(struct neap_cli_session *session, const char *directory);
+/* Runs the graph on the machine, with progress and signals. `state_directory` as in neap_run_options. */
+struct neap_machine;
+struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
+				      enum neap_run_mode mode, const char *state_directory);
+/* The report of a run, in memory, so that nothing is held while somebody reads it: `data`, `len` malloc'd. */
+void neap_cli_session_report(struct neap_cli_session *session, const struct neap_run *run, char **ret,
+			     size_t *ret_len);

@@ -1,0 +1,316 @@
+/*
+ * Who owns what: resources claim aspects of paths, two owners of one are found, and edges between what lies
+ * above and below each other are made. Knows paths as text only; what is one object through links is not
+ * seen.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/regex.h"
+#include "engine/graph_private.h"
+
+#define NONE NEAP_GRAPH_NONE
+enum { EXISTENCE, CONTENT, ATTRIBUTES, ASPECTS };
+
+struct part {
+	struct part *next;
+	uint32_t resource;
+	struct neap_str text;
+	const struct neap_regex *pattern; /* or NULL */
+};
+
+struct claim { /* all that is claimed of one path */
+	struct neap_str path;
+	struct part *parts;
+	bool patterns;           /* some part has one */
+	uint32_t owner[ASPECTS]; /* resources, or NONE */
+	uint32_t first_part, last_part;
+	bool absent; /* as the owner of its existence wants it */
+};
+
+struct neap_claims {
+	struct neap_graph *graph;
+	uint32_t resource; /* that claims */
+	/* The directory last looked at and what is claimed at or above it: neighbours cost one walk. */
+	struct neap_str last;
+	const struct claim *last_found;
+	/* Instead of collecting: does the resource claim this path? */
+	const char *probe;
+	bool probed;
+};
+
+static const struct neap_resource *resource_of(const struct neap_claims *claims, uint32_t number)
+{
+	return &claims->graph->resources.items[number];
+}
+
+/* "file[/x] (site.lua:3)" */
+static const char *named(struct neap_claims *claims, uint32_t number)
+{
+	return neap_arena_printf(claims->graph->arena, "%s (%s)", resource_of(claims, number)->address,
+				 neap_graph_where(claims->graph, number));
+}
+
+/* A problem of two resources: placed where the later one is declared. */
+static void conflict(struct neap_claims *claims, uint32_t a, uint32_t b, const char *what, const char *path)
+{
+	uint32_t first = a < b ? a : b, second = a < b ? b : a;
+
+	neap_problem_add(claims->graph->problems, resource_of(claims, second)->at,
+			 resource_of(claims, second)->address, "%s and %s both own %s %s",
+			 named(claims, first), named(claims, second), what, path);
+}
+
+static struct claim *claim_of(struct neap_claims *claims, const char *path)
+{
+	struct neap_graph *graph = claims->graph;
+	struct neap_str key = neap_str(path);
+	struct claim *claim = neap_map_get(&graph->owned, key);
+
+	if (claim)
+		return claim;
+	/* A copy: the type may have built the path somewhere that does not last. */
+	key.data = neap_arena_copy(graph->arena, key.data, key.len);
+	claim = neap_arena_new_of(graph->arena, struct claim);
+	*claim = (struct claim){
+		.path = key, .owner = { NONE, NONE, NONE }, .first_part = NONE, .last_part = NONE
+	};
+	neap_map_put(&graph->owned, key, claim);
+	return claim;
+}
+
+void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspects, bool absent)
+{
+	static const char *const names[ASPECTS] = { "the existence of", "the content of",
+						    "mode and owner of" };
+	struct claim *claim;
+	uint32_t self = claims->resource;
+	bool told = false;
+	unsigned i;
+
+	if (claims->probe) {
+		claims->probed |= strcmp(claims->probe, path) == 0;
+		return;
+	}
+	claim = claim_of(claims, path);
+	for (i = 0; i < ASPECTS; i++) {
+		if (!(aspects & 1U << i))
+			continue;
+		if (claim->owner[i] == NONE) {
+			claim->owner[i] = self;
+			if (i == EXISTENCE)
+				claim->absent = absent;
+		} else if (claim->owner[i] != self && !told) {
+			conflict(claims, claim->owner[i], self, names[i], path);
+			told = true;
+		}
+	}
+	if ((aspects & NEAP_ASPECT_CONTENT) && claim->first_part != NONE && claim->first_part != self &&
+	    !told && !absent)
+		conflict(claims, claim->first_part, self, names[CONTENT], path);
+}
+
+void neap_claim_part(struct neap_claims *claims, const char *path, const char *part,
+		     const struct neap_regex *pattern)
+{
+	struct neap_graph *graph = claims->graph;
+	struct claim *claim;
+	uint32_t self = claims->resource, owner;
+	size_t part_len = strlen(part);
+	char *key;
+	void **slot;
+
+	if (claims->probe) {
+		claims->probed |= strcmp(claims->probe, path) == 0;
+		return;
+	}
+	claim = claim_of(claims, path);
+	key = neap_arena_bytes(graph->arena, claim->path.len + 1 + part_len);
+	memcpy(key, claim->path.data, claim->path.len + 1);
+	memcpy(key + claim->path.len + 1, part, part_len);
+	slot = neap_map_slot(&graph->build->parts, (struct neap_str){ key, claim->path.len + 1 + part_len });
+	if (*slot) {
+		owner = (uint32_t)((uintptr_t)*slot - 1);
+		if (owner != self)
+			conflict(claims, owner, self, "the same part of", path);
+		return;
+	}
+	*slot = (void *)((uintptr_t)self + 1);
+	struct part *own = neap_arena_new_of(graph->arena, struct part);
+	*own = (struct part){ claim->parts, self, { key + claim->path.len + 1, part_len }, pattern };
+	claim->parts = own;
+	claim->patterns |= pattern != NULL;
+
+	owner = claim->owner[CONTENT];
+	if (owner != NONE && owner != self && !(owner == claim->owner[EXISTENCE] && claim->absent))
+		conflict(claims, owner, self, "the content of", path);
+	/* Parts come in declaration order, and run in it. */
+	if (claim->first_part == NONE)
+		claim->first_part = self;
+	else if (claim->last_part != self)
+		neap_graph_edge(graph, claim->last_part, self, NEAP_WHY_AUTOREQUIRE, false,
+				resource_of(claims, self)->at);
+	claim->last_part = self;
+}
+
+/* A line that another's pattern fits would be replaced by it, and put back by its owner, for ever. */
+static void check_patterns(struct neap_claims *claims, const struct claim *claim)
+{
+	for (const struct part *a = claim->parts; claim->patterns && a; a = a->next) {
+		for (const struct part *b = a->pattern ? claim->parts : NULL; b; b = b->next) {
+			bool fits = false;
+
+			if (a->resource == b->resource || (b->pattern && b->resource > a->resource))
+				continue; /* a pair in which both have patterns is looked at from its later
+					     one */
+			if (neap_regex_search(a->pattern, b->text, &fits, NULL) == 0 && !fits && b->pattern &&
+			    neap_regex_search(b->pattern, a->text, &fits, NULL) < 0)
+				fits = false;
+			if (fits)
+				conflict(claims, a->resource, b->resource, "one line (match fits both) of",
+					 claim->path.data);
+		}
+	}
+}
+
+/* ---- above and below ----------------------------------------------------------------------------------- */
+
+/* The nearest path above whose existence somebody owns. */
+static const struct claim *nearest_above(struct neap_claims *claims, struct neap_str path)
+{
+	struct neap_str start = neap_path_parent(path), above = start;
+	const struct claim *found = NULL;
+
+	if (path.len == 1)
+		return NULL;
+	for (;; above = neap_path_parent(above)) {
+		if (claims->last.len && neap_str_equal(above, claims->last)) {
+			found = claims->last_found;
+			break;
+		}
+		found = neap_map_get(&claims->graph->owned, above);
+		if (found && found->owner[EXISTENCE] != NONE)
+			break;
+		found = NULL;
+		if (above.len == 1)
+			break;
+	}
+	claims->last = start;
+	claims->last_found = found;
+	return found;
+}
+
+static void order_below(struct neap_claims *claims, const struct claim *above, const struct claim *claim,
+			uint32_t below)
+{
+	struct neap_graph *graph = claims->graph;
+	uint32_t owner = above->owner[EXISTENCE], from = owner, to = below;
+
+	if (owner == below)
+		return;
+	if (above->absent && below == claim->owner[EXISTENCE] && claim->absent) {
+		from = below, to = owner; /* what is in it goes first */
+	} else if (above->absent) {
+		uint32_t later = owner > below ? owner : below;
+
+		neap_problem_add(graph->problems, resource_of(claims, later)->at,
+				 resource_of(claims, later)->address,
+				 "%s lies below %s, which %s makes absent", named(claims, below),
+				 above->path.data, named(claims, owner));
+		return;
+	}
+	neap_graph_edge(graph, from, to, NEAP_WHY_AUTOREQUIRE, false, resource_of(claims, below)->at);
+}
+
+/* Orders everybody who claims something of one path. */
+static void order_path(struct neap_claims *claims, const struct claim *claim)
+{
+	const struct claim *above = nearest_above(claims, claim->path);
+	const uint32_t others[] = { claim->owner[CONTENT], claim->owner[ATTRIBUTES], claim->first_part };
+	uint32_t owner = claim->owner[EXISTENCE];
+	size_t i, j;
+
+	if (above && owner != NONE)
+		order_below(claims, above, claim, owner);
+	for (i = 0; i < sizeof others / sizeof *others; i++) {
+		for (j = 0; j < i && others[j] != others[i]; j++)
+			;
+		if (others[i] == NONE || others[i] == owner || j < i)
+			continue;
+		if (owner == NONE) {
+			if (above)
+				order_below(claims, above, claim, others[i]);
+		} else if (claim->absent) {
+			uint32_t later = owner > others[i] ? owner : others[i];
+
+			neap_problem_add(claims->graph->problems, resource_of(claims, later)->at,
+					 resource_of(claims, later)->address,
+					 "%s works on %s, which %s makes absent", named(claims, others[i]),
+					 claim->path.data, named(claims, owner));
+		} else {
+			neap_graph_edge(claims->graph, owner, others[i], NEAP_WHY_AUTOREQUIRE, false,
+					resource_of(claims, others[i])->at);
+		}
+	}
+}
+
+void neap_claims_collect(struct neap_graph *graph)
+{
+	struct neap_claims claims = { .graph = graph };
+	size_t i;
+
+	for (i = 0; i < graph->resources.count; i++) {
+		if (graph->build->broken.items[i])
+			continue;
+		claims.resource = (uint32_t)i;
+		neap_graph_claim(&graph->resources.items[i], &claims);
+	}
+	for (i = 0; i < graph->owned.count; i++) {
+		order_path(&claims, graph->owned.entries[i].value);
+		check_patterns(&claims, graph->owned.entries[i].value);
+	}
+}
+
+const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
+						   const char *path)
+{
+	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
+	const struct neap_resource *self = &graph->resources.items[resource];
+	struct neap_claims probe = { .resource = resource, .probe = path };
+
+	if (!claim)
+		return NULL;
+	if (self->type->claim)
+		self->type->claim(self->want, &probe);
+	if (probe.probed)
+		return NULL;
+	for (unsigned i = 0; i < ASPECTS; i++)
+		if (claim->owner[i] != NONE)
+			return &graph->resources.items[claim->owner[i]];
+	return claim->first_part == NONE ? NULL : &graph->resources.items[claim->first_part];
+}
+
+bool neap_graph_owns(const struct neap_graph *graph, const char *path)
+{
+	struct neap_graph_build *build = graph->build;
+	struct neap_str key = neap_str(path);
+	size_t i;
+
+	if (neap_map_get(&graph->owned, key))
+		return true;
+	if (!build->above_made) {
+		/* Only a purge asks. A directory met before has its own parents already. */
+		for (i = 0; i < graph->owned.count; i++) {
+			struct neap_str above = graph->owned.entries[i].key;
+
+			while (above.len > 1) {
+				above = neap_path_parent(above);
+				if (neap_map_put(&build->above, above, build))
+					break;
+			}
+		}
+		build->above_made = true;
+	}
+	return neap_map_get(&build->above, key) != NULL;
+}

@@ -1,0 +1,140 @@
+/*
+ * Collects what differs between wanted and present. Decides here, once for all types, what of it may be
+ * shown: a value that holds secrets is masked by its marks, and what stood there before it is hidden whole.
+ */
+#include "engine/diff.h"
+
+#define LIST_MAX 100
+
+static struct neap_change_entry *add(struct neap_diff *diff, const char *param)
+{
+	if (diff->count == diff->size) {
+		size_t size = diff->size ? 2 * diff->size : 4;
+		struct neap_change_entry *entries =
+			neap_arena_array_of(diff->arena, struct neap_change_entry, size);
+		if (diff->count)
+			memcpy(entries, diff->entries, diff->count * sizeof *entries);
+		diff->entries = entries;
+		diff->size = size;
+	}
+	struct neap_change_entry *entry = &diff->entries[diff->count++];
+	*entry = (struct neap_change_entry){ .param = param };
+	if (diff->action == NEAP_ACTION_NONE)
+		diff->action = NEAP_ACTION_UPDATE;
+	return entry;
+}
+
+void neap_diff_action(struct neap_diff *diff, enum neap_action action)
+{
+	diff->action = action;
+}
+
+void neap_diff_text(struct neap_diff *diff, const char *param, const struct neap_text *before,
+		    const struct neap_text *after)
+{
+	struct neap_change_entry *entry = add(diff, param);
+	if (before)
+		entry->before = neap_value_text(*before);
+	if (after)
+		entry->after = neap_value_text(*after);
+	entry->hide_before = before && after && after->span_count > 0;
+}
+
+void neap_diff_string(struct neap_diff *diff, const char *param, const char *before, const char *after)
+{
+	struct neap_change_entry *entry = add(diff, param);
+	if (before)
+		entry->before = neap_value_string(before);
+	if (after)
+		entry->after = neap_value_string(after);
+}
+
+static struct neap_value mode_value(struct neap_diff *diff, uint32_t mode)
+{
+	if (mode == NEAP_KEEP)
+		return (struct neap_value){ 0 };
+	return neap_value_string(neap_arena_printf(diff->arena, "%04o", mode));
+}
+
+void neap_diff_mode(struct neap_diff *diff, const char *param, uint32_t before, uint32_t after)
+{
+	struct neap_change_entry *entry = add(diff, param);
+	entry->before = mode_value(diff, before);
+	entry->after = mode_value(diff, after);
+}
+
+void neap_diff_content(struct neap_diff *diff, const char *param, const struct neap_content *before,
+		       const struct neap_content *after, const struct neap_text *text, bool hide)
+{
+	struct neap_change_entry *entry = add(diff, param);
+	if (before && before->data)
+		entry->before = neap_value_text(neap_text_plain(before->data, before->size));
+	else
+		entry->large_before = before;
+	if (text)
+		entry->after = neap_value_text(*text);
+	else if (after && after->data)
+		entry->after = neap_value_text(neap_text_plain(after->data, after->size));
+	else
+		entry->large_after = after;
+	entry->hide_before = before && (hide || (text && text->span_count > 0));
+}
+
+static struct neap_value list_value(struct neap_diff *diff, const char *const *items, size_t count)
+{
+	size_t shown = count > LIST_MAX ? LIST_MAX + 1 : count;
+	struct neap_value list = { .kind = NEAP_LIST };
+	list.list.items = neap_arena_array_of(diff->arena, struct neap_value, shown ? shown : 1);
+	list.list.count = shown;
+	for (size_t i = 0; i < shown; i++)
+		list.list.items[i] = neap_value_string(
+			i < LIST_MAX ? items[i]
+				     : neap_arena_printf(diff->arena, "… and %zu more", count - LIST_MAX));
+	return list;
+}
+
+void neap_diff_list(struct neap_diff *diff, const char *param, const char *const *before, size_t before_count,
+		    const char *const *after, size_t after_count)
+{
+	struct neap_value old = list_value(diff, before, before_count);
+	struct neap_value new = list_value(diff, after, after_count);
+	struct neap_change_entry *entry = add(diff, param);
+	entry->before = old;
+	entry->after = new;
+}
+
+void neap_diff_reason(struct neap_diff *diff, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	const char *text = neap_arena_vprintf(diff->arena, format, args);
+	va_end(args);
+	diff->reason = diff->reason ? neap_arena_printf(diff->arena, "%s; %s", diff->reason, text) : text;
+}
+
+bool neap_diff_empty(const struct neap_diff *diff)
+{
+	return diff->action == NEAP_ACTION_NONE;
+}
+
+struct neap_arena *neap_diff_arena(struct neap_diff *diff)
+{
+	return diff->arena;
+}
+
+void neap_diff_unknown(struct neap_diff *diff, const char *param)
+{
+	enum neap_action action = diff->action;
+	struct neap_change_entry *entry = add(diff, param);
+	entry->unknown = true;
+	diff->action = action == NEAP_ACTION_NONE ? NEAP_ACTION_UNKNOWN : action;
+}
+
+const char *neap_diff_names(const struct neap_diff *diff)
+{
+	const char *names = "";
+	for (size_t i = 0; i < diff->count; i++)
+		names = i == 0 ? diff->entries[i].param
+			       : neap_arena_printf(diff->arena, "%s, %s", names, diff->entries[i].param);
+	return names;
+}

@@ -1,0 +1,18 @@
+/* What a type's diff() fills, seen from the engine. */
+#pragma once
+
+#include "engine/resource.h"
+#include "engine/run.h"
+
+struct neap_diff {
+	struct neap_arena *arena;
+	enum neap_action action;
+	struct neap_change_entry *entries;
+	size_t count, size;
+	const char *reason;
+};
+
+/* A parameter whose wanted value is not known yet. */
+void neap_diff_unknown(struct neap_diff *diff, const char *param);
+/* "content, mode": the parameters that differ. In the diff's arena. */
+const char *neap_diff_names(const struct neap_diff *diff);

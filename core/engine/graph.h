@@ -1,0 +1,111 @@
+/*
+ * The graph: resources as declared, edges with their reasons, and the order they run in.
+ *
+ * Filled by a loader (lua/): begin, set parameters, relate, end, for each resource; then finish once, which
+ * resolves addresses, finds two owners of one thing, makes the edges between parents and children, and sorts.
+ * Everything wrong is collected in problems; a graph with errors is never run.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/value.h"
+#include "base/vec.h"
+#include "engine/problem.h"
+#include "engine/registry.h"
+#include "engine/resource.h"
+#include "engine/schema.h"
+
+enum neap_why { /* of an edge */
+	NEAP_WHY_REQUIRE,
+	NEAP_WHY_BEFORE,
+	NEAP_WHY_NOTIFY,
+	NEAP_WHY_SUBSCRIBE,
+	NEAP_WHY_REFERENCE,
+	NEAP_WHY_AUTOREQUIRE,
+};
+const char *neap_why_name(enum neap_why why);
+
+/* Node numbers: resources 0 … resource_count-1 in order of declaration, then join nodes. */
+struct neap_edge {
+	uint32_t from, to; /* from runs first */
+	enum neap_why why;
+	bool refresh;              /* a change of `from` refreshes `to` */
+	struct neap_position at;   /* where it was said */
+};
+
+struct neap_deferred { /* a parameter that names outputs */
+	unsigned param;
+	const struct neap_expr *expr;
+};
+
+struct neap_resource {
+	const struct neap_resource_type *type;
+	uint32_t index;
+	const char *address; /* "file[/etc/motd]", secrets masked */
+	const char *name;    /* the part in brackets */
+	struct neap_position at;
+	struct neap_want *want;
+	struct neap_deferred *deferred;
+	size_t deferred_count;
+};
+
+/* A list given to require & co. is one node, so that N resources requiring M make N+M edges. */
+struct neap_join {
+	const char *name; /* "j1" */
+};
+
+struct neap_graph {
+	struct neap_arena *arena;
+	struct neap_problems *problems;
+	const struct neap_registry *registry;
+	NEAP_VEC(struct neap_resource) resources;
+	NEAP_VEC(struct neap_join) joins;
+	NEAP_VEC(struct neap_edge) edges; /* after finish: sorted by `to`, then `from`; equal ones once */
+	struct neap_map by_address;       /* struct neap_resource index + 1 */
+	struct neap_map owned;            /* normalised paths claimed, see neap_graph_owns() */
+	struct neap_schema_context schema;
+	/* after finish */
+	uint32_t *order; /* all nodes, topological, ties by declaration */
+	size_t node_count;
+	uint32_t *in_first, *out_first; /* node n: edges [in_first[n], in_first[n+1]) by `to`; out: via out_edges */
+	uint32_t *out_edges;            /* edge numbers sorted by `from` */
+	struct neap_graph_build *build; /* private until finish */
+};
+
+struct neap_graph *neap_graph_new(const struct neap_registry *registry, struct neap_sources *sources,
+				  struct neap_problems *problems);
+void neap_graph_free(struct neap_graph *graph);
+
+/* ---- building ---------------------------------------------------------------------------------------- */
+
+/* A new resource of `type`; *number is its node. `directory`: for relative sources. */
+uint32_t neap_graph_begin(struct neap_graph *graph, const struct neap_resource_type *type, struct neap_position at,
+			  const char *directory);
+/* Problems go to graph->problems with the resource's place; an NEAP_EXPRESSION is kept as deferred (only
+ * TEXT, STRING, PATH … that are not KEY). */
+void neap_graph_set(struct neap_graph *graph, uint32_t resource, unsigned param, const struct neap_value *value);
+/* As set(), for a value that could not be converted: takes the error. The parameter counts as given. */
+void neap_graph_set_wrong(struct neap_graph *graph, uint32_t resource, unsigned param, struct neap_error **err);
+void neap_graph_set_unknown(struct neap_graph *graph, uint32_t resource, const char *wrong_name);
+struct neap_target {
+	uint32_t resource;   /* or … */
+	const char *address; /* … not NULL: found at finish */
+};
+void neap_graph_relate(struct neap_graph *graph, uint32_t resource, enum neap_relation relation,
+		       const struct neap_target *targets, size_t count);
+/* Required parameters, address, duplicates. */
+void neap_graph_end(struct neap_graph *graph, uint32_t resource);
+
+/* 0, or -1 when problems has errors (also earlier ones). */
+int neap_graph_finish(struct neap_graph *graph);
+
+/* ---- reading ----------------------------------------------------------------------------------------- */
+
+/* Whether a resource owns `path` or something below it. */
+bool neap_graph_owns(const struct neap_graph *graph, const char *path);
+/* Somebody who claims `path` while `resource` does not, or NULL: a change there would be another's. */
+const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
+						   const char *path);
+/* Hex digest over every resource's type, parameters (secrets by digest of digest only), and the edges. */
+void neap_graph_digest(const struct neap_graph *graph, char ret[NEAP_DIGEST_HEX_SIZE]);

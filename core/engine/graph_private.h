@@ -1,0 +1,58 @@
+/* What the files of the graph share: graph.c fills, claims.c adds edges, graph_order.c sorts. */
+#pragma once
+
+#include "engine/graph.h"
+
+#define NEAP_GRAPH_NONE UINT32_MAX
+/* While building, the number of a join: how many resources there will be is not known yet. */
+#define NEAP_GRAPH_JOIN ((uint32_t)1 << 31)
+
+struct neap_regex;
+
+struct neap_pending {      /* a target given by an address that was not declared yet */
+	uint32_t resource; /* which names it */
+	uint32_t node;     /* itself or a join */
+	enum neap_relation relation;
+	const char *address;
+};
+
+struct neap_graph_build {
+	uint32_t open;         /* resource between begin and end */
+	uint64_t tried;        /* its parameters given, well or badly */
+	size_t first_error;    /* of problems, when it was begun */
+	NEAP_VEC(bool) broken; /* by resource: has a problem of its own, and claims nothing */
+	NEAP_VEC(struct neap_pending) pending;
+	NEAP_VEC(struct neap_regex *) regexes; /* to free */
+	struct neap_buf list;                  /* scratch for the key of a list */
+	struct neap_map joins;                 /* lists of targets already joined; value: join number + 1 */
+	struct neap_map parts;                 /* path and part claimed; value: resource + 1 */
+	struct neap_map above;                 /* directories above what is owned, once somebody asks */
+	bool above_made;
+	size_t hints; /* names that may still be compared for "did you mean" */
+};
+
+static inline void neap_graph_edge(struct neap_graph *graph, uint32_t from, uint32_t to, enum neap_why why,
+				   bool refresh, struct neap_position at)
+{
+	neap_vec_push(&graph->edges, (struct neap_edge){ from, to, why, refresh, at });
+}
+
+/* "site.lua:3", for a message about another place. */
+const char *neap_graph_where(struct neap_graph *graph, uint32_t resource);
+
+/* Name and address from the KEY parameters; without all of them "type[?]". graph_address.c */
+void neap_graph_address(struct neap_graph *graph, struct neap_resource *resource, bool complete);
+/* Whether two resources of one type have the same KEY values (not: the same text of them). */
+bool neap_graph_same_key(const struct neap_resource *a, const struct neap_resource *b);
+/* Of an address that nothing has; NULL when none is near or too many were looked for. */
+const char *neap_graph_nearest(struct neap_graph *graph, const char *address);
+
+/* Asks the resource's type what it owns. graph.c */
+void neap_graph_claim(struct neap_resource *resource, struct neap_claims *claims);
+/* Collects claims, finds conflicts, adds edges. claims.c */
+void neap_claims_collect(struct neap_graph *graph);
+
+/* Numbers the joins, sorts edges, removes equal ones, fills in_first … order. graph_order.c */
+void neap_graph_sort(struct neap_graph *graph);
+/* `left[n]`: whether node n could not be ordered. Adds a problem for each knot of nodes. graph_cycle.c */
+void neap_graph_report_cycles(struct neap_graph *graph, const bool *left);

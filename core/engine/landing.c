@@ -1,0 +1,97 @@
+/*
+ * Landing a group: the engine's side of a commit. A change that fails fails its resource and holds back what
+ * stands on it, nothing else; what landed is read back from the machine and compared again.
+ */
+#include "engine/run_private.h"
+
+/* Everything reachable from `number` is skipped. Each node is blocked once, so all calls together are O(E).
+ */
+static void block(struct run *run, uint32_t number)
+{
+	const struct neap_graph *graph = run->pub.graph;
+	run->nodes[number].blocked_by = number;
+	run->queue.count = 0;
+	neap_vec_push(&run->queue, number);
+	for (size_t next = 0; next < run->queue.count; next++) {
+		uint32_t from = run->queue.items[next];
+		for (uint32_t i = graph->out_first[from]; i < graph->out_first[from + 1]; i++) {
+			uint32_t to = graph->edges.items[graph->out_edges[i]].to;
+			if (run->nodes[to].blocked_by != NEAP_NO_STEP)
+				continue;
+			run->nodes[to].blocked_by = number;
+			neap_vec_push(&run->queue, to);
+			if (to >= graph->resources.count)
+				continue;
+			struct neap_result *result = &run->pub.results[to];
+			if (result->outcome == NEAP_OUTCOME_CHANGED && run->verifying)
+				continue; /* it has landed: what was done is said */
+			result->outcome = NEAP_OUTCOME_SKIPPED;
+			result->cause = number;
+		}
+	}
+}
+
+void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err)
+{
+	struct neap_result *result = &run->pub.results[number];
+	if (result->error) {
+		neap_error_free(err);
+		return;
+	}
+	result->outcome = NEAP_OUTCOME_FAILED;
+	result->error = err;
+	run->nodes[number].changed = NEAP_NO;
+	block(run, number);
+}
+
+static bool may(void *ctx, uint32_t step)
+{
+	const struct run *run = ctx;
+	return run->nodes[step].blocked_by == NEAP_NO_STEP;
+}
+
+static void failed(void *ctx, uint32_t step, struct neap_error *err)
+{
+	neap_landing_fail(ctx, step, err);
+}
+
+/* The overlay has landed: every step of the group is now on the machine, or failed, or held back. The step
+ * under way (it runs a process) is not in the group yet. */
+static void landed(void *ctx, const struct neap_error *err)
+{
+	struct run *run = ctx;
+	run->verifying = err == NULL;
+	for (size_t i = 0; i < run->group.count; i++) {
+		uint32_t number = run->group.items[i];
+		struct neap_result *result = &run->pub.results[number];
+		struct neap_error *found = NULL;
+		if (result->outcome == NEAP_OUTCOME_CHANGED) {
+			if (err)
+				neap_error_set(&found, "%s", err->message);
+			else
+				neap_step_verify(run, number, &found);
+			if (found)
+				neap_landing_fail(run, number, found);
+		}
+		neap_step_done(run, number);
+	}
+	run->group.count = 0;
+	run->verifying = false;
+}
+
+void neap_landing_init(struct run *run)
+{
+	run->commit = (struct neap_commit){ .ctx = run, .may = may, .failed = failed, .landed = landed };
+	if (!run->plan)
+		neap_overlay_commit(run->overlay, &run->commit);
+}
+
+void neap_landing_land(struct run *run)
+{
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	uint64_t bytes;
+	if (neap_overlay_held(run->overlay, &bytes) > 0)
+		neap_overlay_land(run->overlay, &run->commit, &err); /* an error comes by landed() */
+	else
+		landed(run, NULL);
+}

@@ -1,0 +1,45 @@
+/* What a person or a script gets to see of a run, or of a recipe's problems. Secrets are masked here and in
+ * diff.c, nowhere else. */
+#pragma once
+
+#include <stdio.h>
+
+#include "engine/problem.h"
+#include "engine/run.h"
+#include "engine/source.h"
+
+struct neap_report_options {
+	bool diff;     /* unified diffs of content */
+	bool color;
+	bool quiet;    /* nothing when nothing changed, else one line */
+	unsigned verbose; /* 1: unchanged resources too */
+	unsigned width;
+	const char *recipe; /* as given on the command line */
+	const struct neap_param_value *params; /* -D values, sorted by name */
+	size_t param_count;
+	const struct neap_sources *sources;
+};
+struct neap_param_value {
+	const char *name, *value;
+};
+
+/* The plan or the apply report as text: verdict and counts first and last. */
+void neap_report_text(FILE *out, const struct neap_run *run, const struct neap_report_options *options);
+/* Only what failed: "file[/etc/x] (site.lua:12): open /etc/x: Permission denied" and the hint below, each. */
+void neap_report_failures_text(FILE *out, const struct neap_run *run, bool color);
+/* One JSON document by docs/schema/. Ends in a newline. */
+void neap_report_json(FILE *out, const struct neap_run *run, const struct neap_report_options *options);
+
+/* "site.lua:12: file[/etc/x]: message" and the hint below, each; then a count. */
+void neap_report_problems_text(FILE *out, const struct neap_problems *problems, bool color);
+void neap_report_problems_json(FILE *out, const struct neap_problems *problems);
+
+/* neap graph */
+enum neap_graph_format { NEAP_GRAPH_DOT, NEAP_GRAPH_MERMAID, NEAP_GRAPH_JSON };
+void neap_report_graph(FILE *out, const struct neap_graph *graph, enum neap_graph_format format);
+
+/* neap doc, docs/reference.md, lua/meta/neap.lua */
+void neap_doc_type_text(FILE *out, const struct neap_resource_type *type, unsigned width, bool color);
+void neap_doc_list_text(FILE *out, const struct neap_registry *registry);
+void neap_doc_reference(FILE *out, const struct neap_registry *registry);
+void neap_doc_annotations(FILE *out, const struct neap_registry *registry);

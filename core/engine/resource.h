@@ -1,0 +1,181 @@
+/*
+ * A resource type: one file in modules/, one const struct, one table of parameters. The table is the only
+ * description of a parameter: validation, `neap doc`, the reference and the editor annotations come from it.
+ *
+ * How the engine calls a type, in order:
+ *	check     once, after evaluation: parameters that contradict each other
+ *	claim     which objects it owns, so that two owners of one aspect are found and edges to parents made
+ *	read      what is there
+ *	diff      pure: what differs
+ *	apply     only with a non-empty diff, or when read answered NEAP_UNKNOWN
+ *	read, diff again: still different is an error against the type ("did not converge")
+ *	output    when another resource refers to it
+ *	refresh   when something it subscribes to has changed
+ *
+ * A type never asks whether this is a plan and never whether a value is unknown: a parameter not known yet
+ * is simply not given.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "base/value.h"
+#include "host/host.h"
+
+enum neap_param_kind {         /* member of the want struct at `offset` */
+	NEAP_PARAM_TEXT,       /* struct neap_text: any bytes, secrets allowed with the flag */
+	NEAP_PARAM_STRING,     /* const char *: no NUL, no newline, not empty */
+	NEAP_PARAM_PATH,       /* const char *: absolute, normalised */
+	NEAP_PARAM_SOURCE,     /* struct neap_source: a local file beside the recipe, read at evaluation */
+	NEAP_PARAM_CHOICE,     /* unsigned: index into choices */
+	NEAP_PARAM_BOOLEAN,    /* bool */
+	NEAP_PARAM_INTEGER,    /* int64_t, within min … max */
+	NEAP_PARAM_MODE,       /* uint32_t: "0644" or "644"; a number is refused */
+	NEAP_PARAM_OWNER,      /* const char *: account name or decimal number (a Lua integer is taken too) */
+	NEAP_PARAM_REGEX,      /* struct neap_pattern: compiled */
+	NEAP_PARAM_STRINGS,    /* struct neap_strings: a list of strings */
+	NEAP_PARAM_ARGV,       /* struct neap_strings: a list, not empty */
+};
+
+enum neap_param_flags {
+	NEAP_PARAM_KEY = 1 << 0,      /* part of the address */
+	NEAP_PARAM_REQUIRED = 1 << 1,
+	NEAP_PARAM_SECRET = 1 << 2,   /* may hold secrets */
+	NEAP_PARAM_KEY_ELSE = 1 << 3, /* with KEY: only where no other KEY that is not REQUIRED is given */
+};
+
+struct neap_source {
+	const char *path; /* on the evaluating machine */
+	struct neap_content content;
+};
+struct neap_pattern {
+	const char *text;
+	const struct neap_regex *regex;
+};
+struct neap_strings {
+	const char *const *items; /* NULL-terminated */
+	size_t count;
+};
+
+struct neap_param {
+	const char *name;
+	enum neap_param_kind kind;
+	unsigned flags;
+	const char *doc;                /* one or two sentences, ends in a full stop */
+	const char *fallback;           /* what happens when it is not given, for people; NULL: nothing */
+	const char *const *choices;     /* CHOICE: NULL-terminated; the first is the default */
+	int64_t min, max;               /* INTEGER */
+	size_t offset;                  /* in the want struct */
+};
+
+/* First member of every want struct. Bit i = parameter i of the table. */
+struct neap_want {
+	uint64_t given;
+};
+#define neap_given(want, index) (((want)->base.given >> (index)) & 1)
+
+struct neap_output {
+	const char *name, *doc;
+	bool secret;
+};
+
+enum neap_action { /* weakest first */
+	NEAP_ACTION_NONE,
+	NEAP_ACTION_UNKNOWN,
+	NEAP_ACTION_REFRESH,
+	NEAP_ACTION_RUN,
+	NEAP_ACTION_UPDATE,
+	NEAP_ACTION_CREATE,
+	NEAP_ACTION_DELETE,
+};
+const char *neap_action_name(enum neap_action action);
+
+/* ---- diff: what a type's diff() fills. Values are borrowed from want and have. ------------------------- */
+
+struct neap_diff;
+
+/* The first call decides; without one a diff with changes is an update. */
+void neap_diff_action(struct neap_diff *diff, enum neap_action action);
+/* `before` NULL: was not there. */
+void neap_diff_text(struct neap_diff *diff, const char *param, const struct neap_text *before,
+		    const struct neap_text *after);
+void neap_diff_string(struct neap_diff *diff, const char *param, const char *before, const char *after);
+void neap_diff_mode(struct neap_diff *diff, const char *param, uint32_t before, uint32_t after); /* NEAP_KEEP: none */
+/* `text` is after's bytes with their marks, or NULL. `before` is hidden when after has secrets or `hide`. */
+void neap_diff_content(struct neap_diff *diff, const char *param, const struct neap_content *before,
+		       const struct neap_content *after, const struct neap_text *text, bool hide);
+/* Lists: "parents" made, entries purged. At most 100 items are kept and a count. */
+void neap_diff_list(struct neap_diff *diff, const char *param, const char *const *before, size_t before_count,
+		    const char *const *after, size_t after_count);
+/* One sentence part for people: why, or what will happen beside it. Several are joined by "; ". */
+void neap_diff_reason(struct neap_diff *diff, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool neap_diff_empty(const struct neap_diff *diff);
+/* Scratch memory that lives as long as the diff. */
+struct neap_arena *neap_diff_arena(struct neap_diff *diff);
+
+/* ---- claims ------------------------------------------------------------------------------------------ */
+
+struct neap_claims;
+struct neap_regex;
+
+enum neap_aspect {
+	NEAP_ASPECT_EXISTENCE = 1 << 0,  /* it is there, as this kind of thing */
+	NEAP_ASPECT_CONTENT = 1 << 1,
+	NEAP_ASPECT_ATTRIBUTES = 1 << 2, /* mode, owner */
+};
+/*
+ * "I own these aspects of this path." Two resources with one aspect in common are an error that names both.
+ * The engine orders by paths: after whoever owns the nearest directory above (before it, when this or that
+ * is to be absent).
+ */
+void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspects, bool absent);
+/* "I own a part of the content of this path" (and with `pattern` every line that it fits): conflicts with
+ * ASPECT_CONTENT, an absent existence, the same `part`, and with parts that a pattern of another fits; other
+ * parts of one path run in declaration order, after the owner of its existence. */
+void neap_claim_part(struct neap_claims *claims, const char *path, const char *part,
+		     const struct neap_regex *pattern);
+
+/* ---- context of a call --------------------------------------------------------------------------------- */
+
+/*
+ * What read, diff and apply may use beside the host. `scratch` lives until the resource is done with (its
+ * diff included). `owned(path)`: whether some resource of the graph, or neap itself, owns the path or
+ * something below it.
+ */
+struct neap_context {
+	struct neap_arena *scratch;
+	const void *engine;
+	bool (*owned)(const void *engine, const char *path);
+};
+
+struct neap_resource_type {
+	const char *name;
+	const char *summary;     /* one line */
+	const char *description; /* Markdown, for the reference: what it promises, what it does not */
+	const char *example;     /* Lua */
+	const struct neap_param *params;
+	size_t param_count;
+	const struct neap_output *outputs;
+	size_t output_count;
+	size_t want_size, have_size;
+
+	int (*check)(const void *want, struct neap_error **err);
+	void (*claim)(const void *want, struct neap_claims *claims);
+	/* `have` comes zeroed. */
+	int (*read)(const struct neap_view *view, const struct neap_context *ctx, const void *want, void *have,
+		    struct neap_error **err);
+	int (*diff)(const struct neap_context *ctx, const void *want, const void *have, struct neap_diff *diff,
+		    struct neap_error **err);
+	/* `have` NULL: what is there is not known (a plan): make all of it so. */
+	int (*apply)(struct neap_host *host, const struct neap_context *ctx, const void *want, const void *have,
+		     struct neap_error **err);
+	int (*refresh)(struct neap_host *host, const struct neap_context *ctx, const void *want,
+		       struct neap_error **err); /* NULL: cannot be notified */
+	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want, unsigned index,
+		      struct neap_text *ret, struct neap_error **err);
+};

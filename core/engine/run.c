@@ -1,0 +1,177 @@
+/*
+ * The scheduler: walks the graph once, in order, on an overlay. A plan throws the overlay away; an apply
+ * lands it in groups. One loop for both, so that what a plan says and what an apply does is the same code.
+ *
+ * Knows no resource type and no machine. What a step does is in step.c, what landing means in landing.c.
+ */
+#include "engine/run_private.h"
+
+#include <stdlib.h>
+
+/* A group larger than this lands before the next step, so that memory stays bounded. */
+#define GROUP_CHANGES 65536
+#define GROUP_BYTES ((uint64_t)64 << 20)
+
+const char *neap_outcome_name(enum neap_outcome outcome)
+{
+	static const char *const names[] = {
+		[NEAP_OUTCOME_UNCHANGED] = "unchanged", [NEAP_OUTCOME_CHANGED] = "changed",
+		[NEAP_OUTCOME_FAILED] = "failed",       [NEAP_OUTCOME_SKIPPED] = "skipped",
+		[NEAP_OUTCOME_NOT_DONE] = "not_done",
+	};
+	return names[outcome];
+}
+
+const char *neap_action_name(enum neap_action action)
+{
+	static const char *const names[] = {
+		[NEAP_ACTION_NONE] = "none",       [NEAP_ACTION_UNKNOWN] = "unknown",
+		[NEAP_ACTION_REFRESH] = "refresh", [NEAP_ACTION_RUN] = "run",
+		[NEAP_ACTION_UPDATE] = "update",   [NEAP_ACTION_CREATE] = "create",
+		[NEAP_ACTION_DELETE] = "delete",
+	};
+	return names[action];
+}
+
+/* What the nodes before it mean for a node: failed, pending, changed. */
+static void gather(struct run *run, uint32_t node)
+{
+	const struct neap_graph *graph = run->pub.graph;
+	struct node *self = &run->nodes[node];
+	bool join = node >= graph->resources.count;
+	for (uint32_t i = graph->in_first[node]; i < graph->in_first[node + 1]; i++) {
+		const struct neap_edge *edge = &graph->edges.items[i];
+		const struct node *from = &run->nodes[edge->from];
+		if (from->blocked_by != NEAP_NO_STEP && self->blocked_by == NEAP_NO_STEP)
+			self->blocked_by = from->blocked_by;
+		uint32_t pending = from->opaque ? edge->from : from->pending;
+		if (pending != NEAP_NO_STEP && (self->pending == NEAP_NO_STEP || from->opaque))
+			self->pending = pending;
+		if (join && from->changed > self->changed)
+			self->changed = from->changed;
+		if (edge->refresh && from->changed > self->refresh)
+			self->refresh = from->changed;
+	}
+}
+
+static void count(struct neap_summary *summary, enum neap_action action)
+{
+	switch (action) {
+	case NEAP_ACTION_NONE:
+		summary->unchanged++;
+		break;
+	case NEAP_ACTION_UNKNOWN:
+		summary->unknown++;
+		break;
+	case NEAP_ACTION_REFRESH:
+		summary->refresh++;
+		break;
+	case NEAP_ACTION_RUN:
+		summary->run++;
+		break;
+	case NEAP_ACTION_UPDATE:
+		summary->update++;
+		break;
+	case NEAP_ACTION_CREATE:
+		summary->create++;
+		break;
+	case NEAP_ACTION_DELETE:
+		summary->remove++;
+		break;
+	}
+}
+
+static void summarise(struct neap_run *run)
+{
+	for (size_t i = 0; i < run->graph->resources.count; i++) {
+		const struct neap_result *result = &run->results[i];
+		switch (result->outcome) {
+		case NEAP_OUTCOME_FAILED:
+			run->summary.failed++;
+			break;
+		case NEAP_OUTCOME_SKIPPED:
+			run->summary.skipped++;
+			break;
+		case NEAP_OUTCOME_NOT_DONE:
+			run->summary.not_done++;
+			break;
+		default:
+			count(&run->summary, result->action);
+		}
+	}
+}
+
+static struct run *prepare(const struct neap_graph *graph, struct neap_machine *machine,
+			   const struct neap_run_options *options)
+{
+	struct run *run = neap_alloc(sizeof *run);
+	*run = (struct run){ .options = *options };
+	run->pub.mode = options->mode;
+	run->pub.graph = graph;
+	run->arena = neap_arena_new();
+	neap_arena_wipe(run->arena);
+	run->plan = options->mode == NEAP_RUN_PLAN;
+	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
+	run->nodes = neap_arena_array_of(run->arena, struct node, graph->node_count + 1);
+	for (size_t i = 0; i < graph->node_count; i++)
+		run->nodes[i] = (struct node){ .blocked_by = NEAP_NO_STEP, .pending = NEAP_NO_STEP };
+	run->pub.results = neap_arena_array_of(run->arena, struct neap_result, graph->resources.count + 1);
+	for (size_t i = 0; i < graph->resources.count; i++) {
+		run->pub.results[i].outcome = NEAP_OUTCOME_NOT_DONE;
+		run->pub.results[i].cause = NEAP_NO_STEP;
+	}
+	neap_landing_init(run);
+	return run;
+}
+
+struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *machine,
+			  const struct neap_run_options *options)
+{
+	struct run *run = prepare(graph, machine, options);
+	for (size_t i = 0; i < graph->node_count; i++) {
+		uint32_t node = graph->order[i];
+		if (options->stop && *options->stop) {
+			run->pub.signal = *options->stop;
+			break;
+		}
+		gather(run, node);
+		if (node >= graph->resources.count)
+			continue;
+		neap_step(run, node);
+		uint64_t bytes;
+		if (!run->plan &&
+		    (neap_overlay_held(run->overlay, &bytes) >= GROUP_CHANGES || bytes >= GROUP_BYTES))
+			neap_landing_land(run);
+	}
+	if (!run->plan)
+		neap_landing_land(run);
+	summarise(&run->pub);
+	return &run->pub;
+}
+
+void neap_run_free(struct neap_run *pub)
+{
+	if (!pub)
+		return;
+	struct run *run = (struct run *)pub;
+	for (size_t i = 0; i < pub->graph->resources.count; i++)
+		neap_error_free(pub->results[i].error);
+	neap_overlay_free(run->overlay);
+	neap_vec_done(&run->group);
+	neap_vec_done(&run->queue);
+	neap_arena_free(run->arena);
+	free(run);
+}
+
+int neap_run_exit_code(const struct neap_run *run, bool detailed)
+{
+	const struct neap_summary *s = &run->summary;
+	unsigned acted = s->create + s->update + s->remove + s->run + s->refresh + s->unknown;
+	if (run->signal)
+		return 128 + run->signal;
+	if (s->failed || s->skipped || s->not_done)
+		return run->mode == NEAP_RUN_APPLY && detailed && acted ? 6 : 4;
+	if (run->mode == NEAP_RUN_PLAN)
+		return acted ? 2 : 0;
+	return detailed && acted ? 2 : 0;
+}

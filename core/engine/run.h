@@ -1,0 +1,76 @@
+/*
+ * One run of a graph on an overlay: a plan (thrown away) or an apply (landed in groups). The same loop.
+ */
+#pragma once
+
+#include <signal.h>
+
+#include "engine/graph.h"
+#include "host/machine.h"
+
+enum neap_run_mode { NEAP_RUN_PLAN, NEAP_RUN_APPLY };
+
+enum neap_outcome {
+	NEAP_OUTCOME_UNCHANGED, /* in a plan: see action */
+	NEAP_OUTCOME_CHANGED,
+	NEAP_OUTCOME_FAILED,  /* in a plan: could not be planned */
+	NEAP_OUTCOME_SKIPPED, /* something it stands on failed */
+	NEAP_OUTCOME_NOT_DONE, /* the run was stopped before it */
+};
+const char *neap_outcome_name(enum neap_outcome outcome);
+
+enum neap_maybe { NEAP_NO, NEAP_YES, NEAP_MAYBE };
+
+struct neap_change_entry { /* one parameter that differs */
+	const char *param;
+	struct neap_value before, after; /* NEAP_NIL: absent */
+	bool hide_before;                /* holds secrets, or others may not read it */
+	bool unknown;                    /* after is not known yet */
+	/* content too large for a value: size and digest instead of before / after */
+	const struct neap_content *large_before, *large_after;
+};
+
+struct neap_result {
+	enum neap_action action;
+	enum neap_outcome outcome;
+	enum neap_maybe refresh;
+	const struct neap_change_entry *changes;
+	size_t change_count;
+	const char *reason;       /* or NULL */
+	struct neap_error *error; /* FAILED */
+	uint32_t cause;           /* SKIPPED, UNKNOWN: the resource behind it, or NEAP_NO_STEP */
+	float seconds;
+};
+
+struct neap_summary { /* resources, by action; apply: what was really done */
+	unsigned create, update, remove, run, refresh, unknown, unchanged, failed, skipped, not_done;
+};
+
+struct neap_run {
+	enum neap_run_mode mode;
+	const struct neap_graph *graph;
+	struct neap_result *results; /* by resource index */
+	struct neap_summary summary;
+	int signal; /* that stopped it, or 0 */
+};
+
+/* Called when a resource is done with (NULL allowed); for progress. */
+struct neap_run_observer {
+	void *ctx;
+	void (*begin)(void *ctx, const struct neap_run *run, uint32_t resource);
+	void (*done)(void *ctx, const struct neap_run *run, uint32_t resource);
+};
+
+struct neap_run_options {
+	enum neap_run_mode mode;
+	const struct neap_run_observer *observer;
+	const volatile sig_atomic_t *stop; /* set to a signal number: no new step is begun */
+	const char *state_directory;       /* neap's own: a purge spares it; or NULL */
+};
+
+/* Never fails as a whole: what failed is in the results. Free with neap_run_free. */
+struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *machine,
+			  const struct neap_run_options *options);
+void neap_run_free(struct neap_run *run);
+/* Exit code by the contract (0, 2, 4, 6, 128+n). */
+int neap_run_exit_code(const struct neap_run *run, bool detailed);

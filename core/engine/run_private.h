@@ -1,0 +1,40 @@
+/* What run.c, step.c and landing.c share. */
+#pragma once
+
+#include "base/path.h"
+#include "base/vec.h"
+#include "engine/run.h"
+#include "host/overlay.h"
+
+struct node {
+	uint32_t blocked_by; /* resource that failed and that this stands on, or is; NEAP_NO_STEP */
+	uint32_t pending;    /* nearest opaque change before it that a plan did not run; NEAP_NO_STEP */
+	enum neap_maybe changed;
+	enum neap_maybe refresh; /* what its notifiers say */
+	bool opaque;             /* it made such a change itself */
+};
+
+struct run {
+	struct neap_run pub; /* first */
+	struct neap_run_options options;
+	bool plan;
+	struct neap_arena *arena; /* results, and what each kept step read */
+	struct neap_host *overlay;
+	struct node *nodes;
+	struct neap_commit commit;
+	NEAP_VEC(uint32_t) group; /* resources done since the last landing, in order */
+	NEAP_VEC(uint32_t) queue; /* scratch of block() */
+	bool verifying;           /* the group has landed and is read back */
+};
+
+void neap_step(struct run *run, uint32_t number);
+/* Reads and compares once more. 0: as wanted; negative: *err says what still differs. */
+int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err);
+/* The resource's result is final: tells the observer. */
+void neap_step_done(struct run *run, uint32_t number);
+
+void neap_landing_init(struct run *run);
+/* Lands what the overlay holds and reads it back. */
+void neap_landing_land(struct run *run);
+/* `number` has failed (takes err): so has, by skipping, everything that stands on it. */
+void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err);

@@ -1,0 +1,24 @@
+/*
+ * Secrets of the evaluating machine: read from a file or from an environment variable, marked as secret, and
+ * nowhere else to be seen: not in the recipe's digest, not in an error.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#define NEAP_SECRET_MAX ((size_t)64 << 10)
+
+/*
+ * The bytes of a regular file, at most NEAP_SECRET_MAX, without one trailing newline; an empty one is an
+ * error. Errors call it `shown`. *ret_exposed: others than its owner and group may read it. `arena` will be
+ * wiped.
+ */
+int neap_secret_file(struct neap_arena *arena, const char *path, const char *shown, struct neap_text *ret,
+		     bool *ret_exposed, struct neap_error **err);
+/* Not set or empty is an error. */
+int neap_secret_environment(struct neap_arena *arena, const char *name, struct neap_text *ret,
+			    struct neap_error **err);

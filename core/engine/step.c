@@ -1,0 +1,287 @@
+/*
+ * One step: read, diff, apply, for a resource whose turn it is. The same for a plan and an apply; the only
+ * question asked here about the mode is when to look again (at once in a plan, after landing in an apply).
+ */
+#include "engine/diff.h"
+#include "engine/run_private.h"
+
+#include <time.h>
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* A purge asks this: the graph's own paths and neap's are nobody else's to remove. */
+static bool owned(const void *engine, const char *path)
+{
+	const struct run *run = engine;
+	struct neap_str name = neap_path_name(neap_str(path));
+	if (strncmp(name.data, ".neap-stage-", 12) == 0 || strncmp(name.data, ".neap-tmp-", 10) == 0)
+		return true;
+	const char *state = run->options.state_directory;
+	if (state && (strcmp(state, path) == 0 || neap_path_below(neap_str(state), neap_str(path)) ||
+		      neap_path_below(neap_str(path), neap_str(state))))
+		return true;
+	return neap_graph_owns(run->pub.graph, path);
+}
+
+/* ---- outputs of other resources ---------------------------------------------------------------------- */
+
+struct lookup {
+	struct run *run;
+	uint32_t cause;
+};
+
+static int output(void *ctx, uint32_t number, const char *name, struct neap_arena *arena,
+		  struct neap_text *ret, struct neap_error **err)
+{
+	struct lookup *lookup = ctx;
+	struct run *run = lookup->run;
+	const struct neap_resource *resource = &run->pub.graph->resources.items[number];
+	lookup->cause = number;
+	if (run->nodes[number].opaque || run->nodes[number].changed == NEAP_MAYBE)
+		return NEAP_UNKNOWN;
+	struct neap_context context = { .scratch = arena, .engine = run, .owned = owned };
+	for (unsigned i = 0; i < resource->type->output_count; i++) {
+		if (strcmp(resource->type->outputs[i].name, name) != 0)
+			continue;
+		int r = resource->type->output(&run->overlay->view, &context, resource->want, i, ret, err);
+		if (r == NEAP_UNKNOWN)
+			lookup->cause = neap_view_cause(&run->overlay->view);
+		return r;
+	}
+	return neap_error_set(err, "%s has no output \"%s\"", resource->address, name);
+}
+
+/* Fills in what can be known by now. *ret_unknown: parameters that cannot, as bits. */
+static int resolve(struct run *run, const struct neap_resource *resource, uint64_t *ret_unknown,
+		   uint32_t *ret_cause, struct neap_error **err)
+{
+	*ret_unknown = 0;
+	for (size_t i = 0; i < resource->deferred_count; i++) {
+		const struct neap_deferred *deferred = &resource->deferred[i];
+		const struct neap_param *param = &resource->type->params[deferred->param];
+		struct lookup lookup = { .run = run, .cause = NEAP_NO_STEP };
+		struct neap_text text;
+		resource->want->given &= ~((uint64_t)1 << deferred->param);
+		int r = neap_expr_eval(deferred->expr, output, &lookup, run->arena, &text, err);
+		if (r < 0)
+			return r;
+		if (r == NEAP_UNKNOWN) {
+			*ret_unknown |= (uint64_t)1 << deferred->param;
+			*ret_cause = lookup.cause;
+			continue;
+		}
+		struct neap_schema_context schema = run->pub.graph->schema;
+		schema.arena = run->arena;
+		struct neap_value value = neap_value_text(text);
+		if (neap_schema_set(&schema, resource->type, deferred->param, &value, resource->want, err) <
+		    0)
+			return neap_error_prefix(err, "%s", param->name);
+	}
+	return 0;
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------- */
+
+struct step {
+	struct run *run;
+	uint32_t number;
+	const struct neap_resource *resource;
+	struct neap_result *result;
+	struct node *node;
+	struct neap_context context;
+	void *have;
+	struct neap_diff diff;
+};
+
+static void begin(struct step *step, struct run *run, uint32_t number)
+{
+	*step = (struct step){
+		.run = run,
+		.number = number,
+		.resource = &run->pub.graph->resources.items[number],
+		.result = &run->pub.results[number],
+		.node = &run->nodes[number],
+		.context = { .scratch = run->arena, .engine = run, .owned = owned },
+		.diff = { .arena = run->arena },
+	};
+	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
+}
+
+/* As a type's read(), and diff() when that is known. */
+static int look(struct step *step, struct neap_error **err)
+{
+	const struct neap_resource_type *type = step->resource->type;
+	int r = type->read(&step->run->overlay->view, &step->context, step->resource->want, step->have, err);
+	if (r == 0)
+		r = type->diff(&step->context, step->resource->want, step->have, &step->diff, err);
+	return r;
+}
+
+int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
+{
+	struct step step;
+	struct neap_arena_mark mark = neap_arena_mark(run->arena);
+	neap_overlay_step(run->overlay, number, run->nodes[number].pending);
+	begin(&step, run, number);
+	int r = look(&step, err);
+	if (r == NEAP_UNKNOWN)
+		r = 0; /* only a plan can say so, and then nothing is claimed */
+	else if (r < 0)
+		r = neap_error_prefix(err, "did not converge");
+	else if (!neap_diff_empty(&step.diff))
+		r = neap_error_set(err, "did not converge: after the change it still differs in %s",
+				   neap_diff_names(&step.diff));
+	neap_arena_rewind(run->arena, mark);
+	return r;
+}
+
+/*
+ * What a step changes must be its own. Two paths can be one object through a link on the way, which the graph
+ * cannot see; then the later change would undo the earlier one and the plan would be a lie.
+ */
+static int check_owner(const struct step *step, struct neap_error **err)
+{
+	size_t count;
+	const struct neap_change *changes = neap_overlay_changes(step->run->overlay, &count);
+	for (size_t i = 0; i < count; i++) {
+		const struct neap_resource *owner =
+			neap_graph_other_owner(step->run->pub.graph, step->number, changes[i].path);
+		if (!owner)
+			continue;
+		neap_error_set(err, "this changes %s, which %s owns", changes[i].path, owner->address);
+		return neap_error_hint(err,
+				       "a directory on the way is a link: give both the path without it");
+	}
+	return 0;
+}
+
+/* Brings it about: apply when something differs or may differ, refresh when it was notified. */
+static int act(struct step *step, bool known, struct neap_error **err)
+{
+	const struct neap_resource_type *type = step->resource->type;
+	struct run *run = step->run;
+	if (!known || !neap_diff_empty(&step->diff)) {
+		int r = type->apply(run->overlay, &step->context, step->resource->want,
+				    known ? step->have : NULL, err);
+		if (r == 0)
+			r = check_owner(step, err);
+		if (r < 0)
+			return r;
+	}
+	if (step->node->refresh != NEAP_NO && type->refresh) {
+		int r = type->refresh(run->overlay, &step->context, step->resource->want, err);
+		if (r < 0)
+			return neap_error_prefix(err, "refresh");
+	}
+	return 0;
+}
+
+static void record(struct step *step, bool known)
+{
+	struct neap_result *result = step->result;
+	enum neap_maybe refresh = step->resource->type->refresh ? step->node->refresh : NEAP_NO;
+	result->action = known ? step->diff.action : NEAP_ACTION_UNKNOWN;
+	result->refresh = refresh;
+	if (result->action == NEAP_ACTION_NONE && refresh != NEAP_NO)
+		result->action = refresh == NEAP_YES ? NEAP_ACTION_REFRESH : NEAP_ACTION_UNKNOWN;
+	result->changes = step->diff.entries;
+	result->change_count = step->diff.count;
+	result->reason = step->diff.reason;
+	step->node->changed = result->action == NEAP_ACTION_NONE      ? NEAP_NO
+			      : result->action == NEAP_ACTION_UNKNOWN ? NEAP_MAYBE
+								      : NEAP_YES;
+}
+
+/* Negative with *err; 0: the result stands (and its memory stays); 1: nothing to do, memory may go. */
+static int walk(struct step *step, struct neap_error **err)
+{
+	struct run *run = step->run;
+	uint64_t unknown = 0;
+	if (step->resource->deferred_count > 0 &&
+	    resolve(run, step->resource, &unknown, &step->result->cause, err) < 0)
+		return -1;
+	int r = look(step, err);
+	if (r < 0)
+		return r;
+	bool known = r == 0;
+	if (!known) {
+		step->diff = (struct neap_diff){ .arena = run->arena };
+		step->result->cause = neap_view_cause(&run->overlay->view);
+	}
+	bool differs = !known || !neap_diff_empty(&step->diff);
+	for (unsigned i = 0; unknown >> i; i++)
+		if ((unknown >> i) & 1)
+			neap_diff_unknown(&step->diff, step->resource->type->params[i].name);
+	record(step, known);
+	if (step->result->action == NEAP_ACTION_NONE) {
+		step->result->reason = NULL; /* its memory goes */
+		return 1;
+	}
+	if (differs || step->node->refresh != NEAP_NO) {
+		r = act(step, known, err);
+		if (r < 0)
+			return r;
+		step->node->opaque = run->plan && neap_overlay_opaque(run->overlay);
+		/* In an apply this comes after landing; an opaque change has not happened in a plan. */
+		if (run->plan && known && differs && !unknown && !step->node->opaque &&
+		    neap_step_verify(run, step->number, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void neap_step_done(struct run *run, uint32_t number)
+{
+	const struct neap_run_observer *observer = run->options.observer;
+	if (observer && observer->done)
+		observer->done(observer->ctx, &run->pub, number);
+}
+
+void neap_step(struct run *run, uint32_t number)
+{
+	const struct neap_run_observer *observer = run->options.observer;
+	struct step step;
+	struct neap_arena_mark mark = neap_arena_mark(run->arena);
+	struct neap_error *err = NULL;
+
+	if (observer && observer->begin)
+		observer->begin(observer->ctx, &run->pub, number);
+	begin(&step, run, number);
+	if (step.node->blocked_by != NEAP_NO_STEP) {
+		step.result->outcome = NEAP_OUTCOME_SKIPPED;
+		step.result->cause = step.node->blocked_by;
+		neap_step_done(run, number);
+		return;
+	}
+	double started = run->plan ? 0 : now();
+	neap_overlay_step(run->overlay, number, step.node->pending);
+	int r = walk(&step, &err);
+	if (!run->plan)
+		step.result->seconds = (float)(now() - started);
+
+	if (step.node->blocked_by != NEAP_NO_STEP) { /* a landing under way took away what it stands on */
+		neap_error_free(err);
+		neap_overlay_undo(run->overlay);
+	} else if (r < 0) {
+		neap_overlay_undo(run->overlay);
+		neap_landing_fail(run, number, err);
+	} else if (r == 1) {
+		step.result->outcome = NEAP_OUTCOME_UNCHANGED;
+		neap_arena_rewind(run->arena, mark);
+	} else {
+		step.result->outcome = run->plan ? NEAP_OUTCOME_UNCHANGED : NEAP_OUTCOME_CHANGED;
+		if (!run->plan) {
+			neap_vec_push(&run->group, number);
+			/* What a process did stands already: look at it before anybody builds on it. */
+			if (neap_overlay_opaque(run->overlay))
+				neap_landing_land(run);
+			return; /* done when it has landed */
+		}
+	}
+	neap_step_done(run, number);
+}

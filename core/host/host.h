@@ -1,0 +1,189 @@
+/*
+ * A machine, as everything above may see it: what can be asked (neap_view) and what can be changed
+ * (neap_host). Resource types know this file and nothing below it.
+ *
+ * A read takes a view, so a type's read() cannot change anything: the compiler refuses. Every host above
+ * the machine itself is a decorator; the overlay (overlay.h) is the one that modules always meet:
+ *
+ *	plan:   overlay(machine), thrown away at the end
+ *	apply:  overlay(machine), its changes committed to the machine in groups
+ *
+ * So there is no dry-run flag: both run the same code against the same overlay.
+ *
+ * The machine's parts: fs (files) and process. To come, each with its issue: accounts, units (systemd),
+ * net, firewall, mounts, kernel, packages, fetch, http, keys, clock.
+ *
+ * Paths are absolute and normalised (base/path.h), below the host's root. Directories on the way may be
+ * links (they are resolved inside the root); the last component is never followed. Returns: 0, negative with
+ * *err, or - reads only - NEAP_UNKNOWN: not known in this plan, see neap_view_cause().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/str.h"
+
+enum neap_file_kind {
+	NEAP_FILE_ABSENT, /* also when a directory on the way is absent */
+	NEAP_FILE_REGULAR,
+	NEAP_FILE_DIRECTORY,
+	NEAP_FILE_LINK,
+	NEAP_FILE_OTHER, /* device, fifo, socket */
+};
+const char *neap_file_kind_name(enum neap_file_kind kind); /* "a regular file", "absent" … */
+
+struct neap_stat {
+	enum neap_file_kind kind;
+	uint32_t mode; /* 07777 */
+	uint32_t uid, gid;
+	uint64_t size;  /* regular files */
+	uint64_t links; /* hard links of a regular file */
+	bool mount;     /* something is mounted here: can be neither replaced nor removed */
+};
+
+/* More than this is never held as bytes: digest and size, and for wanted content the file it comes from. */
+#define NEAP_CONTENT_MAX ((uint64_t)1 << 20)
+
+struct neap_content {
+	const char *data; /* NULL: too large for memory; the digest says what it is */
+	uint64_t size;
+	uint8_t digest[NEAP_DIGEST_SIZE]; /* set only when data is NULL */
+	const char *source;               /* data NULL and wanted: file of the evaluating machine that holds the bytes */
+};
+bool neap_content_equal(const struct neap_content *a, const struct neap_content *b);
+
+struct neap_entry {
+	const char *name;
+	enum neap_file_kind kind;
+	bool unsure; /* whether it is there is not known in this plan, nor its kind; a stat of it says the cause */
+};
+
+struct neap_view {
+	const struct neap_reads *reads;
+};
+
+/* ---- reads ------------------------------------------------------------------------------------------- */
+
+/* A path that is not there is success with kind ABSENT. A file on the way (ENOTDIR) is an error. */
+int neap_view_stat(const struct neap_view *view, const char *path, struct neap_stat *ret, struct neap_error **err);
+/* stat, and for a regular file its content (bytes in `arena`). Devices and fifos are never opened. */
+int neap_view_file(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
+		   struct neap_content *ret_content, struct neap_error **err);
+/* stat, and for a link its target; *ret_target NULL otherwise. */
+int neap_view_link(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
+		   const char **ret_target, struct neap_error **err);
+/* Entries sorted by name (bytes), without "." and "..". The path must be a directory (a link to one is not). */
+int neap_view_list(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		   struct neap_entry **ret, size_t *ret_count, struct neap_error **err);
+
+/* Numbers from names and back, by /etc/passwd and /etc/group below the root. A decimal `name` is taken as
+ * the number itself. An absent account is an error: "user etcd does not exist". */
+int neap_view_user(const struct neap_view *view, const char *name, uint32_t *ret_uid, struct neap_error **err);
+int neap_view_group(const struct neap_view *view, const char *name, uint32_t *ret_gid, struct neap_error **err);
+/* The name, or the number in decimal when no account has it. Never fails. In `arena`. */
+const char *neap_view_user_name(const struct neap_view *view, uint32_t uid, struct neap_arena *arena);
+const char *neap_view_group_name(const struct neap_view *view, uint32_t gid, struct neap_arena *arena);
+/* Who a new file belongs to when nothing is said: the caller; the group of a set-group-ID parent directory.
+ * (A parent that is absent will be made plain.) */
+int neap_view_creator(const struct neap_view *view, const char *path, uint32_t *ret_uid, uint32_t *ret_gid,
+		      struct neap_error **err);
+/* The directories missing above `path`, outermost first. */
+int neap_view_missing_parents(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			      const char *const **ret, size_t *ret_count, struct neap_error **err);
+
+/* After NEAP_UNKNOWN: the number of the step that makes it so. */
+uint32_t neap_view_cause(const struct neap_view *view);
+
+/* ---- changes ----------------------------------------------------------------------------------------- */
+
+#define NEAP_KEEP UINT32_MAX /* for mode, uid, gid: leave as it is */
+
+struct neap_host {
+	struct neap_view view; /* first: a host can be read */
+	const struct neap_changes *changes;
+};
+
+struct neap_file_write {
+	struct neap_content content;
+	uint32_t mode, uid, gid;     /* NEAP_KEEP: of the file that is replaced; 0644 and neap_view_creator() when new */
+	const char *const *validate; /* argv, NULL-terminated, "%s" = the staged file; or NULL. Run before the
+				      * file gets its name, and only on a real machine */
+	bool backup;                 /* keep the replaced bytes in the state directory */
+};
+
+/* The new file takes the name at one moment: a reader sees the old one or the new one whole. Replaces a
+ * regular file, a link or another non-directory. Extended attributes and ACLs of a replaced regular file are
+ * kept, hard links are broken. */
+int neap_host_write(struct neap_host *host, const char *path, const struct neap_file_write *file, struct neap_error **err);
+/* Mode and owner of what is there (not of a link). */
+int neap_host_attributes(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+			 struct neap_error **err);
+/* The parent must be there, the path must not. NEAP_KEEP: 0755, neap_view_creator(). */
+int neap_host_mkdir(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+		    struct neap_error **err);
+/* Makes the missing directories above `path`: 0755, neap_view_creator(). */
+int neap_host_mkdir_parents(struct neap_host *host, const char *path, struct neap_error **err);
+/* Replaces a link or another non-directory at once. */
+int neap_host_symlink(struct neap_host *host, const char *path, const char *target, struct neap_error **err);
+/* Anything but a directory. */
+int neap_host_unlink(struct neap_host *host, const char *path, struct neap_error **err);
+/* An empty directory. */
+int neap_host_rmdir(struct neap_host *host, const char *path, struct neap_error **err);
+/* A directory and everything in it; stops at mount points with an error. No recursion in C. */
+int neap_host_remove_tree(struct neap_host *host, const char *path, struct neap_error **err);
+
+/* "Something in this directory may go, and it is not known what": what is in it reads as unknown from here on,
+ * but for what has been said since. Only ever needed where a read was unknown, thus in a plan. */
+int neap_host_unsettle(struct neap_host *host, const char *path, struct neap_error **err);
+
+struct neap_process_result {
+	int status;               /* exit code, or 128 + signal */
+	const char *out, *errors; /* at most 64 KB each, NUL-terminated, in the arena */
+};
+struct neap_process {
+	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
+	const char *const *effects; /* paths it may make or change, NULL-terminated, or NULL */
+	unsigned timeout;        /* seconds; 0 = 300 */
+};
+/* An opaque change: in a plan it does not run, returns 0 with status 0, and what it may have touched reads
+ * as unknown (see overlay.h). Where it runs, all changes before it have landed. */
+int neap_host_run(struct neap_host *host, const struct neap_process *process, struct neap_arena *arena,
+		  struct neap_process_result *ret, struct neap_error **err);
+
+/* ---- for hosts --------------------------------------------------------------------------------------- */
+
+/* Each function has the meaning of the neap_view_ / neap_host_ function of its name. */
+struct neap_reads {
+	int (*stat)(const struct neap_view *, const char *path, struct neap_stat *, struct neap_error **);
+	int (*file)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_stat *,
+		    struct neap_content *, struct neap_error **);
+	int (*link)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_stat *,
+		    const char **target, struct neap_error **);
+	int (*list)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_entry **, size_t *,
+		    struct neap_error **);
+	/* The parsed accounts of this host, dropped by the host when /etc/passwd or /etc/group change under it. */
+	struct neap_accounts *(*accounts)(const struct neap_view *);
+	/* The user and group this host acts as. */
+	void (*caller)(const struct neap_view *, uint32_t *uid, uint32_t *gid);
+	uint32_t (*cause)(const struct neap_view *);
+};
+
+struct neap_changes {
+	int (*write)(struct neap_host *, const char *path, const struct neap_file_write *, struct neap_error **);
+	int (*attributes)(struct neap_host *, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+			  struct neap_error **);
+	int (*mkdir)(struct neap_host *, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+		     struct neap_error **);
+	int (*symlink)(struct neap_host *, const char *path, const char *target, struct neap_error **);
+	int (*unlink)(struct neap_host *, const char *path, struct neap_error **);
+	int (*rmdir)(struct neap_host *, const char *path, struct neap_error **);
+	int (*unsettle)(struct neap_host *, const char *path, struct neap_error **);
+	int (*run)(struct neap_host *, const struct neap_process *, struct neap_arena *, struct neap_process_result *,
+		   struct neap_error **);
+};

@@ -1,0 +1,171 @@
+/*
+ * The real machine, below a root directory: what its files (local*.c) share. Nothing else includes this but
+ * state.c, which needs the tree remover.
+ *
+ *	local.c         reads, and the table of functions
+ *	local_walk.c    from a path to an open directory, resolving links inside the root
+ *	local_stage.c   staging directories and the temps in them
+ *	local_commit.c  a group of changes: stage, sync, validate, land, sync
+ *	local_land.c    one change taking its place
+ *	local_tree.c    emptying a directory of leftovers
+ */
+#pragma once
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "host/accounts.h"
+#include "host/machine.h"
+#include "host/state.h"
+
+#define NEAP_LOCAL_OURS UINT32_MAX /* no uid: ground of root, the caller or the root directory's owner */
+#define NEAP_STAGE_PREFIX ".neap-stage-"
+#define NEAP_TEMP_PREFIX ".neap-tmp-"
+
+/* An open directory (O_PATH). */
+struct neap_local_dir {
+	int fd;
+	unsigned refs;
+	char *path;       /* below the root, through no link: "/" or "/a/b" */
+	uint32_t foreign; /* the unprivileged user whose ground this is, or NEAP_LOCAL_OURS */
+	dev_t device;
+	uint64_t mount;   /* 0: not asked yet */
+	uint64_t touched; /* the commit that changed it last */
+	struct neap_local *local;
+};
+
+/* The bytes of the file that was read last, when it is large. */
+struct neap_local_snapshot {
+	char *data; /* NULL: none */
+	size_t size;
+	dev_t device;
+	ino_t inode;
+	struct timespec mtime, ctime;
+};
+
+/* Where temps lie before they get their names: a private directory on the target's file system. */
+struct neap_local_stage {
+	uint64_t mount;
+	dev_t device;
+	char *where; /* directory it lies in */
+	char name[64];
+	int fd;                        /* -1: not there now */
+	struct neap_local_dir *parent; /* while fd is open */
+	uint32_t next;                 /* number of the next temp */
+	bool known;                    /* uid and gid are those of what is made in it */
+	uint32_t uid, gid;
+};
+
+struct neap_local {
+	struct neap_machine machine; /* first */
+	char *root;                  /* its real path; "" for "/" */
+	struct neap_state *state;
+	uint32_t uid, gid, owner; /* the caller; the root directory's owner */
+	struct neap_accounts *accounts;
+
+	struct neap_local_dir *top;
+	struct neap_map dirs;            /* directory as asked -> neap_local_dir, each holding a reference */
+	struct neap_map links;           /* links that these ways have followed */
+	struct neap_arena *keys;         /* of both maps */
+	size_t open, limit;              /* directories */
+	struct neap_local_dir *last_dir; /* the last one asked for, and its path; NULL: none */
+	char last[PATH_MAX];
+	size_t last_len;
+
+	struct neap_local_snapshot snapshot;
+
+	NEAP_VEC(struct neap_local_stage *) stages;
+	uint64_t commits;
+};
+
+static inline struct neap_local *neap_local_of(const struct neap_view *view)
+{
+	/* The view is the first member of the machine, that of the local. */
+	return (struct neap_local *)(uintptr_t)view;
+}
+
+/* ---- local_walk.c ---- */
+
+/* The directory at `path` (normalised). Success with *ret NULL: there is none. Borrowed: good until the next
+ * call, or take a reference. Errors read "OPERATION OBJECT: reason". */
+int neap_local_dir(struct neap_local *local, const char *operation, const char *object, struct neap_str path,
+		   struct neap_local_dir **ret, struct neap_error **err);
+/* The directory above `path`, and the last component, which points into `path` ("." for the root itself). */
+int neap_local_parent(struct neap_local *local, const char *operation, const char *path,
+		      struct neap_local_dir **ret, const char **ret_name, struct neap_error **err);
+struct neap_local_dir *neap_local_dir_ref(struct neap_local_dir *dir);
+void neap_local_dir_unref(struct neap_local_dir *dir);
+/* A number for the mount it lies on; never 0. */
+uint64_t neap_local_dir_mount(struct neap_local_dir *dir);
+/* What stood at `path` is gone or replaced: forgets the ways through it. */
+void neap_local_moved(struct neap_local *local, const char *path);
+void neap_local_forget(struct neap_local *local); /* all ways */
+
+/* ---- local_stage.c ---- */
+
+struct neap_local_temp {
+	struct neap_local_stage *stage; /* NULL: none */
+	uint32_t number;
+	bool nested; /* in a directory of its own, under its last name */
+	int fd;      /* a file's, for the sync; -1 */
+};
+
+/* The staging directory for targets in `dir`, an existing directory. */
+int neap_local_stage(struct neap_local *local, struct neap_local_dir *dir, const char *operation,
+		     const char *path, struct neap_local_stage **ret, struct neap_error **err);
+/* The temp of a WRITE. `old`: the regular file that it will replace, open, or -1. */
+int neap_local_stage_file(struct neap_local_stage *stage, const struct neap_change *change, int old,
+			  struct neap_local_temp *ret, struct neap_error **err);
+int neap_local_stage_dir(struct neap_local_stage *stage, const struct neap_change *change,
+			 struct neap_local_temp *ret, struct neap_error **err);
+int neap_local_stage_link(struct neap_local_stage *stage, const struct neap_change *change,
+			  struct neap_local_temp *ret, struct neap_error **err);
+/* The temp's name below its stage. */
+#define NEAP_LOCAL_TEMP_NAME 300
+void neap_local_temp_name(const struct neap_local_temp *temp, const char *path,
+			  char ret[NEAP_LOCAL_TEMP_NAME]);
+/* Removes the temp of a change that will not land; nothing when there is none. */
+void neap_local_temp_discard(struct neap_local_temp *temp, const struct neap_change *change);
+/* Removes all staging directories in use. Returns whether all went. */
+bool neap_local_stages_done(struct neap_local *local);
+
+/* ---- local_land.c ---- */
+
+/* What has been changed and must be made durable. */
+#define NEAP_LOCAL_SYNC_MAX 8
+struct neap_local_dirty {
+	struct {
+		dev_t device;
+		int fd;
+	} items[NEAP_LOCAL_SYNC_MAX];
+	size_t count;
+	bool systems;    /* too many: whole file systems, one item each */
+	bool everything; /* not even that is possible */
+};
+void neap_local_touch(struct neap_local_dirty *dirty, struct neap_local_dir *dir);
+int neap_local_sync(struct neap_local_dirty *dirty, struct neap_error **err); /* and closes */
+
+int neap_local_land_temp(struct neap_local *local, struct neap_local_dirty *dirty,
+			 const struct neap_change *change, struct neap_local_temp *temp,
+			 struct neap_error **err);
+int neap_local_land_attributes(struct neap_local *local, struct neap_local_dirty *dirty,
+			       const struct neap_change *change, struct neap_error **err);
+int neap_local_land_removal(struct neap_local *local, struct neap_local_dirty *dirty,
+			    const struct neap_change *change, struct neap_error **err);
+/* Mode of what `fd` (O_PATH) holds open. */
+int neap_local_chmod(int fd, uint32_t mode);
+/* "write", "mkdir" …: how errors call a change. */
+const char *neap_local_operation(const struct neap_change *change);
+
+/* ---- local_commit.c ---- */
+
+int neap_local_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
+		      const struct neap_commit *commit, struct neap_error **err);
+
+/* ---- local_tree.c ---- */
+
+/* Removes everything in the directory `fd`. Follows no link, enters no mount point, does not recurse. */
+int neap_local_empty(int fd);

@@ -1,0 +1,544 @@
+/*
+ * A group of changes, landed in order: all bytes are staged first and synced at once, then everything takes
+ * its place by renames, then the changed directories are synced. Killed at any point, each file is the old
+ * one or the new one. It must not know why a change is made.
+ *
+ * A change with `validate` starts a part of its own, for the program that looks at the staged file may want
+ * to see what comes before it.
+ *
+ * Of several WRITEs of one path in a part only the last is staged and lands, at its place in the order. When
+ * its step may not go on, the last one before it that may is staged late and lands there instead.
+ */
+#include "host/local.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "host/process.h"
+
+#define FSYNC_MAX 3 /* up to so many files are synced one by one */
+#define VALIDATE_TIMEOUT 300
+#define NONE UINT32_MAX
+
+struct item {
+	const struct neap_change *change;
+	struct neap_local_temp temp;
+	uint32_t earlier; /* the change of the same path that this WRITE supersedes, or NONE */
+	uint32_t moved;   /* the first change of the path that makes, removes or links it, up to this one, or
+			     NONE */
+	uint32_t pick;    /* of the WRITE and those that it supersedes: the one that is staged, or NONE */
+	bool superseded;
+	bool fresh; /* what stands there now is not what will be replaced */
+	bool out;   /* has failed, or may not go on */
+};
+
+struct part {
+	struct neap_local *local;
+	const struct neap_commit *commit;
+	struct neap_local_dirty *dirty;
+	struct item *items;
+	uint32_t count;
+	struct neap_map paths; /* path -> last item of it + 1 */
+	struct neap_str last;  /* directory that was staged for last, and its stage */
+	struct neap_local_stage *last_stage;
+	uint32_t held[FSYNC_MAX]; /* staged files still open */
+	uint32_t files;           /* staged */
+};
+
+static bool may(const struct part *part, const struct item *item)
+{
+	return !item->out && part->commit->may(part->commit->ctx, item->change->step);
+}
+
+static void fail(const struct part *part, struct item *item, struct neap_error **err)
+{
+	struct neap_error *taken = *err;
+
+	*err = NULL;
+	item->out = true;
+	part->commit->failed(part->commit->ctx, item->change->step, taken);
+}
+
+/* ---- before: who supersedes whom ----------------------------------------------------------------------- */
+
+static void link_paths(struct part *part)
+{
+	for (uint32_t i = 0; i < part->count; i++) {
+		struct item *item = &part->items[i], *before = NULL;
+		enum neap_change_kind kind = item->change->kind;
+		struct neap_str path = neap_str(item->change->path);
+		uintptr_t last = (uintptr_t)neap_map_put(&part->paths, path, (void *)(uintptr_t)(i + 1));
+
+		if (last)
+			before = &part->items[last - 1];
+		if (before && before->moved != NONE)
+			item->moved = before->moved;
+		else if (kind != NEAP_CHANGE_WRITE && kind != NEAP_CHANGE_ATTRIBUTES)
+			item->moved = i;
+		item->fresh = before && before->moved != NONE;
+		if (!before)
+			continue;
+		/* A chain WRITE, ATTRIBUTES, WRITE: the last one says it all. */
+		if (kind == NEAP_CHANGE_ATTRIBUTES && before->change->kind == NEAP_CHANGE_ATTRIBUTES &&
+		    before->earlier != NONE)
+			item->earlier = (uint32_t)(last - 1);
+		else if ((kind == NEAP_CHANGE_ATTRIBUTES || kind == NEAP_CHANGE_WRITE) &&
+			 before->change->kind == NEAP_CHANGE_WRITE && !before->change->validate)
+			item->earlier = (uint32_t)(last - 1);
+		else if (kind == NEAP_CHANGE_WRITE && before->change->kind == NEAP_CHANGE_ATTRIBUTES &&
+			 before->earlier != NONE)
+			item->earlier = (uint32_t)(last - 1);
+		if (kind == NEAP_CHANGE_WRITE)
+			for (uint32_t j = item->earlier; j != NONE && !part->items[j].superseded;
+			     j = part->items[j].earlier)
+				part->items[j].superseded = true;
+	}
+}
+
+/* ---- staging ------------------------------------------------------------------------------------------- */
+
+/* Whether the part itself makes, removes or links the directory `path` before `item`. */
+static bool part_moves(const struct part *part, struct neap_str path, const struct item *item)
+{
+	uintptr_t last = (uintptr_t)neap_map_get(&part->paths, path);
+	uint32_t moved = last ? part->items[last - 1].moved : NONE;
+
+	return moved != NONE && moved < (uint32_t)(item - part->items);
+}
+
+/* The staging directory for `item`, found from the nearest directory that is there and stays there. */
+static int stage_of(struct part *part, const struct item *item, struct neap_local_stage **ret,
+		    struct neap_error **err)
+{
+	const struct neap_change *change = item->change;
+	const char *operation = neap_local_operation(change);
+	struct neap_str parent = neap_path_parent(neap_str(change->path)), at = parent;
+	struct neap_local_dir *dir = NULL;
+
+	if (part->last_stage && neap_str_equal(part->last, parent)) {
+		*ret = part->last_stage;
+		return 0;
+	}
+	while (true) {
+		while (at.len > 1 && part_moves(part, at, item))
+			at = neap_path_parent(at);
+		if (neap_local_dir(part->local, operation, change->path, at, &dir, err) < 0)
+			return -1;
+		if (dir)
+			break;
+		at = neap_path_parent(at);
+	}
+	if (neap_local_stage(part->local, dir, operation, change->path, ret, err) < 0)
+		return -1;
+	part->last = parent;
+	part->last_stage = *ret;
+	return 0;
+}
+
+/* The regular file that stands where `item` will be written, open for its attributes: *ret, or -1. */
+static int open_replaced(const struct part *part, const struct item *item, int *ret, struct neap_error **err)
+{
+	const char *path = item->change->path, *name;
+	struct neap_local_dir *dir;
+	struct stat st;
+
+	*ret = -1;
+	if (item->fresh || part_moves(part, neap_path_parent(neap_str(path)), item))
+		return 0;
+	if (neap_local_parent(part->local, "write", path, &dir, &name, err) < 0)
+		return -1;
+	if (!dir)
+		return 0;
+	if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : neap_error_errno(err, errno, "stat %s", path);
+	if (S_ISDIR(st.st_mode))
+		return neap_error_set(err, "write %s: is a directory", path);
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	*ret = openat(dir->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (*ret < 0 && errno != ENOENT && errno != ELOOP)
+		return neap_error_errno(err, errno, "open %s to keep its extended attributes", path);
+	return 0;
+}
+
+static int stage_write(struct part *part, struct item *item, struct neap_local_stage *stage,
+		       struct neap_error **err)
+{
+	int old, rc;
+
+	if (open_replaced(part, item, &old, err) < 0)
+		return -1;
+	rc = neap_local_stage_file(stage, item->change, old, &item->temp, err);
+	if (old >= 0)
+		close(old);
+	return rc;
+}
+
+static int stage_item(struct part *part, struct item *item, struct neap_error **err)
+{
+	struct neap_local_stage *stage;
+
+	if (stage_of(part, item, &stage, err) < 0)
+		return -1;
+	switch (item->change->kind) {
+	case NEAP_CHANGE_WRITE:
+		return stage_write(part, item, stage, err);
+	case NEAP_CHANGE_MKDIR:
+		return neap_local_stage_dir(stage, item->change, &item->temp, err);
+	default:
+		return neap_local_stage_link(stage, item->change, &item->temp, err);
+	}
+}
+
+/* Keeps a staged file open for its sync as long as they are few. */
+static void hold(struct part *part, uint32_t number)
+{
+	struct item *item = &part->items[number];
+
+	if (part->files < FSYNC_MAX) {
+		part->held[part->files++] = number;
+		return;
+	}
+	for (uint32_t i = 0; part->files == FSYNC_MAX && i < FSYNC_MAX; i++) {
+		struct neap_local_temp *temp = &part->items[part->held[i]].temp;
+
+		if (temp->fd >= 0)
+			close(temp->fd);
+		temp->fd = -1;
+	}
+	close(item->temp.fd);
+	item->temp.fd = -1;
+	part->files++;
+}
+
+/* Stages the last of the WRITEs from `from` back that may go on; which, or NONE. */
+static uint32_t stage_chain(struct part *part, uint32_t from)
+{
+	for (uint32_t i = from; i != NONE; i = part->items[i].earlier) {
+		struct neap_error *err NEAP_AUTO_ERROR = NULL;
+		struct item *item = &part->items[i];
+
+		if (item->change->kind != NEAP_CHANGE_WRITE || !may(part, item))
+			continue;
+		if (stage_item(part, item, &err) == 0)
+			return i;
+		fail(part, item, &err);
+	}
+	return NONE;
+}
+
+static void stage_all(struct part *part)
+{
+	for (uint32_t i = 0; i < part->count; i++) {
+		struct neap_error *err NEAP_AUTO_ERROR = NULL;
+		struct item *item = &part->items[i];
+
+		switch (item->change->kind) {
+		case NEAP_CHANGE_WRITE:
+			if (item->superseded)
+				break;
+			item->pick = stage_chain(part, i);
+			if (item->pick != NONE)
+				hold(part, item->pick);
+			break;
+		case NEAP_CHANGE_MKDIR:
+		case NEAP_CHANGE_SYMLINK:
+			if (may(part, item) && stage_item(part, item, &err) < 0)
+				fail(part, item, &err);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static int sync_files(struct part *part, struct neap_error **err)
+{
+	if (part->files <= FSYNC_MAX) {
+		for (uint32_t i = 0; i < part->files; i++) {
+			struct item *item = &part->items[part->held[i]];
+
+			if (fsync(item->temp.fd) < 0)
+				return neap_error_errno(err, errno, "sync the new %s", item->change->path);
+		}
+		return 0;
+	}
+	for (size_t i = 0; i < part->local->stages.count; i++) {
+		const struct neap_local_stage *stage = part->local->stages.items[i];
+
+		if (stage->fd >= 0 && syncfs(stage->fd) < 0)
+			return neap_error_errno(err, errno, "sync the file system of %s", stage->where);
+	}
+	return 0;
+}
+
+/* ---- validation ---------------------------------------------------------------------------------------- */
+
+static char *replace_all(struct neap_arena *arena, const char *text, const char *what, const char *with)
+{
+	NEAP_AUTO_BUF struct neap_buf buf = { 0 };
+	const char *hit;
+
+	while ((hit = strstr(text, what))) {
+		neap_buf_append(&buf, text, (size_t)(hit - text));
+		neap_buf_puts(&buf, with);
+		text = hit + strlen(what);
+	}
+	neap_buf_puts(&buf, text);
+	return neap_arena_copy(arena, buf.data, buf.len);
+}
+
+/*
+ * The first lines of what the program said, as one line. Programs like to quote what they dislike: of a file
+ * that not everybody may read, words that stand in it are left out.
+ */
+static const char *first_lines(struct neap_arena *arena, const char *said, const struct neap_change *change)
+{
+	static const size_t limit = 400, word = 5;
+	const struct neap_content *content = &change->content;
+	bool hide = !(change->mode & 0004);
+	unsigned lines = 1;
+	char *text = neap_arena_alloc(arena, 2 * limit + 8);
+	size_t len = 0, n = strnlen(said, limit);
+
+	if (hide && !content->data && content->size)
+		return "(not shown: the file is not for everybody)";
+	for (size_t i = 0; i < n; i++) {
+		if (hide && n - i >= word && content->size >= word &&
+		    memmem(content->data, (size_t)content->size, said + i, word)) {
+			size_t same = word;
+
+			while (i + same < n &&
+			       memmem(content->data, (size_t)content->size, said + i + 1 + same - word, word))
+				same++;
+			i += same - 1;
+			memcpy(text + len, "…", strlen("…"));
+			len += strlen("…");
+		} else if (said[i] == '\n') {
+			if (!said[i + 1] || lines++ == 3)
+				break;
+			text[len++] = ';';
+			text[len++] = ' ';
+		} else {
+			text[len++] = iscntrl((unsigned char)said[i]) ? ' ' : said[i];
+		}
+	}
+	text[len] = '\0';
+	if (!neap_str_is_utf8(neap_str(text)))
+		for (size_t i = 0; i < len; i++)
+			if ((unsigned char)text[i] >= 0x80)
+				text[i] = '?';
+	return text;
+}
+
+static int validate(const struct part *part, const struct item *item, struct neap_error **err)
+{
+	const struct neap_change *change = item->change;
+	const struct neap_local_stage *stage = item->temp.stage;
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	NEAP_AUTO_BUF struct neap_buf command = { 0 };
+	struct neap_process process = { .timeout = VALIDATE_TIMEOUT };
+	struct neap_process_result result;
+	char name[NEAP_LOCAL_TEMP_NAME];
+	const char **argv, *staged, *said;
+	size_t count = 0;
+
+	while (change->validate[count])
+		count++;
+	argv = neap_arena_array_of(arena, const char *, count + 1);
+	neap_local_temp_name(&item->temp, change->path, name);
+	staged = neap_arena_printf(arena, "%s%s/%s/%s", part->local->root,
+				   stage->where[1] ? stage->where : "", stage->name, name);
+	for (size_t i = 0; i < count; i++) {
+		argv[i] = replace_all(arena, change->validate[i], "%s", staged);
+		neap_buf_printf(&command, "%s%s", i ? " " : "", change->validate[i]);
+	}
+	process.argv = argv;
+	if (neap_process_run(&process, arena, &result, err) < 0)
+		return neap_error_prefix(err, "validate %s", change->path);
+	if (result.status == 0)
+		return 0;
+	said = result.errors[0] ? result.errors : result.out;
+	said = replace_all(arena, said, staged, change->path);
+	return neap_error_set(err, "validate %s: %s: exit %d%s%s", change->path, command.data, result.status,
+			      said[0] ? ": " : "", said[0] ? first_lines(arena, said, change) : "");
+}
+
+/* ---- landing ------------------------------------------------------------------------------------------- */
+
+static int back_up(const struct part *part, const char *path, struct neap_error **err)
+{
+	struct neap_local_dir *dir;
+	const char *name;
+	struct stat st;
+	int fd, rc;
+
+	if (neap_local_parent(part->local, "back up", path, &dir, &name, err) < 0)
+		return -1;
+	if (!dir || fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	fd = openat(dir->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return neap_error_errno(err, errno, "back up %s", path);
+	rc = neap_state_backup(part->local->state, path, fd, err);
+	close(fd);
+	return rc;
+}
+
+/* `backup`: this WRITE or one that it supersedes wants the old bytes kept. */
+static int land_write(struct part *part, struct item *item, bool backup, struct neap_error **err)
+{
+	if (item->change->validate && validate(part, item, err) < 0)
+		return -1;
+	if (backup && back_up(part, item->change->path, err) < 0)
+		return -1;
+	return neap_local_land_temp(part->local, part->dirty, item->change, &item->temp, err);
+}
+
+/* Staged after the common sync: has one of its own. */
+static uint32_t stage_late(struct part *part, uint32_t from)
+{
+	uint32_t pick;
+
+	while ((pick = stage_chain(part, from)) != NONE) {
+		struct neap_error *err NEAP_AUTO_ERROR = NULL;
+		struct item *item = &part->items[pick];
+
+		if (fsync(item->temp.fd) == 0)
+			break;
+		neap_error_errno(&err, errno, "sync the new %s", item->change->path);
+		neap_local_temp_discard(&item->temp, item->change);
+		fail(part, item, &err);
+	}
+	return pick;
+}
+
+static void land_attributes(struct part *part, struct item *item)
+{
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+
+	if (may(part, item) && neap_local_land_attributes(part->local, part->dirty, item->change, &err) < 0)
+		fail(part, item, &err);
+}
+
+static void land_chain(struct part *part, uint32_t last)
+{
+	uint32_t pick = part->items[last].pick;
+	NEAP_VEC(uint32_t) after = { 0 };
+	bool backup = false;
+
+	for (uint32_t i = last; i != NONE; i = part->items[i].earlier)
+		backup = backup || part->items[i].change->backup;
+	while (pick != NONE) {
+		struct neap_error *err NEAP_AUTO_ERROR = NULL;
+		struct item *item = &part->items[pick];
+
+		if (may(part, item)) {
+			if (land_write(part, item, backup, &err) == 0)
+				break;
+			fail(part, item, &err);
+		}
+		neap_local_temp_discard(&item->temp, item->change);
+		item->out = true;
+		pick = stage_late(part, item->earlier);
+	}
+	/* What an earlier one has landed still gets the attributes set between it and the last. */
+	for (uint32_t i = last; i != pick && i != NONE; i = part->items[i].earlier)
+		if (part->items[i].change->kind == NEAP_CHANGE_ATTRIBUTES)
+			neap_vec_push(&after, i);
+	while (after.count)
+		land_attributes(part, &part->items[after.items[--after.count]]);
+	neap_vec_done(&after);
+}
+
+static void land(struct part *part, uint32_t number)
+{
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct item *item = &part->items[number];
+	int rc;
+
+	if (item->superseded)
+		return;
+	switch (item->change->kind) {
+	case NEAP_CHANGE_WRITE:
+		land_chain(part, number);
+		return;
+	case NEAP_CHANGE_ATTRIBUTES:
+		land_attributes(part, item);
+		return;
+	case NEAP_CHANGE_MKDIR:
+	case NEAP_CHANGE_SYMLINK:
+		if (!item->temp.stage)
+			return;
+		if (may(part, item)) {
+			rc = neap_local_land_temp(part->local, part->dirty, item->change, &item->temp, &err);
+			if (rc < 0)
+				fail(part, item, &err);
+		}
+		neap_local_temp_discard(&item->temp, item->change);
+		return;
+	case NEAP_CHANGE_UNLINK:
+	case NEAP_CHANGE_RMDIR:
+		if (may(part, item) &&
+		    neap_local_land_removal(part->local, part->dirty, item->change, &err) < 0)
+			fail(part, item, &err);
+		return;
+	}
+}
+
+static int commit_part(struct neap_local *local, const struct neap_change *changes, uint32_t count,
+		       const struct neap_commit *commit, struct neap_local_dirty *dirty,
+		       struct neap_error **err)
+{
+	struct part part = { .local = local, .commit = commit, .dirty = dirty, .count = count };
+	int rc;
+
+	part.items = neap_alloc(count * sizeof(*part.items));
+	for (uint32_t i = 0; i < count; i++)
+		part.items[i] = (struct item){
+			.change = &changes[i], .temp.fd = -1, .earlier = NONE, .moved = NONE, .pick = NONE
+		};
+	link_paths(&part);
+	stage_all(&part);
+	rc = sync_files(&part, err);
+	for (uint32_t i = 0; i < count; i++)
+		if (rc == 0)
+			land(&part, i);
+		else
+			neap_local_temp_discard(&part.items[i].temp, &changes[i]);
+	neap_map_done(&part.paths);
+	free(part.items);
+	return rc;
+}
+
+int neap_local_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
+		      const struct neap_commit *commit, struct neap_error **err)
+{
+	struct neap_local *local = neap_local_of(&machine->view);
+	struct neap_local_dirty dirty = { 0 };
+	size_t end;
+	int rc = 0;
+
+	if (!local->state)
+		return neap_error_set(err, "commit: this machine was opened to be read only");
+	local->commits++;
+	for (size_t begin = 0; begin < count && rc == 0; begin = end) {
+		end = begin + 1;
+		while (end < count && !changes[end].validate && end - begin < UINT32_MAX / 2)
+			end++;
+		rc = commit_part(local, &changes[begin], (uint32_t)(end - begin), commit, &dirty, err);
+	}
+	/* What has landed before a failure is made durable all the same. */
+	if (neap_local_sync(&dirty, rc == 0 ? err : NULL) < 0)
+		rc = -1;
+	/* Should the record not be emptied, it names what is gone: the next run finds nothing there. */
+	if (neap_local_stages_done(local))
+		neap_state_forget_stages(local->state, NULL);
+	for (size_t i = 0; i < count; i++)
+		neap_accounts_touch(local->accounts, changes[i].path);
+	return rc;
+}

@@ -1,0 +1,533 @@
+/*
+ * A machine made of tables, for tests: the independent model of what a machine does. It shares nothing with
+ * the overlay but the interface. Every read and every change of a commit counts as one call, and one call can
+ * be told to fail. Nothing is ever freed before the machine is.
+ *
+ * `validate` and `backup` count as part of the write and do nothing.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/path.h"
+#include "host/accounts.h"
+#include "host/machine.h"
+
+#define LINKS_MAX 40
+
+struct thing {
+	enum neap_file_kind kind;
+	uint32_t mode, uid, gid;
+	const char *data; /* of a file; a link's target */
+	size_t size;
+	struct thing *parent;    /* "/" is its own */
+	struct neap_map entries; /* of a directory: name → thing */
+	struct neap_str name;
+	struct thing *next; /* of all things, for the end */
+};
+
+struct memory {
+	struct neap_machine machine; /* first */
+	struct neap_arena *arena;
+	struct thing *root, *all;
+	uint64_t calls, fail;
+	int errnum;
+	neap_host_memory_run_fn *run;
+	void *run_ctx;
+	struct neap_accounts *accounts;
+};
+
+static struct memory *memory_of(const struct neap_view *view)
+{
+	/* The view is the first member of the machine, that of the memory. */
+	return (struct memory *)(uintptr_t)view;
+}
+
+/* ---- things ------------------------------------------------------------------------------------------ */
+
+static struct thing *make_thing(struct memory *memory, struct thing *parent, struct neap_str name,
+				enum neap_file_kind kind)
+{
+	struct thing *thing = neap_arena_new_of(memory->arena, struct thing);
+
+	thing->kind = kind;
+	thing->parent = parent ? parent : thing;
+	thing->name = (struct neap_str){ neap_arena_copy(memory->arena, name.data, name.len), name.len };
+	thing->next = memory->all;
+	memory->all = thing;
+	return thing;
+}
+
+/* In place of what has its name, at once. */
+static void place_thing(struct thing *thing)
+{
+	neap_map_remove(&thing->parent->entries, thing->name); /* its key goes with it */
+	neap_map_put(&thing->parent->entries, thing->name, thing);
+}
+
+static struct neap_str next_component(const char **path)
+{
+	const char *start = *path + strspn(*path, "/");
+	size_t len = strcspn(start, "/");
+
+	*path = start + len;
+	return (struct neap_str){ start, len };
+}
+
+static bool is_last(const char *rest)
+{
+	return rest[strspn(rest, "/")] == '\0';
+}
+
+/*
+ * The directory that holds the last component of `path`, and what has that name in it (NULL: nothing). Of "/"
+ * itself *ret is the root. Returns an errno. `strict`: a link on the way is EXDEV, for changes must go through none.
+ */
+static int walk(struct memory *memory, const char *path, bool strict, struct thing **ret_parent,
+		struct neap_str *ret_name, struct thing **ret)
+{
+	struct thing *at = memory->root;
+	NEAP_AUTO_BUF struct neap_buf text = { 0 };
+	const char *rest = path;
+	unsigned links = 0;
+
+	*ret_parent = memory->root;
+	*ret_name = NEAP_STR("");
+	*ret = memory->root;
+	for (;;) {
+		struct neap_str name = next_component(&rest);
+		struct thing *found;
+		struct neap_buf longer = { 0 };
+
+		if (!name.len)
+			return 0;
+		if (neap_str_equal(name, NEAP_STR(".")))
+			continue;
+		if (neap_str_equal(name, NEAP_STR(".."))) {
+			at = at->parent;
+			continue;
+		}
+		found = neap_map_get(&at->entries, name);
+		if (is_last(rest)) {
+			*ret_parent = at;
+			/* `text` goes when we return; the path's own end stays. */
+			*ret_name = neap_path_name(neap_str(path));
+			*ret = found;
+			return 0;
+		}
+		if (!found)
+			return ENOENT;
+		if (found->kind == NEAP_FILE_DIRECTORY) {
+			at = found;
+			continue;
+		}
+		if (found->kind != NEAP_FILE_LINK)
+			return ENOTDIR;
+		if (strict)
+			return EXDEV;
+		if (++links > LINKS_MAX)
+			return ELOOP;
+		if (found->data[0] == '/')
+			at = memory->root;
+		neap_buf_printf(&longer, "%s/%s", found->data, rest);
+		neap_buf_done(&text);
+		text = longer;
+		rest = text.data;
+	}
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------- */
+
+/* Whether this call is the one that has to fail. */
+static bool has_to_fail(struct memory *memory)
+{
+	return ++memory->calls == memory->fail && memory->errnum;
+}
+
+/* What a read finds; NULL: nothing there. */
+static int find(const struct neap_view *view, const char *path, struct thing **ret, struct neap_error **err)
+{
+	struct memory *memory = memory_of(view);
+	struct thing *parent;
+	struct neap_str name;
+	int errnum;
+
+	if (has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "open %s", path);
+	errnum = walk(memory, path, false, &parent, &name, ret);
+	if (errnum == ENOENT)
+		*ret = NULL;
+	else if (errnum)
+		return neap_error_errno(err, errnum, "open %s", path);
+	return 0;
+}
+
+static struct neap_stat stat_of(const struct thing *thing)
+{
+	if (!thing)
+		return (struct neap_stat){ .kind = NEAP_FILE_ABSENT };
+	return (struct neap_stat){
+		.kind = thing->kind,
+		.mode = thing->mode,
+		.uid = thing->uid,
+		.gid = thing->gid,
+		.size = thing->kind == NEAP_FILE_REGULAR ? thing->size : 0,
+		.links = 1,
+	};
+}
+
+static int memory_stat(const struct neap_view *view, const char *path, struct neap_stat *ret, struct neap_error **err)
+{
+	struct thing *thing;
+
+	if (find(view, path, &thing, err) < 0)
+		return -1;
+	*ret = stat_of(thing);
+	return 0;
+}
+
+static int memory_file(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
+		       struct neap_content *ret_content, struct neap_error **err)
+{
+	struct thing *thing;
+
+	if (find(view, path, &thing, err) < 0)
+		return -1;
+	*ret = stat_of(thing);
+	*ret_content = (struct neap_content){ 0 };
+	if (ret->kind != NEAP_FILE_REGULAR)
+		return 0;
+	ret_content->size = thing->size;
+	if (thing->size > NEAP_CONTENT_MAX)
+		neap_digest(thing->data, thing->size, ret_content->digest);
+	else
+		ret_content->data = neap_arena_copy(arena, thing->data, thing->size);
+	return 0;
+}
+
+static int memory_link(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
+		       const char **ret_target, struct neap_error **err)
+{
+	struct thing *thing;
+
+	if (find(view, path, &thing, err) < 0)
+		return -1;
+	*ret = stat_of(thing);
+	*ret_target = ret->kind == NEAP_FILE_LINK ? neap_arena_strdup(arena, thing->data) : NULL;
+	return 0;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp(((const struct neap_entry *)a)->name, ((const struct neap_entry *)b)->name);
+}
+
+static int memory_list(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		       struct neap_entry **ret, size_t *ret_count, struct neap_error **err)
+{
+	struct thing *thing;
+	size_t count = 0;
+
+	if (find(view, path, &thing, err) < 0)
+		return -1;
+	if (!thing)
+		return neap_error_errno(err, ENOENT, "open %s", path);
+	if (thing->kind != NEAP_FILE_DIRECTORY)
+		return neap_error_errno(err, ENOTDIR, "open %s", path);
+	*ret = neap_arena_array_of(arena, struct neap_entry, thing->entries.live);
+	for (size_t i = 0; i < thing->entries.count; i++) {
+		const struct thing *entry = thing->entries.entries[i].value;
+
+		if (entry)
+			(*ret)[count++] = (struct neap_entry){ neap_arena_strdup(arena, entry->name.data), entry->kind };
+	}
+	qsort(*ret, count, sizeof(**ret), compare_entries);
+	*ret_count = count;
+	return 0;
+}
+
+static struct neap_accounts *memory_accounts(const struct neap_view *view)
+{
+	return memory_of(view)->accounts;
+}
+
+static void memory_caller(const struct neap_view *view, uint32_t *uid, uint32_t *gid)
+{
+	(void)view;
+	*uid = *gid = 0;
+}
+
+static uint32_t memory_cause(const struct neap_view *view)
+{
+	(void)view;
+	return UINT32_MAX; /* no step: here everything is known */
+}
+
+static const struct neap_reads memory_reads = {
+	.stat = memory_stat,
+	.file = memory_file,
+	.link = memory_link,
+	.list = memory_list,
+	.accounts = memory_accounts,
+	.caller = memory_caller,
+	.cause = memory_cause,
+};
+
+/* ---- changes ----------------------------------------------------------------------------------------- */
+
+static int read_source(struct memory *memory, const char *path, const char **ret, size_t *ret_size)
+{
+	NEAP_AUTO_BUF struct neap_buf bytes = { 0 };
+	FILE *file = fopen(path, "re");
+	size_t got;
+
+	if (!file)
+		return errno;
+	do {
+		got = fread(neap_buf_reserve(&bytes, 65536), 1, 65536, file);
+		bytes.len += got;
+	} while (got);
+	fclose(file);
+	*ret = neap_arena_copy(memory->arena, bytes.data, bytes.len);
+	*ret_size = bytes.len;
+	return 0;
+}
+
+/* A new thing with what the change says of it. */
+static struct thing *changed(struct memory *memory, const struct neap_change *change, struct thing *parent,
+			     struct neap_str name, enum neap_file_kind kind)
+{
+	struct thing *thing = make_thing(memory, parent, name, kind);
+
+	thing->mode = change->mode;
+	thing->uid = change->uid;
+	thing->gid = change->gid;
+	return thing;
+}
+
+static int land_write(struct memory *memory, const struct neap_change *change, struct thing *parent,
+		      struct neap_str name, const struct thing *old)
+{
+	const char *data = NULL;
+	struct thing *thing;
+	size_t size = change->content.size;
+	int errnum = 0;
+
+	if (change->mode == NEAP_KEEP || change->uid == NEAP_KEEP || change->gid == NEAP_KEEP)
+		return EINVAL;
+	if (old && old->kind == NEAP_FILE_DIRECTORY)
+		return EISDIR;
+	if (change->content.data)
+		data = neap_arena_copy(memory->arena, change->content.data, size);
+	else if (change->content.source)
+		errnum = read_source(memory, change->content.source, &data, &size);
+	else
+		errnum = EINVAL;
+	if (errnum)
+		return errnum;
+	thing = changed(memory, change, parent, name, NEAP_FILE_REGULAR);
+	thing->data = data;
+	thing->size = size;
+	place_thing(thing);
+	return 0;
+}
+
+static int land_symlink(struct memory *memory, const struct neap_change *change, struct thing *parent,
+			struct neap_str name, const struct thing *old)
+{
+	struct thing *thing;
+
+	if (old && old->kind == NEAP_FILE_DIRECTORY)
+		return EISDIR;
+	if (!*change->target)
+		return ENOENT;
+	thing = changed(memory, change, parent, name, NEAP_FILE_LINK);
+	thing->mode = 0777;
+	thing->data = neap_arena_strdup(memory->arena, change->target);
+	place_thing(thing);
+	return 0;
+}
+
+static int land_attributes(const struct neap_change *change, struct thing *old)
+{
+	if (!old)
+		return ENOENT;
+	if (old->kind == NEAP_FILE_LINK)
+		return ELOOP;
+	old->mode = change->mode == NEAP_KEEP ? old->mode : change->mode;
+	old->uid = change->uid == NEAP_KEEP ? old->uid : change->uid;
+	old->gid = change->gid == NEAP_KEEP ? old->gid : change->gid;
+	return 0;
+}
+
+static int land_removal(const struct neap_change *change, struct thing *old)
+{
+	if (!old)
+		return ENOENT;
+	if (change->kind == NEAP_CHANGE_UNLINK && old->kind == NEAP_FILE_DIRECTORY)
+		return EISDIR;
+	if (change->kind == NEAP_CHANGE_RMDIR && old->kind != NEAP_FILE_DIRECTORY)
+		return ENOTDIR;
+	if (old->entries.live)
+		return ENOTEMPTY;
+	if (old->parent == old)
+		return EBUSY;
+	neap_map_remove(&old->parent->entries, old->name);
+	return 0;
+}
+
+/* An errno. */
+static int land(struct memory *memory, const struct neap_change *change)
+{
+	struct thing *parent, *old;
+	struct neap_str name;
+	int errnum = walk(memory, change->path, true, &parent, &name, &old);
+
+	if (errnum)
+		return errnum;
+	switch (change->kind) {
+	case NEAP_CHANGE_WRITE:
+		return land_write(memory, change, parent, name, old);
+	case NEAP_CHANGE_SYMLINK:
+		return land_symlink(memory, change, parent, name, old);
+	case NEAP_CHANGE_ATTRIBUTES:
+		return land_attributes(change, old);
+	case NEAP_CHANGE_MKDIR:
+		if (old)
+			return EEXIST;
+		if (change->mode == NEAP_KEEP || change->uid == NEAP_KEEP || change->gid == NEAP_KEEP)
+			return EINVAL;
+		place_thing(changed(memory, change, parent, name, NEAP_FILE_DIRECTORY));
+		return 0;
+	case NEAP_CHANGE_UNLINK:
+	case NEAP_CHANGE_RMDIR:
+		break;
+	}
+	return land_removal(change, old);
+}
+
+static int memory_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
+			 const struct neap_commit *commit, struct neap_error **err)
+{
+	struct memory *memory = memory_of(&machine->view);
+
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		struct neap_error *failure = NULL;
+		int errnum;
+
+		if (!commit->may(commit->ctx, changes[i].step))
+			continue;
+		errnum = has_to_fail(memory) ? memory->errnum : land(memory, &changes[i]);
+		if (errnum) {
+			neap_error_errno(&failure, errnum, "change %s", changes[i].path);
+			commit->failed(commit->ctx, changes[i].step, failure);
+		}
+		neap_accounts_drop(memory->accounts);
+	}
+	return 0;
+}
+
+static int memory_run(struct neap_machine *machine, const struct neap_process *process, struct neap_arena *arena,
+		      struct neap_process_result *ret, struct neap_error **err)
+{
+	struct memory *memory = memory_of(&machine->view);
+
+	(void)arena;
+	(void)err;
+	*ret = (struct neap_process_result){ .out = "", .errors = "" };
+	if (memory->run)
+		ret->status = memory->run(machine, process, memory->run_ctx);
+	neap_accounts_drop(memory->accounts);
+	return 0;
+}
+
+static void memory_free(struct neap_machine *machine)
+{
+	struct memory *memory = memory_of(&machine->view);
+
+	for (struct thing *thing = memory->all; thing; thing = thing->next)
+		neap_map_done(&thing->entries);
+	neap_accounts_free(memory->accounts);
+	neap_arena_free(memory->arena);
+	free(memory);
+}
+
+static const struct neap_machine_ops memory_ops = {
+	.commit = memory_commit,
+	.run = memory_run,
+	.free = memory_free,
+};
+
+/* ---- for tests --------------------------------------------------------------------------------------- */
+
+int neap_host_memory_new(struct neap_machine **ret)
+{
+	struct memory *memory = neap_alloc(sizeof(*memory));
+
+	*memory = (struct memory){
+		.machine = { .view.reads = &memory_reads, .ops = &memory_ops },
+		.arena = neap_arena_new(),
+		.accounts = neap_accounts_new(),
+	};
+	memory->root = make_thing(memory, NULL, NEAP_STR(""), NEAP_FILE_DIRECTORY);
+	memory->root->mode = 0755;
+	*ret = &memory->machine;
+	return 0;
+}
+
+void neap_host_memory_fail(struct neap_machine *machine, uint64_t call, int errnum)
+{
+	struct memory *memory = memory_of(&machine->view);
+
+	memory->calls = 0;
+	memory->fail = call;
+	memory->errnum = errnum;
+}
+
+uint64_t neap_host_memory_calls(const struct neap_machine *machine)
+{
+	return memory_of(&machine->view)->calls;
+}
+
+void neap_host_memory_put(struct neap_machine *machine, const char *path, enum neap_file_kind kind, uint32_t mode,
+			  uint32_t uid, uint32_t gid, const char *data, size_t len)
+{
+	struct memory *memory = memory_of(&machine->view);
+	struct thing *at = memory->root;
+	const char *rest = path;
+
+	neap_accounts_drop(memory->accounts);
+	while (!is_last(rest)) {
+		struct neap_str name = next_component(&rest);
+		struct thing *found = neap_map_get(&at->entries, name);
+		enum neap_file_kind made = is_last(rest) ? kind : NEAP_FILE_DIRECTORY;
+
+		if (made == NEAP_FILE_ABSENT) {
+			neap_map_remove(&at->entries, name);
+			return;
+		}
+		if (!found || made != NEAP_FILE_DIRECTORY || found->kind != made) {
+			found = make_thing(memory, at, name, made);
+			found->mode = 0755;
+			place_thing(found);
+		}
+		at = found;
+	}
+	at->mode = mode;
+	at->uid = uid;
+	at->gid = gid;
+	if (at->kind == NEAP_FILE_REGULAR || at->kind == NEAP_FILE_LINK) {
+		at->data = neap_arena_copy(memory->arena, data ? data : "", len);
+		at->size = len;
+	}
+}
+
+void neap_host_memory_on_run(struct neap_machine *machine, neap_host_memory_run_fn *run, void *ctx)
+{
+	struct memory *memory = memory_of(&machine->view);
+
+	memory->run = run;
+	memory->run_ctx = ctx;
+}

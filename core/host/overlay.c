@@ -1,0 +1,209 @@
+/*
+ * The overlay's life: steps and taking them back, landing, opaque changes. See overlay.h for its laws. It must
+ * not know what is under it beyond machine.h, nor who asks: steps are numbers.
+ */
+#include "host/overlay.h"
+
+#include <stdlib.h>
+
+#include "base/path.h"
+#include "host/overlay_parts.h"
+
+/* ---- steps ------------------------------------------------------------------------------------------- */
+
+void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
+{
+	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+
+	overlay->step = step;
+	/* In an apply what was pending has been done. */
+	overlay->pending = overlay->mode == NEAP_OVERLAY_PLAN ? pending : NEAP_NO_STEP;
+	overlay->opaque = false;
+	overlay->held_before = overlay->held.count;
+	overlay->bytes_before = overlay->bytes;
+	neap_overlay_tree_begin(&overlay->tree);
+	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
+}
+
+bool neap_overlay_opaque(const struct neap_host *host)
+{
+	return neap_overlay_of(&host->view)->opaque;
+}
+
+const struct neap_change *neap_overlay_changes(const struct neap_host *host, size_t *ret_count)
+{
+	const struct neap_overlay *overlay = neap_overlay_of(&host->view);
+
+	*ret_count = overlay->held.count - overlay->held_before;
+	return overlay->held.items ? overlay->held.items + overlay->held_before : NULL;
+}
+
+size_t neap_overlay_held(const struct neap_host *host, uint64_t *ret_bytes)
+{
+	const struct neap_overlay *overlay = neap_overlay_of(&host->view);
+
+	if (ret_bytes)
+		*ret_bytes = overlay->bytes;
+	return overlay->held.count;
+}
+
+void neap_overlay_undo(struct neap_host *host)
+{
+	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+
+	if (overlay->tree.log.count)
+		neap_accounts_drop(overlay->accounts);
+	neap_overlay_tree_undo(&overlay->tree);
+	overlay->held.count = overlay->held_before;
+	overlay->bytes = overlay->bytes_before;
+	if (overlay->mode == NEAP_OVERLAY_PLAN)
+		overlay->opaque = false; /* in an apply it has run, and that cannot be taken back */
+}
+
+/* ---- landing ----------------------------------------------------------------------------------------- */
+
+static void forget(struct neap_overlay *overlay)
+{
+	neap_overlay_tree_forget(&overlay->tree);
+	neap_arena_reset(overlay->arena);
+	overlay->held.count = overlay->held_before = 0;
+	overlay->bytes = overlay->bytes_before = 0;
+	neap_accounts_drop(overlay->accounts);
+}
+
+int neap_overlay_land(struct neap_host *host, const struct neap_commit *commit, struct neap_error **err)
+{
+	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+	struct neap_error *local NEAP_AUTO_ERROR = NULL;
+	int r;
+
+	if (overlay->mode != NEAP_OVERLAY_APPLY)
+		return neap_error_set(err, "land changes: this is a plan");
+	if (!overlay->held.count)
+		return 0;
+	r = overlay->machine->ops->commit(overlay->machine, overlay->held.items, overlay->held.count, commit, &local);
+	forget(overlay);
+	if (commit->landed)
+		commit->landed(commit->ctx, local);
+	if (r < 0 && err && !*err) {
+		*err = local;
+		local = NULL;
+	}
+	return r;
+}
+
+void neap_overlay_commit(struct neap_host *host, const struct neap_commit *commit)
+{
+	neap_overlay_of(&host->view)->commit = commit;
+}
+
+/* ---- opaque changes ---------------------------------------------------------------------------------- */
+
+static struct neap_str keep(struct neap_overlay *overlay, struct neap_str text)
+{
+	return (struct neap_str){ neap_arena_copy(overlay->scratch, text.data, text.len), text.len };
+}
+
+/*
+ * What the process may do at `path` is not known: the path itself, what it leads to when it is a link, and the
+ * nearest missing directory above, which would have to be made first.
+ */
+static void mark_effect(struct neap_overlay *overlay, const char *path)
+{
+	struct neap_str marks[3], asked = neap_str(path);
+	const struct neap_overlay_way *way;
+	struct neap_overlay_place place;
+	size_t count = 0;
+
+	if (neap_overlay_locate(overlay, path, &place, NULL) == 0) {
+		if (place.way && (place.way->end == NEAP_OVERLAY_ABSENT || place.way->end == NEAP_OVERLAY_REMOVED))
+			marks[count++] = keep(overlay, place.way->stop);
+		marks[count++] = keep(overlay, neap_str(place.path));
+	} else {
+		marks[count++] = asked;
+	}
+	if (neap_overlay_tree_follow(&overlay->tree, asked, &way, NULL) == 0)
+		marks[count++] = keep(overlay, way->path);
+	for (size_t i = 0; i < count; i++)
+		neap_overlay_tree_mark(&overlay->tree, marks[i], overlay->step);
+	neap_arena_reset(overlay->scratch);
+}
+
+static int overlay_run(struct neap_host *host, const struct neap_process *process, struct neap_arena *arena,
+		       struct neap_process_result *ret, struct neap_error **err)
+{
+	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+	int r;
+
+	if (overlay->mode == NEAP_OVERLAY_PLAN) {
+		overlay->opaque = true;
+		for (const char *const *path = process->effects; path && *path; path++)
+			mark_effect(overlay, *path);
+		neap_accounts_drop(overlay->accounts);
+		*ret = (struct neap_process_result){ .out = "", .errors = "" };
+		return 0;
+	}
+	if (overlay->held.count) {
+		if (!overlay->commit)
+			return neap_error_set(err, "run %s: changes are held and nobody lands them", process->argv[0]);
+		r = neap_overlay_land(host, overlay->commit, err);
+		if (r < 0)
+			return r;
+		if (!overlay->commit->may(overlay->commit->ctx, overlay->step))
+			return neap_error_set(err, "run %s: not run, for a change before it failed", process->argv[0]);
+	}
+	overlay->opaque = true;
+	r = overlay->machine->ops->run(overlay->machine, process, arena, ret, err);
+	neap_overlay_tree_stale(&overlay->tree);
+	neap_accounts_drop(overlay->accounts);
+	return r;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------- */
+
+static const struct neap_changes overlay_changes = {
+	.write = neap_overlay_write,
+	.attributes = neap_overlay_attributes,
+	.mkdir = neap_overlay_mkdir,
+	.symlink = neap_overlay_symlink,
+	.unlink = neap_overlay_unlink,
+	.rmdir = neap_overlay_rmdir,
+	.unsettle = neap_overlay_unsettle,
+	.run = overlay_run,
+};
+
+struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overlay_mode mode)
+{
+	struct neap_overlay *overlay = neap_alloc(sizeof(*overlay));
+
+	*overlay = (struct neap_overlay){
+		.host = { .view.reads = &neap_overlay_reads, .changes = &overlay_changes },
+		.machine = machine,
+		.mode = mode,
+		.step = NEAP_NO_STEP,
+		.pending = NEAP_NO_STEP,
+		.cause = NEAP_NO_STEP,
+		.arena = neap_arena_new(),
+		.scratch = neap_arena_new(),
+		.accounts = neap_accounts_new(),
+	};
+	neap_arena_wipe(overlay->arena); /* contents may be secret */
+	neap_overlay_tree_init(&overlay->tree, &machine->view, overlay->arena);
+	return &overlay->host;
+}
+
+void neap_overlay_free(struct neap_host *host)
+{
+	struct neap_overlay *overlay;
+
+	if (!host)
+		return;
+	overlay = neap_overlay_of(&host->view);
+	neap_overlay_tree_done(&overlay->tree);
+	neap_accounts_free(overlay->accounts);
+	neap_vec_done(&overlay->held);
+	neap_buf_done(&overlay->path);
+	neap_arena_free(overlay->scratch);
+	neap_arena_free(overlay->arena);
+	free(overlay);
+}

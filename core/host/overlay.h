@@ -1,0 +1,44 @@
+/*
+ * Copy on write over a machine: reads fall through, changes stay here. A plan throws them away; an apply
+ * lands them in groups.
+ *
+ * Laws:
+ * - Transparent changes (files, directories, links) are computed: a read after them answers what the machine
+ *   would. Links on the way are resolved over both layers together.
+ * - Opaque changes (neap_host_run) do not run in a plan. For a step that stands on one (neap_overlay_step's
+ *   `pending`), what is absent reads as NEAP_UNKNOWN, with that cause; what is present reads as it is. What
+ *   the process declares as `effects` reads as unknown for all.
+ * - A change of something unknown succeeds and the overlay then holds what was wanted, for the parameters
+ *   given.
+ * - A read that fails while `pending` is set is NEAP_UNKNOWN with that cause, never an error.
+ */
+#pragma once
+
+#include "host/host.h"
+#include "host/machine.h"
+
+enum neap_overlay_mode {
+	NEAP_OVERLAY_PLAN,  /* the machine is only read */
+	NEAP_OVERLAY_APPLY, /* opaque changes land what is held, then run; see neap_overlay_land() */
+};
+
+#define NEAP_NO_STEP UINT32_MAX
+
+struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overlay_mode mode);
+void neap_overlay_free(struct neap_host *overlay);
+
+/* From now on changes belong to `step`. `pending` is the nearest opaque change that this step stands on, or
+ * NEAP_NO_STEP. */
+void neap_overlay_step(struct neap_host *overlay, uint32_t step, uint32_t pending);
+/* Whether the current step has made an opaque change. */
+bool neap_overlay_opaque(const struct neap_host *overlay);
+/* Changes and bytes held since the last landing; the number at which the current step began. */
+size_t neap_overlay_held(const struct neap_host *overlay, uint64_t *ret_bytes);
+/* The changes of the current step that are still held. */
+const struct neap_change *neap_overlay_changes(const struct neap_host *overlay, size_t *ret_count);
+/* Takes back the changes of the current step (it failed half way): the overlay is as before it. */
+void neap_overlay_undo(struct neap_host *overlay);
+/* Commits what is held and forgets it, so that the next read sees the machine. APPLY only. */
+int neap_overlay_land(struct neap_host *overlay, const struct neap_commit *commit, struct neap_error **err);
+/* How landing is done when neap_host_run() makes it necessary. APPLY only; `commit` is borrowed. */
+void neap_overlay_commit(struct neap_host *overlay, const struct neap_commit *commit);

@@ -1,0 +1,86 @@
+/*
+ * What the overlay's files share: the overlay itself, and locating a path in it. Private to overlay*.c.
+ *
+ *	overlay.c         life, steps, landing, opaque changes
+ *	overlay_read.c    locating and reads
+ *	overlay_change.c  transparent changes
+ *	overlay_tree.c    what is held, and where ways lead
+ */
+#pragma once
+
+#include "base/vec.h"
+#include "host/accounts.h"
+#include "host/overlay.h"
+#include "host/overlay_tree.h"
+
+struct neap_overlay {
+	struct neap_host host; /* first */
+	struct neap_machine *machine;
+	enum neap_overlay_mode mode;
+	uint32_t step, pending;
+	bool opaque;    /* the step has made an opaque change */
+	uint32_t cause; /* of the last NEAP_UNKNOWN */
+
+	struct neap_arena *arena; /* all that is held */
+	struct neap_overlay_tree tree;
+	NEAP_VEC(struct neap_change) held;
+	uint64_t bytes;
+	size_t held_before; /* the step */
+	uint64_t bytes_before;
+
+	const struct neap_commit *commit;
+	struct neap_accounts *accounts;
+	struct neap_buf path; /* of the place located last */
+	struct neap_arena *scratch;
+};
+
+static inline struct neap_overlay *neap_overlay_of(const struct neap_view *view)
+{
+	/* The view is the first member of the host, the host that of the overlay. */
+	return (struct neap_overlay *)(uintptr_t)view;
+}
+
+static inline bool neap_overlay_pends(const struct neap_overlay *overlay)
+{
+	return overlay->pending != NEAP_NO_STEP;
+}
+
+static inline const struct neap_view *neap_overlay_below(const struct neap_overlay *overlay)
+{
+	return &overlay->machine->view;
+}
+
+enum neap_overlay_where {
+	NEAP_OVERLAY_AT_MACHINE, /* ask it, with `path` */
+	NEAP_OVERLAY_AT_STATE,   /* held; kind ABSENT or unknown too */
+	NEAP_OVERLAY_AT_NOTHING, /* absent: in a directory made here, or because nothing leads there */
+	NEAP_OVERLAY_AT_UNKNOWN, /* in a directory whose entries are not known */
+};
+
+struct neap_overlay_place {
+	enum neap_overlay_where where;
+	const char *path; /* canonical; good until the next place is located */
+	const struct neap_overlay_state *state;
+	const struct neap_overlay_way *way; /* to the directory above; NULL for "/" */
+	uint32_t cause;                     /* AT_UNKNOWN */
+};
+
+/* Which layer answers for `path`. Errors are those of the way there. */
+int neap_overlay_locate(struct neap_overlay *overlay, const char *path, struct neap_overlay_place *ret,
+			struct neap_error **err);
+/* Entries of the canonical directory `path`, which is one: the machine's when `through`, and those held. */
+int neap_overlay_list(struct neap_overlay *overlay, const char *path, bool through, struct neap_arena *arena,
+		      struct neap_entry **ret, size_t *ret_count, struct neap_error **err);
+
+extern const struct neap_reads neap_overlay_reads;
+
+int neap_overlay_write(struct neap_host *host, const char *path, const struct neap_file_write *file,
+		       struct neap_error **err);
+int neap_overlay_attributes(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+			    struct neap_error **err);
+int neap_overlay_mkdir(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+		       struct neap_error **err);
+int neap_overlay_symlink(struct neap_host *host, const char *path, const char *target, struct neap_error **err);
+int neap_overlay_unlink(struct neap_host *host, const char *path, struct neap_error **err);
+int neap_overlay_rmdir(struct neap_host *host, const char *path, struct neap_error **err);
+int neap_overlay_unsettle(struct neap_host *host, const char *path, struct neap_error **err);

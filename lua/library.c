@@ -1,0 +1,300 @@
+/*
+ * neap's library, the part that reads: files, secrets, the parameters of -D; and the helpers for tables. All
+ * files go through engine/source.h and engine/secret.h.
+ */
+#include <string.h>
+
+#include "engine/secret.h"
+#include "lua/text.h"
+#include "lua/value.h"
+
+/* ---- files ----------------------------------------------------------------------------------------------
+ */
+
+const char *neap_lua_shown(lua_State *L, int index, const char *function)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+	const char *name;
+
+	if (lua_type(L, index) != LUA_TSTRING)
+		neap_lua_fail(L, "%s takes the name of a file, not %s", function, luaL_typename(L, index));
+	name = lua_tostring(L, index);
+	if (!name[0] || strlen(name) != lua_rawlen(L, index))
+		neap_lua_fail(L, "%s: this is no name of a file", function);
+	return neap_sources_relative(lua->sources, neap_lua_caller(lua, L).file->directory, name);
+}
+
+/* neap.read(name) → string */
+static int read_text(lua_State *L)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+	struct neap_str text;
+
+	if (neap_sources_text(lua->sources, neap_lua_shown(L, 1, "neap.read"), &text, &lua->error) < 0)
+		neap_lua_raise(L);
+	lua_pushlstring(L, text.data, text.len);
+	return 1;
+}
+
+/* ---- secrets ---------------------------------------------------------------------------------------------
+ */
+
+static int secret_from_file(lua_State *L, const char *shown, struct neap_text *ret)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+	bool exposed = false;
+
+	if (shown[0] == '@')
+		return neap_error_set(&lua->error, "secret %s: an embedded recipe holds no secrets", shown);
+	if (neap_secret_file(lua->scratch, neap_sources_real(lua->sources, shown), shown, ret, &exposed,
+			     &lua->error) < 0)
+		return -1;
+	if (exposed)
+		neap_problem_warn(lua->graph->problems, neap_lua_position(neap_lua_caller(lua, L)),
+				  "everybody on this machine may read the secret %s: chmod o-r it", shown);
+	return 0;
+}
+
+/* The one field of the table at 1: *ret_name, its value on the stack. */
+static void secret_kind(lua_State *L, const char **ret_name)
+{
+	static const char usage[] = "neap.secret takes { file = … }, { env = … } or { value = … }";
+	size_t count = 0;
+
+	if (lua_type(L, 1) != LUA_TTABLE)
+		neap_lua_fail(L, "%s", usage);
+	lua_settop(L, 1);
+	lua_pushnil(L);
+	for (; lua_next(L, 1); count++)
+		lua_pop(L, 1);
+	if (count != 1)
+		neap_lua_fail(L, "%s", usage);
+	lua_pushnil(L);
+	lua_next(L, 1);
+	if (lua_type(L, 2) != LUA_TSTRING)
+		neap_lua_fail(L, "%s", usage);
+	*ret_name = lua_tostring(L, 2);
+	if (strcmp(*ret_name, "file") != 0 && strcmp(*ret_name, "env") != 0 &&
+	    strcmp(*ret_name, "value") != 0)
+		neap_lua_fail(L, "%s, not { %s = … }", usage, *ret_name);
+}
+
+/* neap.secret { file | env | value = … } → text */
+static int secret(lua_State *L)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+	struct neap_text text = { 0 };
+	const char *kind, *data;
+	size_t len;
+	int r = 0;
+
+	neap_lua_scratch(lua);
+	neap_lua_wipe(lua);
+	secret_kind(L, &kind);
+	if (neap_lua_tag(L, 3) == NEAP_LUA_TEXT && strcmp(kind, "value") == 0)
+		return 1; /* it is one */
+	if (lua_type(L, 3) != LUA_TSTRING)
+		neap_lua_fail(L, "neap.secret { %s = … } takes a string, not %s", kind, luaL_typename(L, 3));
+	data = lua_tolstring(L, 3, &len);
+	if (len == 0)
+		neap_lua_fail(L, "neap.secret { %s = … } is empty", kind);
+	if (strcmp(kind, "file") == 0)
+		r = secret_from_file(L, neap_lua_shown(L, 3, "neap.secret"), &text);
+	else if (strcmp(kind, "env") == 0)
+		r = neap_secret_environment(lua->scratch, data, &text, &lua->error);
+	else
+		text = neap_text_secret(lua->scratch, data, len);
+	if (r < 0)
+		neap_lua_raise(L);
+	neap_lua_text_push_known(L, text);
+	return 1;
+}
+
+/* ---- parameters of -D
+ * ---------------------------------------------------------------------------------------- */
+
+static const char *param_value(const struct neap_lua *lua, const char *name)
+{
+	const struct neap_param_value *params = lua->options->params;
+	size_t low = 0, high = lua->options->param_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(name, params[middle].name);
+
+		if (order == 0)
+			return params[middle].value;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+static void note_read(struct neap_lua *lua, const char *name)
+{
+	if (!neap_map_get(&lua->params_read, neap_str(name))) {
+		char *copy = neap_arena_strdup(lua->texts, name);
+
+		neap_map_put(&lua->params_read, neap_str(copy), copy);
+	}
+}
+
+/* neap.params.name */
+static int params_index(lua_State *L)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+	const char *value = NULL;
+
+	if (lua_type(L, 2) == LUA_TSTRING) {
+		note_read(lua, lua_tostring(L, 2));
+		value = param_value(lua, lua_tostring(L, 2));
+	}
+	lua_pushstring(L, value); /* nil for NULL */
+	return 1;
+}
+
+static int params_newindex(lua_State *L)
+{
+	neap_lua_fail(L, "neap.params is given with -D: it cannot be assigned");
+}
+
+static int params_next(lua_State *L)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+	lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
+
+	if ((size_t)i >= lua->options->param_count)
+		return 0;
+	lua_pushinteger(L, i + 1);
+	lua_replace(L, lua_upvalueindex(1));
+	note_read(lua, lua->options->params[i].name);
+	lua_pushstring(L, lua->options->params[i].name);
+	lua_pushstring(L, lua->options->params[i].value);
+	return 2;
+}
+
+/* pairs(neap.params): sorted */
+static int params_pairs(lua_State *L)
+{
+	lua_pushinteger(L, 0);
+	lua_pushcclosure(L, params_next, 1);
+	return 1;
+}
+
+static void push_params(lua_State *L)
+{
+	static const luaL_Reg methods[] = {
+		{ "__index", params_index },
+		{ "__newindex", params_newindex },
+		{ "__pairs", params_pairs },
+		{ NULL, NULL },
+	};
+
+	lua_newtable(L);
+	luaL_newlib(L, methods);
+	lua_pushboolean(L, 0);
+	lua_setfield(L, -2, "__metatable");
+	lua_setmetatable(L, -2);
+}
+
+/* ---- tables
+ * -------------------------------------------------------------------------------------------------- */
+
+/* neap.list { … } → the same table, marked */
+static int list(lua_State *L)
+{
+	if (lua_gettop(L) == 0)
+		lua_newtable(L);
+	if (lua_type(L, 1) != LUA_TTABLE)
+		neap_lua_fail(L, "neap.list takes a table, not %s", luaL_typename(L, 1));
+	lua_settop(L, 1);
+	neap_lua_list_mark(L);
+	return 1;
+}
+
+/* Numbers by value, then strings by bytes: what table.sort is given. */
+static int key_less(lua_State *L)
+{
+	int a = lua_type(L, 1), b = lua_type(L, 2);
+	bool less;
+
+	if (a != b) {
+		less = a == LUA_TNUMBER;
+	} else if (a == LUA_TNUMBER) {
+		less = lua_compare(L, 1, 2, LUA_OPLT);
+	} else {
+		size_t a_len, b_len;
+		const char *a_data = lua_tolstring(L, 1, &a_len), *b_data = lua_tolstring(L, 2, &b_len);
+		int order = memcmp(a_data, b_data, a_len < b_len ? a_len : b_len);
+
+		less = order < 0 || (order == 0 && a_len < b_len);
+	}
+	lua_pushboolean(L, less);
+	return 1;
+}
+
+/* upvalues: table, sorted keys, how many were given */
+static int sorted_next(lua_State *L)
+{
+	lua_Integer i = lua_tointeger(L, lua_upvalueindex(3)) + 1;
+
+	lua_pushinteger(L, i);
+	lua_replace(L, lua_upvalueindex(3));
+	if (lua_rawgeti(L, lua_upvalueindex(2), i) == LUA_TNIL)
+		return 1;
+	lua_pushvalue(L, -1);
+	lua_rawget(L, lua_upvalueindex(1));
+	return 2;
+}
+
+/* for key, value in neap.sorted_pairs(t); upvalue 1: table.sort */
+static int sorted_pairs(lua_State *L)
+{
+	lua_Integer count = 0;
+
+	if (lua_type(L, 1) != LUA_TTABLE)
+		neap_lua_fail(L, "neap.sorted_pairs takes a table, not %s", luaL_typename(L, 1));
+	lua_settop(L, 1);
+	lua_newtable(L);
+	lua_pushnil(L);
+	while (lua_next(L, 1)) {
+		lua_pop(L, 1);
+		if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
+			neap_lua_fail(L, "neap.sorted_pairs: keys are strings or numbers, not %s",
+				      luaL_typename(L, -1));
+		lua_pushvalue(L, -1);
+		lua_rawseti(L, 2, ++count);
+	}
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_pushvalue(L, 2);
+	lua_pushcfunction(L, key_less);
+	lua_call(L, 2, 0);
+	lua_pushinteger(L, 0);
+	lua_pushcclosure(L, sorted_next, 3);
+	return 1;
+}
+
+void neap_lua_library_open(lua_State *L, int library)
+{
+	static const luaL_Reg functions[] = {
+		{ "read", read_text },
+		{ "secret", secret },
+		{ "list", list },
+		{ NULL, NULL },
+	};
+
+	lua_pushvalue(L, library);
+	luaL_setfuncs(L, functions, 0);
+	push_params(L);
+	lua_setfield(L, -2, "params");
+	neap_lua_null_push(L);
+	lua_setfield(L, -2, "null");
+	lua_getglobal(L, "table");
+	lua_getfield(L, -1, "sort");
+	lua_remove(L, -2);
+	lua_pushcclosure(L, sorted_pairs, 1);
+	lua_setfield(L, -2, "sorted_pairs");
+	lua_pop(L, 1);
+}

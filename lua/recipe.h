@@ -1,0 +1,23 @@
+/*
+ * Evaluates a recipe: Lua in, graph out. The one entry of this folder; lua.h appears nowhere else in neap.
+ *
+ * Evaluation is a sandbox: it reads recipe files, templates and secrets through engine/source.h, and changes
+ * nothing. It is bounded: CPU time, memory. See docs/contract.md.
+ */
+#pragma once
+
+#include "engine/graph.h"
+#include "engine/report.h"
+#include "engine/source.h"
+
+struct neap_recipe_options {
+	struct neap_sources *sources;
+	const struct neap_param_value *params; /* -D; last wins, already sorted and unique */
+	size_t param_count;
+	unsigned timeout; /* seconds of CPU; 0: 5 */
+	size_t memory;    /* bytes; 0: 512 MB */
+};
+
+/* Fills the graph and finishes it. 0, or -1 when graph->problems has errors. A parameter never read is a
+ * warning there. */
+int neap_recipe_evaluate(const struct neap_recipe_options *options, struct neap_graph *graph);

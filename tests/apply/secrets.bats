@@ -1,0 +1,100 @@
+# A secret planted in every place that takes one appears in no output, no state file, no argument list.
+
+setup() {
+	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-secret-XXXXXX")
+	mkdir -p "$work/root/etc"
+	secret='S3cr3t+Needle/42'
+	printf '%s\n' "$secret" >"$work/token"
+	chmod 600 "$work/token"
+	printf 'user,old\n' >"$work/root/etc/tokens.csv"
+	cat >"$work/site.lua" <<-'LUA'
+		local neap = require "neap"
+		local token = neap.secret { file = "token" }
+		local from_env = neap.secret { env = "TOKEN" }
+		neap.file { path = "/etc/tokens.csv", content = token .. ",admin,1\n" }
+		neap.file { path = "/etc/env", content = neap.format("token=%s\n", from_env) }
+		neap.file { path = "/etc/a.yaml", content = neap.yaml.encode { user = { name = "admin", token = token } } }
+		neap.file { path = "/etc/a.json", content = neap.json.encode({ list = { token, "plain" } }, { pretty = true }) }
+		neap.file { path = "/etc/t", content = neap.template("t.tmpl", { token = token }), validate = { "test", "-s", "%s" },
+			backup = true }
+		neap.line { path = "/etc/line", line = "password " .. token }
+		neap.file { path = "/etc/base64", content = neap.base64.encode(token) }
+		print("token is", token)
+	LUA
+	echo 'value = <%= token %> end' >"$work/t.tmpl"
+	export TOKEN=$secret
+	encoded=$(printf '%s' "$secret" | base64)
+}
+
+teardown() {
+	rm -rf "$work"
+}
+
+clean() { # no needle in a file, plain or encoded
+	! grep -rqF -e "$secret" -e "$encoded" -e 'S3cr3t' "$@"
+}
+
+@test "no verb prints a secret, in text, JSON or a diff" {
+	for arguments in "plan" "plan --diff" "plan --diff -v" "plan --format json" "check" "graph --format json" \
+		"graph --format dot" "apply --diff" "plan --diff" "apply --format json"; do
+		# shellcheck disable=SC2086
+		"$NEAP" $arguments "$work/site.lua" --root "$work/root" >"$work/out" 2>&1 || true
+		[ -s "$work/out" ]
+		clean "$work/out" || { echo "in: $arguments"; cat "$work/out"; false; }
+	done
+	grep -q "$secret,admin,1" "$work/root/etc/tokens.csv"
+	grep -q "$encoded" "$work/root/etc/base64"
+	[ "$(jq -r '.list[0]' "$work/root/etc/a.json")" = "$secret" ]
+}
+
+@test "drift next to a secret is shown without it, and the old bytes are hidden" {
+	"$NEAP" apply "$work/site.lua" --root "$work/root"
+	sed -i 's/admin/mallory/' "$work/root/etc/tokens.csv" "$work/root/etc/a.yaml"
+	printf 'value = %s END\n' "$secret" >"$work/root/etc/t"
+	run "$NEAP" plan --diff "$work/site.lua" --root "$work/root"
+	[ "$status" -eq 2 ]
+	printf '%s\n' "$output" >"$work/out"
+	clean "$work/out"
+	[[ "$output" == *"(secret)"* ]]
+}
+
+@test "a secret is in no state file but the backup that was asked for, and in no argument list" {
+	"$NEAP" apply "$work/site.lua" --root "$work/root"
+	echo drift >>"$work/root/etc/t"
+	strace -f -v -s 4096 -e trace=execve -o "$work/trace" "$NEAP" apply "$work/site.lua" --root "$work/root"
+	run grep -cF "$secret" "$work/trace"
+	# the environment of neap itself holds TOKEN; a child's must not
+	[ "$output" -le 1 ]
+	[ "$(stat -c %a "$work/root/var/lib/neap")" = 700 ]
+	find "$work/root/var/lib/neap" -type f -path '*backup*' ! -perm 600 | grep . && false
+	find "$work/root/var/lib/neap" -type f ! -path '*backup*' -exec grep -lF "$secret" {} + | grep . && false
+	true
+}
+
+@test "an error does not print a secret" {
+	mkdir -p "$work/root/etc/tokens.d"
+	cat >"$work/bad.lua" <<-'LUA'
+		local neap = require "neap"
+		local token = neap.secret { file = "token" }
+		neap.file { path = token, content = "x" }
+		neap.file { path = "/etc/x", content = "x", mode = token }
+		neap.link { path = "/etc/y", target = token }
+		neap.line { path = "/etc/tokens.d", line = token, match = "[" }
+		neap.file { path = "/etc/z", content = token, ["no" .. "such"] = token }
+		error("stop " .. token)
+	LUA
+	run "$NEAP" check "$work/bad.lua"
+	[ "$status" -eq 1 ]
+	printf '%s\n' "$output" >"$work/out"
+	clean "$work/out" || { cat "$work/out"; false; }
+	cat >"$work/worse.lua" <<-'LUA'
+		local neap = require "neap"
+		local token = neap.secret { file = "token" }
+		local n = #token
+	LUA
+	run "$NEAP" check "$work/worse.lua"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"worse.lua:3"* ]]
+	printf '%s\n' "$output" >"$work/out"
+	clean "$work/out"
+}

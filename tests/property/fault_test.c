@@ -1,0 +1,148 @@
+/*
+ * Nothing is lost: every call to the machine fails once, and what is left is old or new, never half. The
+ * next run, unharmed, ends where an unharmed first run ends.
+ *
+ * Walks every call index of an apply, for some hundred random worlds on memory machines.
+ */
+#include "tests/support/world.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "engine/run.h"
+#include "tests/support/opaque.h"
+
+struct trial {
+	struct neap_machine *machine;
+	struct neap_graph *graph;
+	struct neap_problems problems;
+};
+
+static bool begin(struct trial *trial, const struct world *world)
+{
+	trial->graph = world_graph(world, &trial->problems);
+	assert_int_equal(neap_host_memory_new(&trial->machine), 0);
+	neap_host_memory_on_run(trial->machine, neap_test_opaque_run, NULL);
+	world_put_memory(world, trial->machine);
+	return trial->graph != NULL;
+}
+
+static void end(struct trial *trial)
+{
+	neap_graph_free(trial->graph);
+	neap_vec_done(&trial->problems.errors);
+	neap_vec_done(&trial->problems.warnings);
+	neap_arena_free(trial->problems.arena);
+	neap_machine_free(trial->machine);
+}
+
+static struct neap_summary apply(struct trial *trial)
+{
+	struct neap_run_options options = { .mode = NEAP_RUN_APPLY };
+	struct neap_run *run = neap_run(trial->graph, trial->machine, &options);
+	struct neap_summary summary = run->summary;
+	neap_run_free(run);
+	return summary;
+}
+
+/* Every line of `dump` (one path's whole state) is in `before` or in `after`, but for paths that several
+ * resources or an opaque change write, and directories that stand between. */
+static void assert_old_or_new(uint64_t seed, uint64_t call, const struct world *world, const char *dump,
+			      const char *before, const char *after)
+{
+	char line[8192];
+	for (const char *at = dump; *at;) {
+		const char *stop = strstr(at, "|\n");
+		size_t len = (size_t)(stop - at) + 2;
+		assert_true(len < sizeof line);
+		memcpy(line, at, len);
+		line[len] = '\0';
+		at += len;
+		unsigned owners = 0;
+		for (unsigned i = 0; i < world->resource_count; i++) {
+			const struct world_resource *r = &world->resources[i];
+			size_t n = strlen(r->path);
+			if (strncmp(line, r->path, n) == 0 && line[n] == ' ')
+				owners += r->line ? 2 : 1;
+			for (unsigned k = 0; k < r->change_count; k++)
+				owners += strncmp(line, r->changes[k], strlen(r->changes[k])) == 0 ? 2 : 0;
+			for (unsigned k = 0; k < r->plant_count; k++)
+				owners += strncmp(line, r->plants[k], strlen(r->plants[k])) == 0 ? 2 : 0;
+		}
+		if (owners == 1 && !strstr(before, line) && !strstr(after, line) &&
+		    !strstr(line, " a directory ")) {
+			world_print(world);
+			fail_msg("seed %llu, call %llu failed: neither old nor new: %s",
+				 (unsigned long long)seed, (unsigned long long)call, line);
+		}
+	}
+}
+
+static void fault__every_call_failing_once_leaves_old_or_new_and_the_next_run_converges(void **state)
+{
+	(void)state;
+	unsigned worlds = 0, converging = 0;
+	uint64_t walked = 0, recorded = 0;
+	unsigned wanted = getenv("NEAP_ROUNDS") ? (unsigned)strtoul(getenv("NEAP_ROUNDS"), NULL, 10) : 250;
+	neap_test_root = "";
+	for (uint64_t seed = 500000; worlds < wanted; seed++) {
+		struct world world;
+		struct trial clean;
+		NEAP_AUTO_ARENA struct neap_arena *arena = neap_arena_new();
+		world_make(&world, seed, true);
+		for (unsigned i = 0; i < world.resource_count;
+		     i++) /* what commands wreck is not neap's to restore */
+			world.resources[i].change_count = world.resources[i].plant_count = 0;
+		if (!begin(&clean, &world)) {
+			end(&clean);
+			continue;
+		}
+		worlds++;
+		const char *before = world_dump(&clean.machine->view, arena);
+		neap_host_memory_fail(clean.machine, 0, 0);
+		struct neap_summary summary = apply(&clean);
+		uint64_t calls = neap_host_memory_calls(clean.machine);
+		recorded += calls;
+		const char *after = world_dump(&clean.machine->view, arena);
+		end(&clean);
+		converging += summary.failed == 0;
+		for (uint64_t call = 1; call <= calls; call++) {
+			struct trial trial;
+			NEAP_AUTO_ARENA struct neap_arena *scratch = neap_arena_new();
+			begin(&trial, &world);
+			neap_host_memory_fail(trial.machine, call, call % 2 ? EIO : ENOSPC);
+			apply(&trial);
+			neap_host_memory_fail(trial.machine, 0, 0);
+			if (summary.failed == 0)
+				assert_old_or_new(seed, call, &world,
+						  world_dump(&trial.machine->view, scratch), before, after);
+			struct neap_summary again = apply(&trial);
+			const char *healed = world_dump(&trial.machine->view, scratch);
+			if (summary.failed == 0 && (again.failed || strcmp(healed, after) != 0)) {
+				world_print(&world);
+				fail_msg("seed %llu, call %llu failed: the next run does not "
+					 "converge:\n%s\nwanted:\n%s",
+					 (unsigned long long)seed, (unsigned long long)call, healed, after);
+			}
+			end(&trial);
+			walked++;
+		}
+	}
+	print_message("%u worlds (%u converge), %llu calls made to fail, %llu recorded\n", worlds, converging,
+		      (unsigned long long)walked, (unsigned long long)recorded);
+	assert_int_equal(walked, recorded);
+	assert_true(converging > worlds / 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fault__every_call_failing_once_leaves_old_or_new_and_the_next_run_converges),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,58 @@
+/*
+ * Random machines and random graphs, from a seed: a small world of few names, so that everything collides.
+ * One world can be put on a memory machine or into a real directory, and its graph built again and again.
+ */
+#pragma once
+
+#include "engine/graph.h"
+#include "host/machine.h"
+
+#define WORLD_RESOURCES 12
+#define WORLD_PATHS 32
+
+struct world_random {
+	uint64_t state;
+};
+uint32_t world_random(struct world_random *random, uint32_t below);
+
+struct world_node { /* what is there before */
+	const char *path;
+	enum neap_file_kind kind;
+	uint32_t mode, uid, gid;
+	const char *data;
+};
+
+struct world_resource {
+	const struct neap_resource_type *type;
+	const char *path; /* file, directory, link, line; what an opaque creates */
+	bool absent;
+	const char *content;    /* file; NULL: none */
+	bool secret, referring; /* file: content is secret; is an output of the first required opaque */
+	const char *mode;
+	const char *owner;
+	const char *target; /* link */
+	const char *line, *match, *insert_after;
+	bool purge, recurse, backup;
+	const char *changes[4], *plants[4];
+	unsigned change_count, plant_count;
+	unsigned requires[4];
+	unsigned require_count;
+	bool subscribes; /* opaque: what it requires also refreshes it */
+};
+
+struct world {
+	struct world_node nodes[WORLD_PATHS];
+	unsigned node_count;
+	struct world_resource resources[WORLD_RESOURCES];
+	unsigned resource_count;
+};
+
+void world_make(struct world *world, uint64_t seed, bool owners);
+void world_put_memory(const struct world *world, struct neap_machine *memory);
+void world_put_directory(const struct world *world, const char *root);
+/* NULL when the recipe is refused (a conflict, a cycle). Free graph, then problems' arena. */
+struct neap_graph *world_graph(const struct world *world, struct neap_problems *problems);
+/* Everything on the machine as text: path, kind, mode, owner, content. In `arena`. */
+const char *world_dump(const struct neap_view *view, struct neap_arena *arena);
+/* For a failing seed: the world as text on stderr. */
+void world_print(const struct world *world);

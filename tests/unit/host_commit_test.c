@@ -1,0 +1,895 @@
+/* The real machine: changes that land, or do not. */
+#include "local_fixture.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+
+#include "base/digest.h"
+
+#define STEPS 16
+#define NEED_ROOT()                                                                                          \
+	do {                                                                                                 \
+		if (geteuid() != 0)                                                                          \
+			skip();                                                                              \
+	} while (0)
+
+/* The engine's part: what has failed, and what stands on it. */
+struct engine {
+	char error[STEPS][1024], hint[STEPS][256];
+	int needs[STEPS]; /* step + 1 */
+	bool failed[STEPS];
+	bool forbidden[STEPS];   /* may not go on, though nothing failed */
+	int forbid_after[STEPS]; /* asked so often: forbidden from then on; 0: never */
+};
+
+static bool engine_may(void *ctx, uint32_t step)
+{
+	struct engine *engine = ctx;
+
+	if (engine->forbid_after[step] && --engine->forbid_after[step] == 0)
+		engine->forbidden[step] = true;
+	for (int at = (int)step + 1; at; at = engine->needs[at - 1])
+		if (engine->failed[at - 1] || engine->forbidden[at - 1])
+			return false;
+	return true;
+}
+
+static void engine_failed(void *ctx, uint32_t step, struct neap_error *err)
+{
+	struct engine *engine = ctx;
+
+	engine->failed[step] = true;
+	snprintf(engine->error[step], sizeof(engine->error[step]), "%s", err->message);
+	snprintf(engine->hint[step], sizeof(engine->hint[step]), "%s", err->hint ? err->hint : "");
+	neap_error_free(err);
+}
+
+static void commit_as(const struct fixture *f, struct engine *engine, const struct neap_change *changes,
+		      size_t count)
+{
+	struct neap_commit commit = { .ctx = engine, .may = engine_may, .failed = engine_failed };
+	struct neap_error *err = NULL;
+
+	if (f->machine->ops->commit(f->machine, changes, count, &commit, &err) < 0)
+		fail_msg("%s", err->message);
+	assert_int_equal(count_leftovers(f), 0);
+}
+
+/* All must land. */
+static void commit_all(const struct fixture *f, const struct neap_change *changes, size_t count)
+{
+	struct engine engine = { 0 };
+
+	commit_as(f, &engine, changes, count);
+	for (int i = 0; i < STEPS; i++)
+		assert_string_equal(engine.error[i], "");
+}
+#define COMMIT(f, changes) commit_all((f), (changes), sizeof(changes) / sizeof(*(changes)))
+
+/* One change that must fail: its error. */
+static const char *refusal(const struct fixture *f, struct neap_change change)
+{
+	static struct engine engine;
+
+	engine = (struct engine){ 0 };
+	change.step = 0;
+	commit_as(f, &engine, &change, 1);
+	assert_true(engine.failed[0]);
+	return engine.error[0];
+}
+
+static struct neap_change write_of(uint32_t step, const char *path, const char *data)
+{
+	return (struct neap_change){ .kind = NEAP_CHANGE_WRITE,
+				     .step = step,
+				     .path = path,
+				     .content = { .data = data, .size = strlen(data) },
+				     .mode = 0644,
+				     .uid = geteuid(),
+				     .gid = getegid() };
+}
+
+static struct neap_change change_of(enum neap_change_kind kind, uint32_t step, const char *path,
+				    uint32_t mode)
+{
+	return (struct neap_change){
+		.kind = kind, .step = step, .path = path, .mode = mode, .uid = geteuid(), .gid = getegid()
+	};
+}
+
+static struct neap_change link_of(uint32_t step, const char *path, const char *target)
+{
+	return (struct neap_change){
+		.kind = NEAP_CHANGE_SYMLINK, .step = step, .path = path, .target = target
+	};
+}
+
+static struct stat look(const struct fixture *f, const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(real(f, path), &st), 0);
+	return st;
+}
+
+static bool exists(const struct fixture *f, const char *path)
+{
+	struct stat st;
+
+	return lstat(real(f, path), &st) == 0;
+}
+
+/* ---- landing ------------------------------------------------------------------------------------------- */
+
+static void commit__makes_files_directories_and_links_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = {
+		change_of(NEAP_CHANGE_MKDIR, 0, "/etc", 0755),
+		change_of(NEAP_CHANGE_MKDIR, 0, "/etc/app", 02750),
+		write_of(1, "/etc/app/conf", "words\n"),
+		link_of(2, "/etc/current", "app/conf"),
+		change_of(NEAP_CHANGE_WRITE, 3, "/empty", 0604),
+	};
+	char target[16] = "";
+
+	changes[2].mode = 04711;
+	COMMIT(f, changes);
+	assert_int_equal(look(f, "/etc").st_mode & 07777, 0755);
+	assert_int_equal(look(f, "/etc/app").st_mode & 07777, 02750);
+	assert_int_equal(look(f, "/etc/app/conf").st_mode, S_IFREG | 04711);
+	assert_string_equal(get(f, "/etc/app/conf"), "words\n");
+	assert_int_equal(readlink(real(f, "/etc/current"), target, sizeof(target)), 8);
+	assert_string_equal(target, "app/conf");
+	assert_int_equal(look(f, "/empty").st_mode & 07777, 0604);
+}
+
+static void commit__many_files_land_in_one_group(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[60];
+	char paths[60][32];
+	unsigned before = count_fds();
+
+	for (int i = 0; i < 60; i += 2) { /* a directory and its file: more than are synced one by one */
+		snprintf(paths[i], sizeof(paths[i]), "/d%d", i);
+		snprintf(paths[i + 1], sizeof(paths[i + 1]), "/d%d/file", i);
+		changes[i] = change_of(NEAP_CHANGE_MKDIR, 0, paths[i], 0755);
+		changes[i + 1] = write_of(0, paths[i + 1], paths[i + 1]);
+	}
+	COMMIT(f, changes);
+	for (int i = 1; i < 60; i += 2)
+		assert_string_equal(get(f, paths[i]), paths[i]);
+	assert_true(count_fds() <= before + 64); /* directories that are kept; no temps, no syncs */
+}
+
+static void commit__owner_is_set_and_set_user_id_survives(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = {
+		write_of(0, "/tool", "x"),
+		change_of(NEAP_CHANGE_MKDIR, 1, "/dir", 03775),
+	};
+	struct neap_change later[] = { change_of(NEAP_CHANGE_ATTRIBUTES, 0, "/tool", NEAP_KEEP) };
+
+	NEED_ROOT();
+	changes[0].mode = 06755;
+	changes[0].uid = changes[1].uid = 4711;
+	changes[0].gid = changes[1].gid = 4712;
+	COMMIT(f, changes);
+	assert_int_equal(look(f, "/tool").st_mode & 07777, 06755);
+	assert_int_equal(look(f, "/tool").st_uid, 4711);
+	assert_int_equal(look(f, "/tool").st_gid, 4712);
+	assert_int_equal(look(f, "/dir").st_mode & 07777, 03775);
+	assert_int_equal(look(f, "/dir").st_gid, 4712);
+	later[0].uid = 4713;
+	later[0].gid = NEAP_KEEP;
+	COMMIT(f, later);
+	assert_int_equal(look(f, "/tool").st_mode & 07777, 06755);
+	assert_int_equal(look(f, "/tool").st_uid, 4713);
+	assert_int_equal(look(f, "/tool").st_gid, 4712);
+}
+
+static void commit__umask_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = { write_of(0, "/file", "x"),
+					 change_of(NEAP_CHANGE_MKDIR, 1, "/dir", 0777) };
+
+	changes[0].mode = 0666;
+	umask(0777);
+	COMMIT(f, changes);
+	umask(022);
+	assert_int_equal(look(f, "/file").st_mode & 07777, 0666);
+	assert_int_equal(look(f, "/dir").st_mode & 07777, 0777);
+}
+
+static void commit__replaced_file_keeps_attributes_and_breaks_hard_links(void **state)
+{
+	/* An ACL with an entry for user 4711. */
+	static const unsigned char acl[] = { 2,   0,   0,   0,   1,   0,    6,    0,   255, 255, 255,
+					     255, 2,   0,   4,   0,   0x67, 0x12, 0,   0,   4,   0,
+					     4,   0,   255, 255, 255, 255,  16,   0,   4,   0,   255,
+					     255, 255, 255, 32,  0,   0,    0,    255, 255, 255, 255 };
+	struct fixture *f = *state;
+	struct neap_change changes[] = { write_of(0, "/file", "new") };
+	char value[16] = "", got[64];
+
+	put(f, "/file", "old");
+	assert_int_equal(link(real(f, "/file"), real(f, "/other")), 0);
+	if (setxattr(real(f, "/file"), "user.note", "kept", 4, 0) < 0)
+		skip();
+	assert_int_equal(setxattr(real(f, "/file"), "system.posix_acl_access", acl, sizeof(acl), 0), 0);
+	changes[0].mode = 0640;
+	COMMIT(f, changes);
+	assert_string_equal(get(f, "/file"), "new");
+	assert_string_equal(get(f, "/other"), "old");
+	assert_int_equal(getxattr(real(f, "/file"), "user.note", value, sizeof(value)), 4);
+	assert_string_equal(value, "kept");
+	assert_int_equal(getxattr(real(f, "/file"), "system.posix_acl_access", got, sizeof(got)),
+			 sizeof(acl));
+	assert_int_equal(look(f, "/file").st_mode & 07777, 0640);
+}
+
+static void commit__default_acl_above_is_not_inherited(void **state)
+{
+	static const unsigned char acl[] = { 2,   0,   0,   0,   1,   0,    7,    0,   255, 255, 255,
+					     255, 2,   0,   7,   0,   0x67, 0x12, 0,   0,   4,   0,
+					     5,   0,   255, 255, 255, 255,  16,   0,   7,   0,   255,
+					     255, 255, 255, 32,  0,   5,    0,    255, 255, 255, 255 };
+	struct fixture *f = *state;
+	struct neap_change changes[] = { write_of(0, "/file", "new"),
+					 change_of(NEAP_CHANGE_MKDIR, 1, "/dir", 0750) };
+	char got[64];
+
+	if (setxattr(f->root, "system.posix_acl_default", acl, sizeof(acl), 0) < 0)
+		skip();
+	COMMIT(f, changes);
+	assert_int_equal(getxattr(real(f, "/file"), "system.posix_acl_access", got, sizeof(got)), -1);
+	assert_int_equal(getxattr(real(f, "/dir"), "system.posix_acl_access", got, sizeof(got)), -1);
+	assert_int_equal(look(f, "/file").st_mode & 07777, 0644);
+}
+
+static void commit__links_and_fifos_are_replaced_not_followed(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = { write_of(0, "/link", "new"), write_of(1, "/fifo", "new"),
+					 link_of(2, "/file", "target") };
+
+	put(f, "/precious", "precious");
+	make_link(f, "/link", "precious");
+	put(f, "/file", "x");
+	assert_int_equal(mkfifo(real(f, "/fifo"), 0600), 0);
+	alarm(10);
+	COMMIT(f, changes);
+	alarm(0);
+	assert_string_equal(get(f, "/precious"), "precious");
+	assert_true(S_ISREG(look(f, "/link").st_mode));
+	assert_true(S_ISREG(look(f, "/fifo").st_mode));
+	assert_true(S_ISLNK(look(f, "/file").st_mode));
+}
+
+static void commit__removals(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = {
+		change_of(NEAP_CHANGE_UNLINK, 0, "/d/file", 0),
+		change_of(NEAP_CHANGE_UNLINK, 0, "/d/link", 0),
+		change_of(NEAP_CHANGE_RMDIR, 0, "/d", 0),
+		change_of(NEAP_CHANGE_UNLINK, 1, "/was/never/there", 0),
+	};
+
+	make_dir(f, "/d");
+	put(f, "/d/file", "x");
+	make_link(f, "/d/link", "file");
+	COMMIT(f, changes);
+	assert_false(exists(f, "/d"));
+}
+
+static void commit__ways_are_seen_anew_after_a_change_of_link_or_directory(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change turn[] = { link_of(0, "/current", "v2") };
+	struct neap_change kinds[] = {
+		change_of(NEAP_CHANGE_UNLINK, 0, "/current", 0),
+		change_of(NEAP_CHANGE_MKDIR, 0, "/current", 0755),
+		write_of(0, "/current/file", "directory"),
+	};
+	struct neap_change remake[] = {
+		change_of(NEAP_CHANGE_UNLINK, 0, "/current/file", 0),
+		change_of(NEAP_CHANGE_RMDIR, 0, "/current", 0),
+		change_of(NEAP_CHANGE_MKDIR, 0, "/current", 0700),
+		write_of(0, "/current/file", "remade"),
+	};
+	struct neap_content content;
+	struct neap_stat stat;
+
+	make_dir(f, "/v1");
+	make_dir(f, "/v2");
+	put(f, "/v1/file", "one");
+	put(f, "/v2/file", "two");
+	make_link(f, "/current", "v1");
+#define EXPECT(words)                                                                                        \
+	do {                                                                                                 \
+		assert_int_equal(                                                                            \
+			view(f)->reads->file(view(f), "/current/file", f->arena, &stat, &content, NULL), 0); \
+		assert_string_equal(content.data, words);                                                    \
+	} while (0)
+	EXPECT("one");
+	COMMIT(f, turn);
+	EXPECT("two");
+	COMMIT(f, kinds);
+	EXPECT("directory");
+	assert_string_equal(get(f, "/v2/file"), "two");
+	COMMIT(f, remake);
+	EXPECT("remade");
+}
+
+static void commit__content_comes_from_its_source_when_large(void **state)
+{
+	struct fixture *f = *state;
+	size_t size = 3000000;
+	char *bytes = malloc(size), source[128];
+	struct neap_change change = write_of(0, "/large", "");
+	struct stat st;
+	FILE *file;
+
+	snprintf(source, sizeof(source), "%s/source", f->base);
+	memset(bytes, 's', size);
+	file = fopen(source, "we");
+	fwrite(bytes, 1, size, file);
+	fclose(file);
+	change.content = (struct neap_content){ .size = size, .source = source };
+	neap_digest(bytes, size, change.content.digest);
+	commit_all(f, &change, 1);
+	st = look(f, "/large");
+	assert_int_equal(st.st_size, size);
+	file = fopen(source, "ae");
+	fputs("more", file);
+	fclose(file);
+	assert_non_null(strstr(refusal(f, change), "changed while it was read"));
+	change.content.size += 4;
+	assert_non_null(strstr(refusal(f, change), "changed while it was read"));
+	assert_int_equal(unlink(source), 0);
+	assert_non_null(strstr(refusal(f, change), "No such file or directory"));
+	assert_int_equal(look(f, "/large").st_ino, st.st_ino);
+	free(bytes);
+}
+
+/* ---- groups -------------------------------------------------------------------------------------------- */
+
+static void commit__of_several_writes_only_the_last_lands(void **state)
+{
+	struct fixture *f = *state;
+	struct engine engine = { 0 };
+	struct neap_change changes[] = {
+		write_of(0, "/file", "first"),
+		write_of(1, "/file", "second"),
+		change_of(NEAP_CHANGE_ATTRIBUTES, 2, "/file", 0600),
+		write_of(3, "/file", "last"),
+	};
+
+	/* The first could not even be staged: nobody tries. */
+	changes[0].content = (struct neap_content){ .size = 5, .source = "/no/such/source" };
+	changes[3].mode = 0600;
+	commit_as(f, &engine, changes, 4);
+	assert_false(engine.failed[0]);
+	assert_string_equal(get(f, "/file"), "last");
+	assert_int_equal(look(f, "/file").st_mode & 07777, 0600);
+}
+
+static void commit__when_the_last_write_may_not_the_one_before_lands(void **state)
+{
+	struct fixture *f = *state;
+
+	/* 0: known before staging, 1: only when it is about to land, 2: it cannot be staged. */
+	for (int when = 0; when < 3; when++) {
+		struct engine engine = { 0 };
+		struct neap_change changes[] = {
+			write_of(0, "/file", "first"),
+			write_of(1, "/file", "second"),
+			change_of(NEAP_CHANGE_ATTRIBUTES, 1, "/file", 0600),
+			write_of(2, "/file", "last"),
+			write_of(3, "/other", "other"),
+		};
+
+		put(f, "/file", "old");
+		assert_int_equal(chmod(real(f, "/file"), 0644), 0);
+		if (when == 0)
+			engine.forbidden[2] = true;
+		if (when == 1)
+			engine.forbid_after[2] = 2;
+		if (when == 2)
+			changes[3].content = (struct neap_content){ .size = 5, .source = "/no/such/source" };
+		commit_as(f, &engine, changes, 5);
+		assert_int_equal(engine.failed[2], when == 2);
+		assert_string_equal(get(f, "/file"), "second");
+		assert_int_equal(look(f, "/file").st_mode & 07777, 0600);
+		assert_string_equal(get(f, "/other"), "other");
+	}
+}
+
+static void commit__removal_between_two_writes_starts_afresh(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = {
+		write_of(0, "/file", "first"),
+		change_of(NEAP_CHANGE_UNLINK, 1, "/file", 0),
+		write_of(2, "/file", "last"),
+	};
+	char value[8];
+
+	put(f, "/file", "old");
+	if (setxattr(real(f, "/file"), "user.note", "gone", 4, 0) < 0)
+		skip();
+	COMMIT(f, changes);
+	assert_string_equal(get(f, "/file"), "last");
+	assert_int_equal(getxattr(real(f, "/file"), "user.note", value, sizeof(value)), -1);
+}
+
+static void commit__failure_holds_back_only_what_stands_on_it(void **state)
+{
+	struct fixture *f = *state;
+	struct engine engine = { .needs = { [1] = 1, [2] = 2 } };
+	struct neap_change changes[] = {
+		change_of(NEAP_CHANGE_MKDIR, 0, "/there", 0755), write_of(1, "/there/file", "held back"),
+		write_of(2, "/elsewhere", "held back too"),      write_of(3, "/free", "lands"),
+		change_of(NEAP_CHANGE_UNLINK, 1, "/keep", 0),
+	};
+
+	make_dir(f, "/there");
+	put(f, "/there/file", "old");
+	put(f, "/keep", "x");
+	commit_as(f, &engine, changes, 5);
+	assert_string_equal(engine.error[0], "mkdir /there: File exists");
+	assert_string_equal(engine.error[1], "");
+	assert_string_equal(get(f, "/there/file"), "old");
+	assert_false(exists(f, "/elsewhere"));
+	assert_true(exists(f, "/keep"));
+	assert_string_equal(get(f, "/free"), "lands");
+}
+
+static void commit__errors_name_operation_path_and_reason(void **state)
+{
+	struct fixture *f = *state;
+
+	make_dir(f, "/dir");
+	put(f, "/dir/file", "x");
+	make_link(f, "/link", "dir");
+	assert_string_equal(refusal(f, write_of(0, "/dir", "x")), "write /dir: is a directory");
+	assert_string_equal(refusal(f, link_of(0, "/dir", "x")), "link /dir: is a directory");
+	assert_string_equal(refusal(f, change_of(NEAP_CHANGE_UNLINK, 0, "/dir", 0)),
+			    "remove /dir: is a directory");
+	assert_string_equal(refusal(f, change_of(NEAP_CHANGE_RMDIR, 0, "/dir", 0)),
+			    "rmdir /dir: Directory not empty");
+	assert_string_equal(refusal(f, write_of(0, "/none/file", "x")),
+			    "write /none/file: the directory above it does not exist");
+	assert_string_equal(refusal(f, write_of(0, "/dir/file/x", "x")),
+			    "write /dir/file/x: /dir/file is not a directory");
+	assert_string_equal(refusal(f, change_of(NEAP_CHANGE_ATTRIBUTES, 0, "/link", 0600)),
+			    "set owner and mode of /link: is a link");
+	assert_string_equal(refusal(f, change_of(NEAP_CHANGE_ATTRIBUTES, 0, "/none", 0600)),
+			    "set owner and mode of /none: No such file or directory");
+}
+
+static void commit__attributes_open_no_fifo(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = { change_of(NEAP_CHANGE_ATTRIBUTES, 0, "/fifo", 0640),
+					 change_of(NEAP_CHANGE_ATTRIBUTES, 0, "/", 0711) };
+
+	assert_int_equal(mkfifo(real(f, "/fifo"), 0600), 0);
+	alarm(10);
+	COMMIT(f, changes);
+	alarm(0);
+	assert_int_equal(look(f, "/fifo").st_mode & 07777, 0640);
+	assert_int_equal(look(f, "/").st_mode & 07777, 0711);
+}
+
+static void commit__second_name_of_anothers_file_is_not_given_away(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change change = change_of(NEAP_CHANGE_ATTRIBUTES, 0, "/ann/x", 0666);
+
+	NEED_ROOT();
+	put(f, "/shadow", "root's");
+	make_dir(f, "/ann");
+	assert_int_equal(chown(real(f, "/ann"), 4711, 4711), 0);
+	assert_int_equal(link(real(f, "/shadow"), real(f, "/ann/x")), 0);
+	change.uid = 4711;
+	assert_non_null(strstr(refusal(f, change), "it has 2 names"));
+	assert_int_equal(look(f, "/shadow").st_uid, 0);
+}
+
+static void commit__without_a_state_nothing_can_be_changed(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change change = write_of(0, "/file", "x");
+	struct engine engine = { 0 };
+	struct neap_commit commit = { .ctx = &engine, .may = engine_may, .failed = engine_failed };
+	struct neap_machine *machine;
+
+	assert_int_equal(neap_host_local_new(f->root, NULL, &machine, NULL), 0);
+	assert_int_equal(machine->ops->commit(machine, &change, 1, &commit, NULL), -1);
+	assert_false(exists(f, "/file"));
+	neap_machine_free(machine);
+}
+
+/* ---- validate and backup ------------------------------------------------------------------------------- */
+
+static void commit__validated_file_keeps_its_name_and_sees_what_landed_before(void **state)
+{
+	struct fixture *f = *state;
+	char script[512];
+	const char *const argv[] = { "sh", "-c", script, "sh", "%s", "--file=%s", NULL };
+	struct neap_change changes[] = { write_of(0, "/included", "1"), write_of(1, "/sudoers", "fine") };
+
+	snprintf(script, sizeof(script),
+		 "test \"$(basename $1)\" = sudoers && test \"--file=$1\" = \"$2\" && test $(cat $1) = fine "
+		 "&& test -e %s",
+		 real(f, "/included"));
+	changes[1].validate = argv;
+	COMMIT(f, changes);
+	assert_string_equal(get(f, "/sudoers"), "fine");
+}
+
+static void commit__failed_validation_leaves_the_old_file(void **state)
+{
+	struct fixture *f = *state;
+	const char *const argv[] = { "sh", "-c",
+				     "echo \"$0:3: syntax error near 'password=hunter22'\" >&2; exit 4", "%s",
+				     NULL };
+	struct engine engine = { .needs = { [1] = 1 } };
+	struct neap_change changes[] = { write_of(0, "/sudoers", "user root\npassword=hunter22\n"),
+					 write_of(1, "/after", "x"), write_of(2, "/free", "x") };
+	char wanted[512];
+
+	put(f, "/sudoers", "old");
+	changes[0].validate = argv;
+	commit_as(f, &engine, changes, 3);
+	snprintf(wanted, sizeof(wanted),
+		 "validate /sudoers: sh -c %s %%s: exit 4: /sudoers:3: syntax error near 'password=hunter22'",
+		 argv[2]);
+	assert_string_equal(engine.error[0], wanted);
+	assert_string_equal(get(f, "/sudoers"), "old");
+	assert_false(exists(f, "/after"));
+	assert_true(exists(f, "/free"));
+}
+
+static void commit__validation_quotes_nothing_of_a_private_file(void **state)
+{
+	struct fixture *f = *state;
+	const char *const argv[] = { "sh", "-c", "echo bad line: $(cat $0) >&2; exit 1", "%s", NULL };
+	struct neap_change change = write_of(0, "/private", "password=hunter22");
+	const char *message;
+
+	change.validate = argv;
+	change.mode = 0640;
+	message = refusal(f, change);
+	assert_null(strstr(message, "hunter"));
+	assert_non_null(strstr(message, "exit 1: bad line: …"));
+}
+
+static void commit__backup_keeps_the_replaced_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = { write_of(0, "/motd", "first"), write_of(1, "/motd", "new"),
+					 write_of(2, "/new", "new") };
+	char command[256];
+
+	put(f, "/motd", "old words");
+	changes[0].backup = changes[2].backup = true; /* also when superseded; nothing for what is new */
+	COMMIT(f, changes);
+	snprintf(command, sizeof(command), "cat %s/backup/*/* | grep -qx 'old words'", f->state_dir);
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof(command), "test $(ls %s/backup | wc -l) = 1", f->state_dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* ---- staging directories ------------------------------------------------------------------------------- */
+
+static void commit__occupied_staging_place_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_change changes[] = { write_of(0, "/a/b/file", "new") };
+	struct neap_commit commit;
+	struct engine engine = { 0 };
+	char name[4][64];
+	int fd;
+
+	NEED_ROOT();
+	make_dir(f, "/a");
+	make_dir(f, "/a/b");
+	snprintf(name[0], 64, "/.neap-stage-%u", geteuid());
+	snprintf(name[1], 64, "/a/.neap-stage-%u", geteuid());
+	snprintf(name[2], 64, "/a/b/.neap-stage-%u", geteuid());
+	/* Of another user; busy; a file. What remains is a temp beside the target. */
+	make_dir(f, name[0]);
+	assert_int_equal(chmod(real(f, name[0]), 0700), 0);
+	assert_int_equal(chown(real(f, name[0]), 4711, 4711), 0);
+	make_dir(f, name[1]);
+	assert_int_equal(chmod(real(f, name[1]), 0700), 0);
+	fd = open(real(f, name[1]), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	put(f, name[2], "mine");
+	commit = (struct neap_commit){ .ctx = &engine, .may = engine_may, .failed = engine_failed };
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(f->machine->ops->commit(f->machine, changes, 1, &commit, NULL), 0);
+	assert_string_equal(engine.error[0], "");
+	assert_string_equal(get(f, "/a/b/file"), "new");
+	assert_int_equal(count_leftovers(f), 3);
+	close(fd);
+}
+
+/* In a child with mounts of its own. `inside` returns 0 when all is well. */
+static void in_child(struct fixture *f, int (*inside)(struct fixture *f))
+{
+	int status;
+	pid_t pid;
+
+	fixture_close(f); /* what is open stays in the mounts of before */
+	pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			_exit(77);
+		_exit(inside(f));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	fixture_open(f);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+#define CHECK(what)                                                                                          \
+	do {                                                                                                 \
+		if (!(what)) {                                                                               \
+			fprintf(stderr, "line %d: %s\n", __LINE__, #what);                                   \
+			return 1;                                                                            \
+		}                                                                                            \
+	} while (0)
+
+static int commit_in_child(struct fixture *f, struct engine *engine, const struct neap_change *changes,
+			   size_t count)
+{
+	struct neap_commit commit = { .ctx = engine, .may = engine_may, .failed = engine_failed };
+
+	return f->machine->ops->commit(f->machine, changes, count, &commit, NULL);
+}
+
+static int on_full_disk(struct fixture *f)
+{
+	struct engine engine = { 0 };
+	struct neap_change changes[] = { write_of(0, "/full/small", "small"), write_of(1, "/full/large", ""),
+					 write_of(2, "/full/small2", "small") };
+	static char bytes[300000];
+
+	fixture_open(f);
+	CHECK(mount("tmpfs", real(f, "/full"), "tmpfs", 0, "size=128k") == 0);
+	put(f, "/full/large", "old");
+	changes[1].content = (struct neap_content){ .data = bytes, .size = sizeof(bytes) };
+	CHECK(commit_in_child(f, &engine, changes, 3) == 0);
+	CHECK(strcmp(engine.error[1], "write /full/large: No space left on device") == 0);
+	CHECK(!engine.failed[0] && !engine.failed[2]);
+	CHECK(strcmp(get(f, "/full/large"), "old") == 0);
+	CHECK(strcmp(get(f, "/full/small2"), "small") == 0);
+	CHECK(count_leftovers(f) == 0);
+	return 0;
+}
+
+static void commit__full_disk_fails_the_file_and_keeps_the_old(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED_ROOT();
+	make_dir(f, "/full");
+	in_child(f, on_full_disk);
+}
+
+static int on_mounts(struct fixture *f)
+{
+	struct engine engine = { 0 };
+	struct neap_change changes[] = {
+		write_of(0, "/plain/file", "new"),       write_of(1, "/tmpfs/file", "new"),
+		write_of(2, "/bind/file", "new"),        write_of(3, "/read-only/file", "new"),
+		write_of(4, "/plain/mounted", "new"),    change_of(NEAP_CHANGE_RMDIR, 5, "/tmpfs", 0),
+		write_of(6, "/tmpfs/sub/deep/x", "new"),
+	};
+
+	fixture_open(f);
+	CHECK(mount("tmpfs", real(f, "/tmpfs"), "tmpfs", 0, NULL) == 0);
+	make_dir(f, "/tmpfs/sub");
+	make_dir(f, "/tmpfs/sub/deep");
+	CHECK(mount(real(f, "/plain"), real(f, "/bind"), NULL, MS_BIND, NULL) == 0);
+	CHECK(mount("tmpfs", real(f, "/read-only"), "tmpfs", MS_RDONLY, NULL) == 0);
+	CHECK(mount(real(f, "/source"), real(f, "/plain/mounted"), NULL, MS_BIND, NULL) == 0);
+	CHECK(commit_in_child(f, &engine, changes, 7) == 0);
+	CHECK(!engine.failed[0] && !engine.failed[1] && !engine.failed[2] && !engine.failed[6]);
+	CHECK(strcmp(get(f, "/tmpfs/sub/deep/x"), "new") == 0);
+	CHECK(strcmp(engine.error[3], "write /read-only/file: make a staging directory in /read-only: "
+				      "Read-only file system") == 0);
+	CHECK(strcmp(engine.error[4], "write /plain/mounted: Device or resource busy") == 0);
+	CHECK(strstr(engine.hint[4], "mounted") != NULL);
+	CHECK(engine.failed[5]);
+	CHECK(strcmp(get(f, "/source"), "mounted") == 0);
+	CHECK(count_leftovers(f) == 0);
+	return 0;
+}
+
+static void commit__each_mount_has_its_own_staging(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED_ROOT();
+	make_dir(f, "/plain");
+	make_dir(f, "/bind");
+	make_dir(f, "/tmpfs");
+	make_dir(f, "/read-only");
+	put(f, "/source", "mounted");
+	put(f, "/plain/mounted", "below");
+	in_child(f, on_mounts);
+}
+
+static int as_plain_user(struct fixture *f)
+{
+	struct engine engine = { 0 };
+	struct neap_change changes[7];
+
+	snprintf(f->state_dir, sizeof(f->state_dir), "%s/state-of-user", f->base);
+	CHECK(mkdir(f->state_dir, 0700) == 0 && chown(f->state_dir, 4711, 4711) == 0);
+	CHECK(setresgid(4711, 4711, 4711) == 0 && setresuid(4711, 4711, 4711) == 0);
+	fixture_open(f);
+	changes[0] = write_of(0, "/theirs/file", "new");
+	changes[1] = write_of(1, "/mine/file", "new");
+	changes[2] = change_of(NEAP_CHANGE_MKDIR, 2, "/mine/closed", 0555);
+	changes[3] = write_of(3, "/mine/given", "new");
+	changes[3].uid = 0;
+	changes[4] = change_of(NEAP_CHANGE_ATTRIBUTES, 4, "/mine/roots", 0777);
+	changes[4].uid = changes[4].gid = NEAP_KEEP;
+	changes[5] = write_of(5, "/mine/hidden/file", "new");
+	changes[6] = change_of(NEAP_CHANGE_UNLINK, 6, "/theirs/other", 0);
+	CHECK(commit_in_child(f, &engine, changes, 7) == 0);
+	CHECK(strcmp(engine.error[0],
+		     "write /theirs/file: make a staging directory in /theirs: Permission denied") == 0 ||
+	      strcmp(engine.error[0], "write /theirs/file: Permission denied") == 0);
+	CHECK(!engine.failed[1] && strcmp(get(f, "/mine/file"), "new") == 0);
+	CHECK(!engine.failed[2] && (look(f, "/mine/closed").st_mode & 07777) == 0555);
+	CHECK(strcmp(engine.error[3], "chown /mine/given to 0:4711: Operation not permitted") == 0);
+	CHECK(strcmp(engine.error[4], "chmod /mine/roots to 0777: Operation not permitted") == 0);
+	CHECK(strcmp(engine.error[5], "write /mine/hidden/file: enter /mine/hidden: Permission denied") ==
+		      0 ||
+	      strstr(engine.error[5], "Permission denied") != NULL);
+	CHECK(strcmp(engine.error[6], "remove /theirs/other: Permission denied") == 0);
+	CHECK(count_leftovers(f) == 0);
+	fixture_close(f);
+	return 0;
+}
+
+static void commit__plain_user_changes_what_is_his(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED_ROOT();
+	make_dir(f, "/theirs");
+	put(f, "/theirs/other", "x");
+	make_dir(f, "/mine");
+	put(f, "/mine/roots", "x");
+	make_dir(f, "/mine/hidden");
+	assert_int_equal(chmod(real(f, "/mine/hidden"), 0700), 0);
+	assert_int_equal(chown(real(f, "/mine"), 4711, 4711), 0);
+	in_child(f, as_plain_user);
+}
+
+/* ---- kill -9 ------------------------------------------------------------------------------------------- */
+
+#define KILL_FILES 6
+#define KILL_SIZE 20000
+
+static void write_for_ever(struct fixture *f)
+{
+	static char bytes[KILL_SIZE + 1];
+	struct neap_change changes[KILL_FILES + 2];
+	char paths[KILL_FILES][32];
+
+	fixture_open(f);
+	for (unsigned round = 0;; round++) {
+		struct engine engine = { 0 };
+		size_t count = round % 2 ? KILL_FILES : 2; /* synced one by one, or all at once */
+		size_t n = 0;
+
+		memset(bytes, 'a' + (int)(round % 26), KILL_SIZE);
+		if (exists(f, "/dir")) {
+			changes[n++] = change_of(NEAP_CHANGE_RMDIR, 0, "/dir", 0);
+		} else {
+			changes[n++] = change_of(NEAP_CHANGE_MKDIR, 0, "/dir", 0755);
+		}
+		for (size_t i = 0; i < count; i++) {
+			snprintf(paths[i], sizeof(paths[i]), "/sub/file%zu", i);
+			changes[n++] = write_of(1, paths[i], bytes);
+		}
+		changes[n++] = link_of(2, "/link", round % 2 ? "odd" : "even");
+		if (commit_in_child(f, &engine, changes, n) < 0 || engine.failed[0] || engine.failed[1] ||
+		    engine.failed[2])
+			_exit(3);
+	}
+}
+
+static void commit__killed_anywhere_each_file_is_old_or_new(void **state)
+{
+	struct fixture *f = *state;
+	unsigned dirty = 0;
+
+	make_dir(f, "/sub");
+	srand((unsigned)time(NULL));
+	for (int round = 0; round < 100; round++) {
+		int status;
+		pid_t pid;
+
+		fixture_close(f);
+		pid = fork();
+		if (pid == 0)
+			write_for_ever(f);
+		usleep((useconds_t)(rand() % 25000) + 1000);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		dirty += count_leftovers(f) > 0;
+		fixture_open(f);
+		assert_int_equal(count_leftovers(f), 0);
+		for (int i = 0; i < KILL_FILES; i++) {
+			char path[32];
+			const char *text;
+
+			snprintf(path, sizeof(path), "/sub/file%d", i);
+			if (!exists(f, path))
+				continue;
+			text = get(f, path);
+			assert_int_equal(strlen(text), KILL_SIZE);
+			assert_int_equal(strspn(text, (char[]){ text[0], '\0' }), KILL_SIZE);
+			assert_int_equal(look(f, path).st_mode & 07777, 0644);
+		}
+	}
+	assert_true(dirty > 5); /* else the kills missed what they are for */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_new, fixture_free)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(commit__makes_files_directories_and_links_in_order),
+		TEST(commit__many_files_land_in_one_group),
+		TEST(commit__owner_is_set_and_set_user_id_survives),
+		TEST(commit__umask_changes_nothing),
+		TEST(commit__replaced_file_keeps_attributes_and_breaks_hard_links),
+		TEST(commit__default_acl_above_is_not_inherited),
+		TEST(commit__links_and_fifos_are_replaced_not_followed),
+		TEST(commit__removals),
+		TEST(commit__ways_are_seen_anew_after_a_change_of_link_or_directory),
+		TEST(commit__content_comes_from_its_source_when_large),
+		TEST(commit__of_several_writes_only_the_last_lands),
+		TEST(commit__when_the_last_write_may_not_the_one_before_lands),
+		TEST(commit__removal_between_two_writes_starts_afresh),
+		TEST(commit__failure_holds_back_only_what_stands_on_it),
+		TEST(commit__errors_name_operation_path_and_reason),
+		TEST(commit__attributes_open_no_fifo),
+		TEST(commit__second_name_of_anothers_file_is_not_given_away),
+		TEST(commit__without_a_state_nothing_can_be_changed),
+		TEST(commit__validated_file_keeps_its_name_and_sees_what_landed_before),
+		TEST(commit__failed_validation_leaves_the_old_file),
+		TEST(commit__validation_quotes_nothing_of_a_private_file),
+		TEST(commit__backup_keeps_the_replaced_bytes),
+		TEST(commit__occupied_staging_place_is_left_alone),
+		TEST(commit__full_disk_fails_the_file_and_keeps_the_old),
+		TEST(commit__each_mount_has_its_own_staging),
+		TEST(commit__plain_user_changes_what_is_his),
+		TEST(commit__killed_anywhere_each_file_is_old_or_new),
+	};
+
+	umask(022);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
