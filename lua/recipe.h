@@ -2,7 +2,9 @@
  * Evaluates a recipe: Lua in, graph out. The one entry of this folder; lua.h appears nowhere else in neap.
  *
  * Evaluation is a sandbox: it reads recipe files, templates and secrets through engine/source.h, and changes
- * nothing. It is bounded: CPU time, memory. See docs/contract.md.
+ * nothing. It is bounded: CPU time, memory. See docs/contract.md. While it runs it owns the timer and the
+ * signal of engine/watchdog.h; a recipe that is stuck inside one C function of Lua's (a pattern) half a
+ * second after its time ends the process: one line on stderr, exit code 1.
  */
 #pragma once
 

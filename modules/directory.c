@@ -330,9 +330,9 @@ static int apply_blindly(struct neap_host *host, const struct directory_want *wa
 	r = neap_view_stat(&host->view, want->path, &stat, err);
 	if (r < 0)
 		return r;
-	r = r == 0 && stat.kind == NEAP_FILE_DIRECTORY ?
-		    neap_host_attributes(host, want->path, mode, uid, gid, err) :
-		    neap_host_mkdir(host, want->path, mode, uid, gid, err);
+	r = r == 0 && stat.kind == NEAP_FILE_DIRECTORY
+		    ? neap_host_attributes(host, want->path, mode, uid, gid, err)
+		    : neap_host_mkdir(host, want->path, mode, uid, gid, err);
 	if (r == 0 && want->purge)
 		r = neap_host_unsettle(host, want->path, err);
 	return r;

@@ -497,9 +497,9 @@ static int line_apply(struct neap_host *host, const struct neap_context *ctx, co
 	if (!have && want->ensure == ABSENT)
 		return 0;
 	if (!have)
-		return neap_host_mkdir_parents(host, want->path, err) < 0 ?
-			       -1 :
-			       neap_host_attributes(host, want->path, NEAP_KEEP, NEAP_KEEP, NEAP_KEEP, err);
+		return neap_host_mkdir_parents(host, want->path, err) < 0
+			       ? -1
+			       : neap_host_attributes(host, want->path, NEAP_KEEP, NEAP_KEEP, NEAP_KEEP, err);
 	if (have->parents.count > 0 && neap_host_mkdir_parents(host, want->path, err) < 0)
 		return -1;
 	struct neap_file_write write = {

@@ -35,7 +35,8 @@ char *neap_arena_bytes(struct neap_arena *arena, size_t size);
 /* A copy with a NUL after it (not counted in `len`). */
 char *neap_arena_copy(struct neap_arena *arena, const void *data, size_t len);
 char *neap_arena_strdup(struct neap_arena *arena, const char *text);
-char *neap_arena_printf(struct neap_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *neap_arena_printf(struct neap_arena *arena, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 char *neap_arena_vprintf(struct neap_arena *arena, const char *format, va_list args);
 
 #define neap_arena_new_of(arena, type) ((type *)neap_arena_alloc((arena), sizeof(type)))

@@ -12,12 +12,14 @@
 #include "base/error.h"
 #include "base/value.h"
 
-int neap_json_parse(struct neap_arena *arena, struct neap_str text, struct neap_value *ret, struct neap_error **err);
-int neap_yaml_parse(struct neap_arena *arena, struct neap_str text, struct neap_value *ret, struct neap_error **err);
+int neap_json_parse(struct neap_arena *arena, struct neap_str text, struct neap_value *ret,
+		    struct neap_error **err);
+int neap_yaml_parse(struct neap_arena *arena, struct neap_str text, struct neap_value *ret,
+		    struct neap_error **err);
 
 /* *ret is NEAP_STRING, or NEAP_EXPRESSION when `value` holds one. `pretty`: two spaces of indentation. */
-int neap_json_write(struct neap_arena *arena, const struct neap_value *value, bool pretty, struct neap_value *ret,
-		    struct neap_error **err);
+int neap_json_write(struct neap_arena *arena, const struct neap_value *value, bool pretty,
+		    struct neap_value *ret, struct neap_error **err);
 /* Block style. Strings that another YAML 1.1 or 1.2 reader might take for something else are quoted. */
 int neap_yaml_write(struct neap_arena *arena, const struct neap_value *value, struct neap_value *ret,
 		    struct neap_error **err);

@@ -11,6 +11,12 @@
 
 #include "base/arena.h"
 
+/* Macros where the analyzer looks, see error.h. */
+#undef neap_error_set
+#undef neap_error_errno
+#undef neap_error_hint
+#undef neap_error_prefix
+
 static bool is_control(unsigned char c)
 {
 	return c < 0x20 || c == 0x7f;

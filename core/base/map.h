@@ -29,7 +29,8 @@ uint64_t neap_hash(const void *data, size_t len);
 void *neap_map_get(const struct neap_map *map, struct neap_str key); /* NULL when absent */
 /* Sets or replaces; `value` must not be NULL. Returns the former value or NULL. */
 void *neap_map_put(struct neap_map *map, struct neap_str key, void *value);
-/* The slot of `key`, made with value NULL when new: one look-up for "get, else put". Valid until the next put. */
+/* The slot of `key`, made with value NULL when new: one look-up for "get, else put". Valid until the next
+ * put. */
 void **neap_map_slot(struct neap_map *map, struct neap_str key);
 void *neap_map_remove(struct neap_map *map, struct neap_str key);
 void neap_map_clear(struct neap_map *map); /* keeps the memory */

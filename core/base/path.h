@@ -10,7 +10,8 @@
  * component at most 255. Removes what can be removed; says what cannot be.
  * *ret is NUL-terminated, in `arena`.
  */
-int neap_path_normalise(struct neap_arena *arena, struct neap_str path, struct neap_str *ret, struct neap_error **err);
+int neap_path_normalise(struct neap_arena *arena, struct neap_str path, struct neap_str *ret,
+			struct neap_error **err);
 
 /* Of a normalised path: "/" for "/x"; the path itself for "/". */
 struct neap_str neap_path_parent(struct neap_str path);

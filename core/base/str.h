@@ -42,8 +42,9 @@ void neap_buf_append(struct neap_buf *buf, const void *data, size_t len);
 void neap_buf_puts(struct neap_buf *buf, const char *text);
 void neap_buf_putc(struct neap_buf *buf, char c);
 void neap_buf_printf(struct neap_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-char *neap_buf_reserve(struct neap_buf *buf, size_t more); /* room for `more` bytes after len; caller adds to len */
-void neap_buf_done(struct neap_buf *buf);                  /* frees, sets to zero */
+char *neap_buf_reserve(struct neap_buf *buf,
+		       size_t more);      /* room for `more` bytes after len; caller adds to len */
+void neap_buf_done(struct neap_buf *buf); /* frees, sets to zero */
 #define NEAP_AUTO_BUF __attribute__((cleanup(neap_buf_done)))
 
 /* Bytes [start, start + len) of a text. */

@@ -80,13 +80,15 @@ struct neap_expr {
 	size_t count;
 };
 
-/* 0 and *ret; NEAP_UNKNOWN when an output is not known (the callback tells its caller which); negative on error. */
+/* 0 and *ret; NEAP_UNKNOWN when an output is not known (the callback tells its caller which); negative on
+ * error. */
 typedef int neap_expr_output_fn(void *ctx, uint32_t resource, const char *output, struct neap_arena *arena,
 				struct neap_text *ret, struct neap_error **err);
-int neap_expr_eval(const struct neap_expr *expr, neap_expr_output_fn *output, void *ctx, struct neap_arena *arena,
-		   struct neap_text *ret, struct neap_error **err);
+int neap_expr_eval(const struct neap_expr *expr, neap_expr_output_fn *output, void *ctx,
+		   struct neap_arena *arena, struct neap_text *ret, struct neap_error **err);
 /* Calls `each` for every NEAP_EXPR_OUTPUT in the tree. */
-void neap_expr_walk(const struct neap_expr *expr, void (*each)(void *ctx, const struct neap_expr *output), void *ctx);
+void neap_expr_walk(const struct neap_expr *expr, void (*each)(void *ctx, const struct neap_expr *output),
+		    void *ctx);
 
 /* Marks travel: secret bytes stay secret in the result. */
 struct neap_text neap_text_base64(struct neap_arena *arena, struct neap_text text);

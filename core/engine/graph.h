@@ -17,12 +17,12 @@
 #include "engine/schema.h"
 
 enum neap_why { /* of an edge */
-	NEAP_WHY_REQUIRE,
-	NEAP_WHY_BEFORE,
-	NEAP_WHY_NOTIFY,
-	NEAP_WHY_SUBSCRIBE,
-	NEAP_WHY_REFERENCE,
-	NEAP_WHY_AUTOREQUIRE,
+		NEAP_WHY_REQUIRE,
+		NEAP_WHY_BEFORE,
+		NEAP_WHY_NOTIFY,
+		NEAP_WHY_SUBSCRIBE,
+		NEAP_WHY_REFERENCE,
+		NEAP_WHY_AUTOREQUIRE,
 };
 const char *neap_why_name(enum neap_why why);
 
@@ -30,8 +30,8 @@ const char *neap_why_name(enum neap_why why);
 struct neap_edge {
 	uint32_t from, to; /* from runs first */
 	enum neap_why why;
-	bool refresh;              /* a change of `from` refreshes `to` */
-	struct neap_position at;   /* where it was said */
+	bool refresh;            /* a change of `from` refreshes `to` */
+	struct neap_position at; /* where it was said */
 };
 
 struct neap_deferred { /* a parameter that names outputs */
@@ -68,8 +68,9 @@ struct neap_graph {
 	/* after finish */
 	uint32_t *order; /* all nodes, topological, ties by declaration */
 	size_t node_count;
-	uint32_t *in_first, *out_first; /* node n: edges [in_first[n], in_first[n+1]) by `to`; out: via out_edges */
-	uint32_t *out_edges;            /* edge numbers sorted by `from` */
+	uint32_t *in_first,
+		*out_first;  /* node n: edges [in_first[n], in_first[n+1]) by `to`; out: via out_edges */
+	uint32_t *out_edges; /* edge numbers sorted by `from` */
 	struct neap_graph_build *build; /* private until finish */
 };
 
@@ -80,13 +81,15 @@ void neap_graph_free(struct neap_graph *graph);
 /* ---- building ---------------------------------------------------------------------------------------- */
 
 /* A new resource of `type`; *number is its node. `directory`: for relative sources. */
-uint32_t neap_graph_begin(struct neap_graph *graph, const struct neap_resource_type *type, struct neap_position at,
-			  const char *directory);
+uint32_t neap_graph_begin(struct neap_graph *graph, const struct neap_resource_type *type,
+			  struct neap_position at, const char *directory);
 /* Problems go to graph->problems with the resource's place; an NEAP_EXPRESSION is kept as deferred (only
  * TEXT, STRING, PATH … that are not KEY). */
-void neap_graph_set(struct neap_graph *graph, uint32_t resource, unsigned param, const struct neap_value *value);
+void neap_graph_set(struct neap_graph *graph, uint32_t resource, unsigned param,
+		    const struct neap_value *value);
 /* As set(), for a value that could not be converted: takes the error. The parameter counts as given. */
-void neap_graph_set_wrong(struct neap_graph *graph, uint32_t resource, unsigned param, struct neap_error **err);
+void neap_graph_set_wrong(struct neap_graph *graph, uint32_t resource, unsigned param,
+			  struct neap_error **err);
 void neap_graph_set_unknown(struct neap_graph *graph, uint32_t resource, const char *wrong_name);
 struct neap_target {
 	uint32_t resource;   /* or … */

@@ -6,8 +6,9 @@
 #include "base/vec.h"
 
 struct neap_position {
-	const char *file; /* relative to the recipe's directory, or "@name/…" for embedded ones; NULL: unknown */
-	int line;         /* 0: unknown */
+	const char
+		*file; /* relative to the recipe's directory, or "@name/…" for embedded ones; NULL: unknown */
+	int line;      /* 0: unknown */
 };
 
 struct neap_problem {

@@ -9,12 +9,12 @@
 #include "engine/source.h"
 
 struct neap_report_options {
-	bool diff;     /* unified diffs of content */
+	bool diff; /* unified diffs of content */
 	bool color;
-	bool quiet;    /* nothing when nothing changed, else one line */
+	bool quiet;       /* nothing when nothing changed, else one line */
 	unsigned verbose; /* 1: unchanged resources too */
 	unsigned width;
-	const char *recipe; /* as given on the command line */
+	const char *recipe;                    /* as given on the command line */
 	const struct neap_param_value *params; /* -D values, sorted by name */
 	size_t param_count;
 	const struct neap_sources *sources;

@@ -27,23 +27,25 @@
 #include "base/value.h"
 #include "host/host.h"
 
-enum neap_param_kind {         /* member of the want struct at `offset` */
-	NEAP_PARAM_TEXT,       /* struct neap_text: any bytes, secrets allowed with the flag */
-	NEAP_PARAM_STRING,     /* const char *: no NUL, no newline, not empty */
-	NEAP_PARAM_PATH,       /* const char *: absolute, normalised */
-	NEAP_PARAM_SOURCE,     /* struct neap_source: a local file beside the recipe, read at evaluation */
-	NEAP_PARAM_CHOICE,     /* unsigned: index into choices */
-	NEAP_PARAM_BOOLEAN,    /* bool */
-	NEAP_PARAM_INTEGER,    /* int64_t, within min … max */
-	NEAP_PARAM_MODE,       /* uint32_t: "0644" or "644"; a number is refused */
-	NEAP_PARAM_OWNER,      /* const char *: account name or decimal number (a Lua integer is taken too) */
-	NEAP_PARAM_REGEX,      /* struct neap_pattern: compiled */
-	NEAP_PARAM_STRINGS,    /* struct neap_strings: a list of strings */
-	NEAP_PARAM_ARGV,       /* struct neap_strings: a list, not empty */
+enum neap_param_kind {                     /* member of the want struct at `offset` */
+		       NEAP_PARAM_TEXT,    /* struct neap_text: any bytes, secrets allowed with the flag */
+		       NEAP_PARAM_STRING,  /* const char *: no NUL, no newline, not empty */
+		       NEAP_PARAM_PATH,    /* const char *: absolute, normalised */
+		       NEAP_PARAM_SOURCE,  /* struct neap_source: a local file beside the recipe, read at
+					      evaluation */
+		       NEAP_PARAM_CHOICE,  /* unsigned: index into choices */
+		       NEAP_PARAM_BOOLEAN, /* bool */
+		       NEAP_PARAM_INTEGER, /* int64_t, within min … max */
+		       NEAP_PARAM_MODE,    /* uint32_t: "0644" or "644"; a number is refused */
+		       NEAP_PARAM_OWNER,   /* const char *: account name or decimal number (a Lua integer is
+					      taken too) */
+		       NEAP_PARAM_REGEX,   /* struct neap_pattern: compiled */
+		       NEAP_PARAM_STRINGS, /* struct neap_strings: a list of strings */
+		       NEAP_PARAM_ARGV,    /* struct neap_strings: a list, not empty */
 };
 
 enum neap_param_flags {
-	NEAP_PARAM_KEY = 1 << 0,      /* part of the address */
+	NEAP_PARAM_KEY = 1 << 0, /* part of the address */
 	NEAP_PARAM_REQUIRED = 1 << 1,
 	NEAP_PARAM_SECRET = 1 << 2,   /* may hold secrets */
 	NEAP_PARAM_KEY_ELSE = 1 << 3, /* with KEY: only where no other KEY that is not REQUIRED is given */
@@ -66,11 +68,11 @@ struct neap_param {
 	const char *name;
 	enum neap_param_kind kind;
 	unsigned flags;
-	const char *doc;                /* one or two sentences, ends in a full stop */
-	const char *fallback;           /* what happens when it is not given, for people; NULL: nothing */
-	const char *const *choices;     /* CHOICE: NULL-terminated; the first is the default */
-	int64_t min, max;               /* INTEGER */
-	size_t offset;                  /* in the want struct */
+	const char *doc;            /* one or two sentences, ends in a full stop */
+	const char *fallback;       /* what happens when it is not given, for people; NULL: nothing */
+	const char *const *choices; /* CHOICE: NULL-terminated; the first is the default */
+	int64_t min, max;           /* INTEGER */
+	size_t offset;              /* in the want struct */
 };
 
 /* First member of every want struct. Bit i = parameter i of the table. */
@@ -85,13 +87,13 @@ struct neap_output {
 };
 
 enum neap_action { /* weakest first */
-	NEAP_ACTION_NONE,
-	NEAP_ACTION_UNKNOWN,
-	NEAP_ACTION_REFRESH,
-	NEAP_ACTION_RUN,
-	NEAP_ACTION_UPDATE,
-	NEAP_ACTION_CREATE,
-	NEAP_ACTION_DELETE,
+		   NEAP_ACTION_NONE,
+		   NEAP_ACTION_UNKNOWN,
+		   NEAP_ACTION_REFRESH,
+		   NEAP_ACTION_RUN,
+		   NEAP_ACTION_UPDATE,
+		   NEAP_ACTION_CREATE,
+		   NEAP_ACTION_DELETE,
 };
 const char *neap_action_name(enum neap_action action);
 
@@ -105,7 +107,8 @@ void neap_diff_action(struct neap_diff *diff, enum neap_action action);
 void neap_diff_text(struct neap_diff *diff, const char *param, const struct neap_text *before,
 		    const struct neap_text *after);
 void neap_diff_string(struct neap_diff *diff, const char *param, const char *before, const char *after);
-void neap_diff_mode(struct neap_diff *diff, const char *param, uint32_t before, uint32_t after); /* NEAP_KEEP: none */
+void neap_diff_mode(struct neap_diff *diff, const char *param, uint32_t before,
+		    uint32_t after); /* NEAP_KEEP: none */
 /* `text` is after's bytes with their marks, or NULL. `before` is hidden when after has secrets or `hide`. */
 void neap_diff_content(struct neap_diff *diff, const char *param, const struct neap_content *before,
 		       const struct neap_content *after, const struct neap_text *text, bool hide);
@@ -124,7 +127,7 @@ struct neap_claims;
 struct neap_regex;
 
 enum neap_aspect {
-	NEAP_ASPECT_EXISTENCE = 1 << 0,  /* it is there, as this kind of thing */
+	NEAP_ASPECT_EXISTENCE = 1 << 0, /* it is there, as this kind of thing */
 	NEAP_ASPECT_CONTENT = 1 << 1,
 	NEAP_ASPECT_ATTRIBUTES = 1 << 2, /* mode, owner */
 };
@@ -167,15 +170,15 @@ struct neap_resource_type {
 	int (*check)(const void *want, struct neap_error **err);
 	void (*claim)(const void *want, struct neap_claims *claims);
 	/* `have` comes zeroed. */
-	int (*read)(const struct neap_view *view, const struct neap_context *ctx, const void *want, void *have,
-		    struct neap_error **err);
-	int (*diff)(const struct neap_context *ctx, const void *want, const void *have, struct neap_diff *diff,
-		    struct neap_error **err);
+	int (*read)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
+		    void *have, struct neap_error **err);
+	int (*diff)(const struct neap_context *ctx, const void *want, const void *have,
+		    struct neap_diff *diff, struct neap_error **err);
 	/* `have` NULL: what is there is not known (a plan): make all of it so. */
-	int (*apply)(struct neap_host *host, const struct neap_context *ctx, const void *want, const void *have,
-		     struct neap_error **err);
+	int (*apply)(struct neap_host *host, const struct neap_context *ctx, const void *want,
+		     const void *have, struct neap_error **err);
 	int (*refresh)(struct neap_host *host, const struct neap_context *ctx, const void *want,
 		       struct neap_error **err); /* NULL: cannot be notified */
-	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want, unsigned index,
-		      struct neap_text *ret, struct neap_error **err);
+	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
+		      unsigned index, struct neap_text *ret, struct neap_error **err);
 };

@@ -13,8 +13,8 @@ enum neap_run_mode { NEAP_RUN_PLAN, NEAP_RUN_APPLY };
 enum neap_outcome {
 	NEAP_OUTCOME_UNCHANGED, /* in a plan: see action */
 	NEAP_OUTCOME_CHANGED,
-	NEAP_OUTCOME_FAILED,  /* in a plan: could not be planned */
-	NEAP_OUTCOME_SKIPPED, /* something it stands on failed */
+	NEAP_OUTCOME_FAILED,   /* in a plan: could not be planned */
+	NEAP_OUTCOME_SKIPPED,  /* something it stands on failed */
 	NEAP_OUTCOME_NOT_DONE, /* the run was stopped before it */
 };
 const char *neap_outcome_name(enum neap_outcome outcome);

@@ -36,5 +36,6 @@ struct neap_schema_context {
  * copied. The error says what is wrong with the value, not where ("mode must be a string such as \"0644\",
  * not a number").
  */
-int neap_schema_set(const struct neap_schema_context *ctx, const struct neap_resource_type *type, unsigned param,
-		    const struct neap_value *value, struct neap_want *want, struct neap_error **err);
+int neap_schema_set(const struct neap_schema_context *ctx, const struct neap_resource_type *type,
+		    unsigned param, const struct neap_value *value, struct neap_want *want,
+		    struct neap_error **err);

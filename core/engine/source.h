@@ -32,10 +32,12 @@ int neap_sources_open(struct neap_arena *arena, const char *recipe, const struct
 const char *neap_sources_main(const struct neap_sources *sources); /* shown name of the recipe file */
 
 /* Bytes of a file by its shown name, at most 16 MB, regular files only. */
-int neap_sources_text(struct neap_sources *sources, const char *shown, struct neap_str *ret, struct neap_error **err);
+int neap_sources_text(struct neap_sources *sources, const char *shown, struct neap_str *ret,
+		      struct neap_error **err);
 /* `require "a.b"` from anywhere: shown name of a/b.lua or a/b/init.lua in the recipe's directory, then
  * embedded. *ret NULL when there is none. The error for `..` and other tricks. */
-int neap_sources_module(struct neap_sources *sources, const char *module, const char **ret, struct neap_error **err);
+int neap_sources_module(struct neap_sources *sources, const char *module, const char **ret,
+			struct neap_error **err);
 /* Shown directory of a shown file: what relative names in it start from. */
 const char *neap_sources_directory(struct neap_sources *sources, const char *shown);
 /* A relative name in a recipe file of shown directory `directory`, or an absolute one: its shown name. */

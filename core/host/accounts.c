@@ -225,14 +225,14 @@ int neap_accounts_group(struct neap_accounts *accounts, const struct neap_view *
 	return number_of(accounts, &accounts->groups, view, name, ret_gid, err);
 }
 
-const char *neap_accounts_user_name(struct neap_accounts *accounts, const struct neap_view *view, uint32_t uid,
-				    struct neap_arena *arena)
+const char *neap_accounts_user_name(struct neap_accounts *accounts, const struct neap_view *view,
+				    uint32_t uid, struct neap_arena *arena)
 {
 	return name_of(&accounts->users, view, uid, arena);
 }
 
-const char *neap_accounts_group_name(struct neap_accounts *accounts, const struct neap_view *view, uint32_t gid,
-				     struct neap_arena *arena)
+const char *neap_accounts_group_name(struct neap_accounts *accounts, const struct neap_view *view,
+				     uint32_t gid, struct neap_arena *arena)
 {
 	return name_of(&accounts->groups, view, gid, arena);
 }

@@ -25,7 +25,7 @@ int neap_accounts_user(struct neap_accounts *accounts, const struct neap_view *v
 int neap_accounts_group(struct neap_accounts *accounts, const struct neap_view *view, const char *name,
 			uint32_t *ret_gid, struct neap_error **err);
 /* In `arena`; NULL when there is none, or the file cannot be read. */
-const char *neap_accounts_user_name(struct neap_accounts *accounts, const struct neap_view *view, uint32_t uid,
-				    struct neap_arena *arena);
-const char *neap_accounts_group_name(struct neap_accounts *accounts, const struct neap_view *view, uint32_t gid,
-				     struct neap_arena *arena);
+const char *neap_accounts_user_name(struct neap_accounts *accounts, const struct neap_view *view,
+				    uint32_t uid, struct neap_arena *arena);
+const char *neap_accounts_group_name(struct neap_accounts *accounts, const struct neap_view *view,
+				     uint32_t gid, struct neap_arena *arena);

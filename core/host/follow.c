@@ -8,8 +8,8 @@
 
 #define LINKS_MAX 40 /* as the kernel */
 
-int neap_view_follow(const struct neap_view *view, const char *path, struct neap_arena *arena, const char **ret,
-		     struct neap_stat *ret_stat, struct neap_error **err)
+int neap_view_follow(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		     const char **ret, struct neap_stat *ret_stat, struct neap_error **err)
 {
 	NEAP_AUTO_BUF struct neap_buf at = { 0 };
 	const char *rest = path;

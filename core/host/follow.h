@@ -7,5 +7,5 @@
  * Where `path` leads when its last component is followed too: a path that goes through no link, in `arena`,
  * and what is there (never a link). NEAP_UNKNOWN as any read.
  */
-int neap_view_follow(const struct neap_view *view, const char *path, struct neap_arena *arena, const char **ret,
-		     struct neap_stat *ret_stat, struct neap_error **err);
+int neap_view_follow(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		     const char **ret, struct neap_stat *ret_stat, struct neap_error **err);

@@ -54,14 +54,15 @@ struct neap_content {
 	const char *data; /* NULL: too large for memory; the digest says what it is */
 	uint64_t size;
 	uint8_t digest[NEAP_DIGEST_SIZE]; /* set only when data is NULL */
-	const char *source;               /* data NULL and wanted: file of the evaluating machine that holds the bytes */
+	const char *source; /* data NULL and wanted: file of the evaluating machine that holds the bytes */
 };
 bool neap_content_equal(const struct neap_content *a, const struct neap_content *b);
 
 struct neap_entry {
 	const char *name;
 	enum neap_file_kind kind;
-	bool unsure; /* whether it is there is not known in this plan, nor its kind; a stat of it says the cause */
+	bool unsure; /* whether it is there is not known in this plan, nor its kind; a stat of it says the
+			cause */
 };
 
 struct neap_view {
@@ -71,21 +72,25 @@ struct neap_view {
 /* ---- reads ------------------------------------------------------------------------------------------- */
 
 /* A path that is not there is success with kind ABSENT. A file on the way (ENOTDIR) is an error. */
-int neap_view_stat(const struct neap_view *view, const char *path, struct neap_stat *ret, struct neap_error **err);
+int neap_view_stat(const struct neap_view *view, const char *path, struct neap_stat *ret,
+		   struct neap_error **err);
 /* stat, and for a regular file its content (bytes in `arena`). Devices and fifos are never opened. */
-int neap_view_file(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-		   struct neap_content *ret_content, struct neap_error **err);
+int neap_view_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		   struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err);
 /* stat, and for a link its target; *ret_target NULL otherwise. */
-int neap_view_link(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-		   const char **ret_target, struct neap_error **err);
-/* Entries sorted by name (bytes), without "." and "..". The path must be a directory (a link to one is not). */
+int neap_view_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		   struct neap_stat *ret, const char **ret_target, struct neap_error **err);
+/* Entries sorted by name (bytes), without "." and "..". The path must be a directory (a link to one is not).
+ */
 int neap_view_list(const struct neap_view *view, const char *path, struct neap_arena *arena,
 		   struct neap_entry **ret, size_t *ret_count, struct neap_error **err);
 
 /* Numbers from names and back, by /etc/passwd and /etc/group below the root. A decimal `name` is taken as
  * the number itself. An absent account is an error: "user etcd does not exist". */
-int neap_view_user(const struct neap_view *view, const char *name, uint32_t *ret_uid, struct neap_error **err);
-int neap_view_group(const struct neap_view *view, const char *name, uint32_t *ret_gid, struct neap_error **err);
+int neap_view_user(const struct neap_view *view, const char *name, uint32_t *ret_uid,
+		   struct neap_error **err);
+int neap_view_group(const struct neap_view *view, const char *name, uint32_t *ret_gid,
+		    struct neap_error **err);
 /* The name, or the number in decimal when no account has it. Never fails. In `arena`. */
 const char *neap_view_user_name(const struct neap_view *view, uint32_t uid, struct neap_arena *arena);
 const char *neap_view_group_name(const struct neap_view *view, uint32_t gid, struct neap_arena *arena);
@@ -111,7 +116,8 @@ struct neap_host {
 
 struct neap_file_write {
 	struct neap_content content;
-	uint32_t mode, uid, gid;     /* NEAP_KEEP: of the file that is replaced; 0644 and neap_view_creator() when new */
+	uint32_t mode, uid,
+		gid; /* NEAP_KEEP: of the file that is replaced; 0644 and neap_view_creator() when new */
 	const char *const *validate; /* argv, NULL-terminated, "%s" = the staged file; or NULL. Run before the
 				      * file gets its name, and only on a real machine */
 	bool backup;                 /* keep the replaced bytes in the state directory */
@@ -120,7 +126,8 @@ struct neap_file_write {
 /* The new file takes the name at one moment: a reader sees the old one or the new one whole. Replaces a
  * regular file, a link or another non-directory. Extended attributes and ACLs of a replaced regular file are
  * kept, hard links are broken. */
-int neap_host_write(struct neap_host *host, const char *path, const struct neap_file_write *file, struct neap_error **err);
+int neap_host_write(struct neap_host *host, const char *path, const struct neap_file_write *file,
+		    struct neap_error **err);
 /* Mode and owner of what is there (not of a link). */
 int neap_host_attributes(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
 			 struct neap_error **err);
@@ -138,8 +145,9 @@ int neap_host_rmdir(struct neap_host *host, const char *path, struct neap_error 
 /* A directory and everything in it; stops at mount points with an error. No recursion in C. */
 int neap_host_remove_tree(struct neap_host *host, const char *path, struct neap_error **err);
 
-/* "Something in this directory may go, and it is not known what": what is in it reads as unknown from here on,
- * but for what has been said since. Only ever needed where a read was unknown, thus in a plan. */
+/* "Something in this directory may go, and it is not known what": what is in it reads as unknown from here
+ * on, but for what is changed there in this plan. Only ever needed where a read was unknown, thus in a plan.
+ */
 int neap_host_unsettle(struct neap_host *host, const char *path, struct neap_error **err);
 
 struct neap_process_result {
@@ -147,9 +155,9 @@ struct neap_process_result {
 	const char *out, *errors; /* at most 64 KB each, NUL-terminated, in the arena */
 };
 struct neap_process {
-	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
+	const char *const *argv;    /* NULL-terminated; argv[0] is looked up in PATH */
 	const char *const *effects; /* paths it may make or change, NULL-terminated, or NULL */
-	unsigned timeout;        /* seconds; 0 = 300 */
+	unsigned timeout;           /* seconds; 0 = 300 */
 };
 /* An opaque change: in a plan it does not run, returns 0 with status 0, and what it may have touched reads
  * as unknown (see overlay.h). Where it runs, all changes before it have landed. */
@@ -165,9 +173,10 @@ struct neap_reads {
 		    struct neap_content *, struct neap_error **);
 	int (*link)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_stat *,
 		    const char **target, struct neap_error **);
-	int (*list)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_entry **, size_t *,
-		    struct neap_error **);
-	/* The parsed accounts of this host, dropped by the host when /etc/passwd or /etc/group change under it. */
+	int (*list)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_entry **,
+		    size_t *, struct neap_error **);
+	/* The parsed accounts of this host, dropped by the host when /etc/passwd or /etc/group change under
+	 * it. */
 	struct neap_accounts *(*accounts)(const struct neap_view *);
 	/* The user and group this host acts as. */
 	void (*caller)(const struct neap_view *, uint32_t *uid, uint32_t *gid);
@@ -175,7 +184,8 @@ struct neap_reads {
 };
 
 struct neap_changes {
-	int (*write)(struct neap_host *, const char *path, const struct neap_file_write *, struct neap_error **);
+	int (*write)(struct neap_host *, const char *path, const struct neap_file_write *,
+		     struct neap_error **);
 	int (*attributes)(struct neap_host *, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
 			  struct neap_error **);
 	int (*mkdir)(struct neap_host *, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
@@ -184,6 +194,6 @@ struct neap_changes {
 	int (*unlink)(struct neap_host *, const char *path, struct neap_error **);
 	int (*rmdir)(struct neap_host *, const char *path, struct neap_error **);
 	int (*unsettle)(struct neap_host *, const char *path, struct neap_error **);
-	int (*run)(struct neap_host *, const struct neap_process *, struct neap_arena *, struct neap_process_result *,
-		   struct neap_error **);
+	int (*run)(struct neap_host *, const struct neap_process *, struct neap_arena *,
+		   struct neap_process_result *, struct neap_error **);
 };

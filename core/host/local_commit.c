@@ -3,11 +3,12 @@
  * its place by renames, then the changed directories are synced. Killed at any point, each file is the old
  * one or the new one. It must not know why a change is made.
  *
- * A change with `validate` starts a part of its own, for the program that looks at the staged file may want
- * to see what comes before it.
+ * A validating program runs when its file's turn to land has come: all before it has landed, so it sees a
+ * directory as the file will find it.
  *
- * Of several WRITEs of one path in a part only the last is staged and lands, at its place in the order. When
- * its step may not go on, the last one before it that may is staged late and lands there instead.
+ * Of several WRITEs of one path only the last is staged and lands, at its place in the order. When its step
+ * may not go on, the last one before it that may is staged late and lands there instead. One with `validate`
+ * is superseded by none: its step asked for a verdict.
  */
 #include "host/local.h"
 
@@ -36,7 +37,7 @@ struct item {
 	bool out;   /* has failed, or may not go on */
 };
 
-struct part {
+struct group {
 	struct neap_local *local;
 	const struct neap_commit *commit;
 	struct neap_local_dirty *dirty;
@@ -49,32 +50,32 @@ struct part {
 	uint32_t files;           /* staged */
 };
 
-static bool may(const struct part *part, const struct item *item)
+static bool may(const struct group *group, const struct item *item)
 {
-	return !item->out && part->commit->may(part->commit->ctx, item->change->step);
+	return !item->out && group->commit->may(group->commit->ctx, item->change->step);
 }
 
-static void fail(const struct part *part, struct item *item, struct neap_error **err)
+static void fail(const struct group *group, struct item *item, struct neap_error **err)
 {
 	struct neap_error *taken = *err;
 
 	*err = NULL;
 	item->out = true;
-	part->commit->failed(part->commit->ctx, item->change->step, taken);
+	group->commit->failed(group->commit->ctx, item->change->step, taken);
 }
 
 /* ---- before: who supersedes whom ----------------------------------------------------------------------- */
 
-static void link_paths(struct part *part)
+static void link_paths(struct group *group)
 {
-	for (uint32_t i = 0; i < part->count; i++) {
-		struct item *item = &part->items[i], *before = NULL;
+	for (uint32_t i = 0; i < group->count; i++) {
+		struct item *item = &group->items[i], *before = NULL;
 		enum neap_change_kind kind = item->change->kind;
 		struct neap_str path = neap_str(item->change->path);
-		uintptr_t last = (uintptr_t)neap_map_put(&part->paths, path, (void *)(uintptr_t)(i + 1));
+		uintptr_t last = (uintptr_t)neap_map_put(&group->paths, path, (void *)(uintptr_t)(i + 1));
 
 		if (last)
-			before = &part->items[last - 1];
+			before = &group->items[last - 1];
 		if (before && before->moved != NONE)
 			item->moved = before->moved;
 		else if (kind != NEAP_CHANGE_WRITE && kind != NEAP_CHANGE_ATTRIBUTES)
@@ -93,25 +94,25 @@ static void link_paths(struct part *part)
 			 before->earlier != NONE)
 			item->earlier = (uint32_t)(last - 1);
 		if (kind == NEAP_CHANGE_WRITE)
-			for (uint32_t j = item->earlier; j != NONE && !part->items[j].superseded;
-			     j = part->items[j].earlier)
-				part->items[j].superseded = true;
+			for (uint32_t j = item->earlier; j != NONE && !group->items[j].superseded;
+			     j = group->items[j].earlier)
+				group->items[j].superseded = true;
 	}
 }
 
 /* ---- staging ------------------------------------------------------------------------------------------- */
 
-/* Whether the part itself makes, removes or links the directory `path` before `item`. */
-static bool part_moves(const struct part *part, struct neap_str path, const struct item *item)
+/* Whether the group itself makes, removes or links the directory `path` before `item`. */
+static bool group_moves(const struct group *group, struct neap_str path, const struct item *item)
 {
-	uintptr_t last = (uintptr_t)neap_map_get(&part->paths, path);
-	uint32_t moved = last ? part->items[last - 1].moved : NONE;
+	uintptr_t last = (uintptr_t)neap_map_get(&group->paths, path);
+	uint32_t moved = last ? group->items[last - 1].moved : NONE;
 
-	return moved != NONE && moved < (uint32_t)(item - part->items);
+	return moved != NONE && moved < (uint32_t)(item - group->items);
 }
 
 /* The staging directory for `item`, found from the nearest directory that is there and stays there. */
-static int stage_of(struct part *part, const struct item *item, struct neap_local_stage **ret,
+static int stage_of(struct group *group, const struct item *item, struct neap_local_stage **ret,
 		    struct neap_error **err)
 {
 	const struct neap_change *change = item->change;
@@ -119,37 +120,38 @@ static int stage_of(struct part *part, const struct item *item, struct neap_loca
 	struct neap_str parent = neap_path_parent(neap_str(change->path)), at = parent;
 	struct neap_local_dir *dir = NULL;
 
-	if (part->last_stage && neap_str_equal(part->last, parent)) {
-		*ret = part->last_stage;
+	if (group->last_stage && neap_str_equal(group->last, parent)) {
+		*ret = group->last_stage;
 		return 0;
 	}
 	while (true) {
-		while (at.len > 1 && part_moves(part, at, item))
+		while (at.len > 1 && group_moves(group, at, item))
 			at = neap_path_parent(at);
-		if (neap_local_dir(part->local, operation, change->path, at, &dir, err) < 0)
+		if (neap_local_dir(group->local, operation, change->path, at, &dir, err) < 0)
 			return -1;
 		if (dir)
 			break;
 		at = neap_path_parent(at);
 	}
-	if (neap_local_stage(part->local, dir, operation, change->path, ret, err) < 0)
+	if (neap_local_stage(group->local, dir, operation, change->path, ret, err) < 0)
 		return -1;
-	part->last = parent;
-	part->last_stage = *ret;
+	group->last = parent;
+	group->last_stage = *ret;
 	return 0;
 }
 
 /* The regular file that stands where `item` will be written, open for its attributes: *ret, or -1. */
-static int open_replaced(const struct part *part, const struct item *item, int *ret, struct neap_error **err)
+static int open_replaced(const struct group *group, const struct item *item, int *ret,
+			 struct neap_error **err)
 {
 	const char *path = item->change->path, *name;
 	struct neap_local_dir *dir;
 	struct stat st;
 
 	*ret = -1;
-	if (item->fresh || part_moves(part, neap_path_parent(neap_str(path)), item))
+	if (item->fresh || group_moves(group, neap_path_parent(neap_str(path)), item))
 		return 0;
-	if (neap_local_parent(part->local, "write", path, &dir, &name, err) < 0)
+	if (neap_local_parent(group->local, "write", path, &dir, &name, err) < 0)
 		return -1;
 	if (!dir)
 		return 0;
@@ -165,12 +167,12 @@ static int open_replaced(const struct part *part, const struct item *item, int *
 	return 0;
 }
 
-static int stage_write(struct part *part, struct item *item, struct neap_local_stage *stage,
+static int stage_write(struct group *group, struct item *item, struct neap_local_stage *stage,
 		       struct neap_error **err)
 {
 	int old, rc;
 
-	if (open_replaced(part, item, &old, err) < 0)
+	if (open_replaced(group, item, &old, err) < 0)
 		return -1;
 	rc = neap_local_stage_file(stage, item->change, old, &item->temp, err);
 	if (old >= 0)
@@ -178,15 +180,15 @@ static int stage_write(struct part *part, struct item *item, struct neap_local_s
 	return rc;
 }
 
-static int stage_item(struct part *part, struct item *item, struct neap_error **err)
+static int stage_item(struct group *group, struct item *item, struct neap_error **err)
 {
 	struct neap_local_stage *stage;
 
-	if (stage_of(part, item, &stage, err) < 0)
+	if (stage_of(group, item, &stage, err) < 0)
 		return -1;
 	switch (item->change->kind) {
 	case NEAP_CHANGE_WRITE:
-		return stage_write(part, item, stage, err);
+		return stage_write(group, item, stage, err);
 	case NEAP_CHANGE_MKDIR:
 		return neap_local_stage_dir(stage, item->change, &item->temp, err);
 	default:
@@ -195,16 +197,16 @@ static int stage_item(struct part *part, struct item *item, struct neap_error **
 }
 
 /* Keeps a staged file open for its sync as long as they are few. */
-static void hold(struct part *part, uint32_t number)
+static void hold(struct group *group, uint32_t number)
 {
-	struct item *item = &part->items[number];
+	struct item *item = &group->items[number];
 
-	if (part->files < FSYNC_MAX) {
-		part->held[part->files++] = number;
+	if (group->files < FSYNC_MAX) {
+		group->held[group->files++] = number;
 		return;
 	}
-	for (uint32_t i = 0; part->files == FSYNC_MAX && i < FSYNC_MAX; i++) {
-		struct neap_local_temp *temp = &part->items[part->held[i]].temp;
+	for (uint32_t i = 0; group->files == FSYNC_MAX && i < FSYNC_MAX; i++) {
+		struct neap_local_temp *temp = &group->items[group->held[i]].temp;
 
 		if (temp->fd >= 0)
 			close(temp->fd);
@@ -212,43 +214,43 @@ static void hold(struct part *part, uint32_t number)
 	}
 	close(item->temp.fd);
 	item->temp.fd = -1;
-	part->files++;
+	group->files++;
 }
 
 /* Stages the last of the WRITEs from `from` back that may go on; which, or NONE. */
-static uint32_t stage_chain(struct part *part, uint32_t from)
+static uint32_t stage_chain(struct group *group, uint32_t from)
 {
-	for (uint32_t i = from; i != NONE; i = part->items[i].earlier) {
+	for (uint32_t i = from; i != NONE; i = group->items[i].earlier) {
 		struct neap_error *err NEAP_AUTO_ERROR = NULL;
-		struct item *item = &part->items[i];
+		struct item *item = &group->items[i];
 
-		if (item->change->kind != NEAP_CHANGE_WRITE || !may(part, item))
+		if (item->change->kind != NEAP_CHANGE_WRITE || !may(group, item))
 			continue;
-		if (stage_item(part, item, &err) == 0)
+		if (stage_item(group, item, &err) == 0)
 			return i;
-		fail(part, item, &err);
+		fail(group, item, &err);
 	}
 	return NONE;
 }
 
-static void stage_all(struct part *part)
+static void stage_all(struct group *group)
 {
-	for (uint32_t i = 0; i < part->count; i++) {
+	for (uint32_t i = 0; i < group->count; i++) {
 		struct neap_error *err NEAP_AUTO_ERROR = NULL;
-		struct item *item = &part->items[i];
+		struct item *item = &group->items[i];
 
 		switch (item->change->kind) {
 		case NEAP_CHANGE_WRITE:
 			if (item->superseded)
 				break;
-			item->pick = stage_chain(part, i);
+			item->pick = stage_chain(group, i);
 			if (item->pick != NONE)
-				hold(part, item->pick);
+				hold(group, item->pick);
 			break;
 		case NEAP_CHANGE_MKDIR:
 		case NEAP_CHANGE_SYMLINK:
-			if (may(part, item) && stage_item(part, item, &err) < 0)
-				fail(part, item, &err);
+			if (may(group, item) && stage_item(group, item, &err) < 0)
+				fail(group, item, &err);
 			break;
 		default:
 			break;
@@ -256,19 +258,19 @@ static void stage_all(struct part *part)
 	}
 }
 
-static int sync_files(struct part *part, struct neap_error **err)
+static int sync_files(struct group *group, struct neap_error **err)
 {
-	if (part->files <= FSYNC_MAX) {
-		for (uint32_t i = 0; i < part->files; i++) {
-			struct item *item = &part->items[part->held[i]];
+	if (group->files <= FSYNC_MAX) {
+		for (uint32_t i = 0; i < group->files; i++) {
+			struct item *item = &group->items[group->held[i]];
 
 			if (fsync(item->temp.fd) < 0)
 				return neap_error_errno(err, errno, "sync the new %s", item->change->path);
 		}
 		return 0;
 	}
-	for (size_t i = 0; i < part->local->stages.count; i++) {
-		const struct neap_local_stage *stage = part->local->stages.items[i];
+	for (size_t i = 0; i < group->local->stages.count; i++) {
+		const struct neap_local_stage *stage = group->local->stages.items[i];
 
 		if (stage->fd >= 0 && syncfs(stage->fd) < 0)
 			return neap_error_errno(err, errno, "sync the file system of %s", stage->where);
@@ -335,7 +337,7 @@ static const char *first_lines(struct neap_arena *arena, const char *said, const
 	return text;
 }
 
-static int validate(const struct part *part, const struct item *item, struct neap_error **err)
+static int validate(const struct group *group, const struct item *item, struct neap_error **err)
 {
 	const struct neap_change *change = item->change;
 	const struct neap_local_stage *stage = item->temp.stage;
@@ -351,7 +353,7 @@ static int validate(const struct part *part, const struct item *item, struct nea
 		count++;
 	argv = neap_arena_array_of(arena, const char *, count + 1);
 	neap_local_temp_name(&item->temp, change->path, name);
-	staged = neap_arena_printf(arena, "%s%s/%s/%s", part->local->root,
+	staged = neap_arena_printf(arena, "%s%s/%s/%s", group->local->root,
 				   stage->where[1] ? stage->where : "", stage->name, name);
 	for (size_t i = 0; i < count; i++) {
 		argv[i] = replace_all(arena, change->validate[i], "%s", staged);
@@ -370,149 +372,126 @@ static int validate(const struct part *part, const struct item *item, struct nea
 
 /* ---- landing ------------------------------------------------------------------------------------------- */
 
-static int back_up(const struct part *part, const char *path, struct neap_error **err)
+static int back_up(const struct group *group, const char *path, struct neap_error **err)
 {
 	struct neap_local_dir *dir;
 	const char *name;
 	struct stat st;
 	int fd, rc;
 
-	if (neap_local_parent(part->local, "back up", path, &dir, &name, err) < 0)
+	if (neap_local_parent(group->local, "back up", path, &dir, &name, err) < 0)
 		return -1;
 	if (!dir || fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 		return 0;
 	fd = openat(dir->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return neap_error_errno(err, errno, "back up %s", path);
-	rc = neap_state_backup(part->local->state, path, fd, err);
+	rc = neap_state_backup(group->local->state, path, fd, err);
 	close(fd);
 	return rc;
 }
 
 /* `backup`: this WRITE or one that it supersedes wants the old bytes kept. */
-static int land_write(struct part *part, struct item *item, bool backup, struct neap_error **err)
+static int land_write(struct group *group, struct item *item, bool backup, struct neap_error **err)
 {
-	if (item->change->validate && validate(part, item, err) < 0)
+	if (item->change->validate && validate(group, item, err) < 0)
 		return -1;
-	if (backup && back_up(part, item->change->path, err) < 0)
+	if (backup && back_up(group, item->change->path, err) < 0)
 		return -1;
-	return neap_local_land_temp(part->local, part->dirty, item->change, &item->temp, err);
+	return neap_local_land_temp(group->local, group->dirty, item->change, &item->temp, err);
 }
 
 /* Staged after the common sync: has one of its own. */
-static uint32_t stage_late(struct part *part, uint32_t from)
+static uint32_t stage_late(struct group *group, uint32_t from)
 {
 	uint32_t pick;
 
-	while ((pick = stage_chain(part, from)) != NONE) {
+	while ((pick = stage_chain(group, from)) != NONE) {
 		struct neap_error *err NEAP_AUTO_ERROR = NULL;
-		struct item *item = &part->items[pick];
+		struct item *item = &group->items[pick];
 
 		if (fsync(item->temp.fd) == 0)
 			break;
 		neap_error_errno(&err, errno, "sync the new %s", item->change->path);
 		neap_local_temp_discard(&item->temp, item->change);
-		fail(part, item, &err);
+		fail(group, item, &err);
 	}
 	return pick;
 }
 
-static void land_attributes(struct part *part, struct item *item)
+static void land_attributes(struct group *group, struct item *item)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 
-	if (may(part, item) && neap_local_land_attributes(part->local, part->dirty, item->change, &err) < 0)
-		fail(part, item, &err);
+	if (may(group, item) &&
+	    neap_local_land_attributes(group->local, group->dirty, item->change, &err) < 0)
+		fail(group, item, &err);
 }
 
-static void land_chain(struct part *part, uint32_t last)
+static void land_chain(struct group *group, uint32_t last)
 {
-	uint32_t pick = part->items[last].pick;
+	uint32_t pick = group->items[last].pick;
 	NEAP_VEC(uint32_t) after = { 0 };
 	bool backup = false;
 
-	for (uint32_t i = last; i != NONE; i = part->items[i].earlier)
-		backup = backup || part->items[i].change->backup;
+	for (uint32_t i = last; i != NONE; i = group->items[i].earlier)
+		backup = backup || group->items[i].change->backup;
 	while (pick != NONE) {
 		struct neap_error *err NEAP_AUTO_ERROR = NULL;
-		struct item *item = &part->items[pick];
+		struct item *item = &group->items[pick];
 
-		if (may(part, item)) {
-			if (land_write(part, item, backup, &err) == 0)
+		if (may(group, item)) {
+			if (land_write(group, item, backup, &err) == 0)
 				break;
-			fail(part, item, &err);
+			fail(group, item, &err);
 		}
 		neap_local_temp_discard(&item->temp, item->change);
 		item->out = true;
-		pick = stage_late(part, item->earlier);
+		pick = stage_late(group, item->earlier);
 	}
 	/* What an earlier one has landed still gets the attributes set between it and the last. */
-	for (uint32_t i = last; i != pick && i != NONE; i = part->items[i].earlier)
-		if (part->items[i].change->kind == NEAP_CHANGE_ATTRIBUTES)
+	for (uint32_t i = last; i != pick && i != NONE; i = group->items[i].earlier)
+		if (group->items[i].change->kind == NEAP_CHANGE_ATTRIBUTES)
 			neap_vec_push(&after, i);
 	while (after.count)
-		land_attributes(part, &part->items[after.items[--after.count]]);
+		land_attributes(group, &group->items[after.items[--after.count]]);
 	neap_vec_done(&after);
 }
 
-static void land(struct part *part, uint32_t number)
+static void land(struct group *group, uint32_t number)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
-	struct item *item = &part->items[number];
+	struct item *item = &group->items[number];
 	int rc;
 
 	if (item->superseded)
 		return;
 	switch (item->change->kind) {
 	case NEAP_CHANGE_WRITE:
-		land_chain(part, number);
+		land_chain(group, number);
 		return;
 	case NEAP_CHANGE_ATTRIBUTES:
-		land_attributes(part, item);
+		land_attributes(group, item);
 		return;
 	case NEAP_CHANGE_MKDIR:
 	case NEAP_CHANGE_SYMLINK:
 		if (!item->temp.stage)
 			return;
-		if (may(part, item)) {
-			rc = neap_local_land_temp(part->local, part->dirty, item->change, &item->temp, &err);
+		if (may(group, item)) {
+			rc = neap_local_land_temp(group->local, group->dirty, item->change, &item->temp,
+						  &err);
 			if (rc < 0)
-				fail(part, item, &err);
+				fail(group, item, &err);
 		}
 		neap_local_temp_discard(&item->temp, item->change);
 		return;
 	case NEAP_CHANGE_UNLINK:
 	case NEAP_CHANGE_RMDIR:
-		if (may(part, item) &&
-		    neap_local_land_removal(part->local, part->dirty, item->change, &err) < 0)
-			fail(part, item, &err);
+		if (may(group, item) &&
+		    neap_local_land_removal(group->local, group->dirty, item->change, &err) < 0)
+			fail(group, item, &err);
 		return;
 	}
-}
-
-static int commit_part(struct neap_local *local, const struct neap_change *changes, uint32_t count,
-		       const struct neap_commit *commit, struct neap_local_dirty *dirty,
-		       struct neap_error **err)
-{
-	struct part part = { .local = local, .commit = commit, .dirty = dirty, .count = count };
-	int rc;
-
-	part.items = neap_alloc(count * sizeof(*part.items));
-	for (uint32_t i = 0; i < count; i++)
-		part.items[i] = (struct item){
-			.change = &changes[i], .temp.fd = -1, .earlier = NONE, .moved = NONE, .pick = NONE
-		};
-	link_paths(&part);
-	stage_all(&part);
-	rc = sync_files(&part, err);
-	for (uint32_t i = 0; i < count; i++)
-		if (rc == 0)
-			land(&part, i);
-		else
-			neap_local_temp_discard(&part.items[i].temp, &changes[i]);
-	neap_map_done(&part.paths);
-	free(part.items);
-	return rc;
 }
 
 int neap_local_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
@@ -520,20 +499,31 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 {
 	struct neap_local *local = neap_local_of(&machine->view);
 	struct neap_local_dirty dirty = { 0 };
-	size_t end;
-	int rc = 0;
+	struct group group = { .local = local, .commit = commit, .dirty = &dirty };
+	int rc;
 
 	if (!local->state)
 		return neap_error_set(err, "commit: this machine was opened to be read only");
+	if (count >= UINT32_MAX)
+		return neap_error_set(err, "commit: too many changes");
 	local->commits++;
-	for (size_t begin = 0; begin < count && rc == 0; begin = end) {
-		end = begin + 1;
-		while (end < count && !changes[end].validate && end - begin < UINT32_MAX / 2)
-			end++;
-		rc = commit_part(local, &changes[begin], (uint32_t)(end - begin), commit, &dirty, err);
-	}
-	/* What has landed before a failure is made durable all the same. */
-	if (neap_local_sync(&dirty, rc == 0 ? err : NULL) < 0)
+	group.count = (uint32_t)count;
+	group.items = neap_alloc((count ? count : 1) * sizeof(*group.items));
+	for (uint32_t i = 0; i < group.count; i++)
+		group.items[i] = (struct item){
+			.change = &changes[i], .temp.fd = -1, .earlier = NONE, .moved = NONE, .pick = NONE
+		};
+	link_paths(&group);
+	stage_all(&group);
+	rc = sync_files(&group, err);
+	for (uint32_t i = 0; i < group.count; i++)
+		if (rc == 0)
+			land(&group, i);
+		else
+			neap_local_temp_discard(&group.items[i].temp, &changes[i]);
+	neap_map_done(&group.paths);
+	free(group.items);
+	if (neap_local_sync(&dirty, err) < 0)
 		rc = -1;
 	/* Should the record not be emptied, it names what is gone: the next run finds nothing there. */
 	if (neap_local_stages_done(local))

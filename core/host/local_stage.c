@@ -418,6 +418,8 @@ int neap_local_stage_file(struct neap_local_stage *stage, const struct neap_chan
 	};
 	char name[NEAP_LOCAL_TEMP_NAME], folder[16];
 
+	if (change->mode == NEAP_KEEP) /* would read as all bits */
+		return neap_error_set(err, "write %s: its mode was not decided", change->path);
 	neap_local_temp_name(&temp, change->path, name);
 	if (temp.nested) {
 		snprintf(folder, sizeof(folder), "%08x.d", temp.number);
@@ -444,6 +446,8 @@ int neap_local_stage_dir(struct neap_local_stage *stage, const struct neap_chang
 	uint32_t uid, gid;
 	int rc;
 
+	if (change->mode == NEAP_KEEP)
+		return neap_error_set(err, "mkdir %s: its mode was not decided", change->path);
 	neap_local_temp_name(&temp, change->path, name);
 	if (mkdirat(stage->fd, name, 0700) < 0)
 		return neap_error_errno(err, errno, "mkdir %s: make a temporary directory", change->path);

@@ -32,11 +32,13 @@ struct neap_change {
 /* How a commit talks to the engine. */
 struct neap_commit {
 	void *ctx;
-	/* Whether `step` may go on: false once it or something it stands on has failed. Asked before each change. */
+	/* Whether `step` may go on: false once it or something it stands on has failed. Asked before each
+	 * change. */
 	bool (*may)(void *ctx, uint32_t step);
 	/* A change of `step` failed: the target is as it was before that change. Takes the error. */
 	void (*failed)(void *ctx, uint32_t step, struct neap_error *err);
-	/* Called by the overlay after each landing. `err` (borrowed) not NULL: the group failed as a whole. */
+	/* Called by the overlay after each landing. `err` (borrowed) not NULL: the group failed as a whole.
+	 */
 	void (*landed)(void *ctx, const struct neap_error *err);
 };
 
@@ -47,9 +49,9 @@ struct neap_machine {
 
 struct neap_machine_ops {
 	/*
-	 * Lands the changes in order. Reports each failure by `commit->failed`; returns negative only when the
-	 * group as a whole failed (a sync): then every step of it counts as failed.
-	 * Durable when it returns.
+	 * Lands the changes in order. Reports each failure by `commit->failed`; returns negative only when
+	 * the group as a whole failed (a sync): then every step of it counts as failed. Durable when it
+	 * returns.
 	 */
 	int (*commit)(struct neap_machine *, const struct neap_change *changes, size_t count,
 		      const struct neap_commit *commit, struct neap_error **err);
@@ -63,20 +65,23 @@ struct neap_machine_ops {
  * read (a plan): then nothing can be committed.
  */
 struct neap_state;
-int neap_host_local_new(const char *root, struct neap_state *state, struct neap_machine **ret, struct neap_error **err);
+int neap_host_local_new(const char *root, struct neap_state *state, struct neap_machine **ret,
+			struct neap_error **err);
 
 /*
  * A machine made of tables. Every call has an index, counted from 1 over reads and commits' changes alike;
  * one can be told to fail.
  */
 int neap_host_memory_new(struct neap_machine **ret);
-void neap_host_memory_fail(struct neap_machine *memory, uint64_t call, int errnum); /* 0: none; counts from now */
-uint64_t neap_host_memory_calls(const struct neap_machine *memory);               /* since new or _fail() */
+void neap_host_memory_fail(struct neap_machine *memory, uint64_t call,
+			   int errnum);                             /* 0: none; counts from now */
+uint64_t neap_host_memory_calls(const struct neap_machine *memory); /* since new or _fail() */
 /* Puts something there without counting; makes parents. `data` for files and links' targets. */
-void neap_host_memory_put(struct neap_machine *memory, const char *path, enum neap_file_kind kind, uint32_t mode,
-			  uint32_t uid, uint32_t gid, const char *data, size_t len);
+void neap_host_memory_put(struct neap_machine *memory, const char *path, enum neap_file_kind kind,
+			  uint32_t mode, uint32_t uid, uint32_t gid, const char *data, size_t len);
 /* What neap_host_run() does on it: called with the machine; NULL: exit code 0. */
-typedef int neap_host_memory_run_fn(struct neap_machine *memory, const struct neap_process *process, void *ctx);
+typedef int neap_host_memory_run_fn(struct neap_machine *memory, const struct neap_process *process,
+				    void *ctx);
 void neap_host_memory_on_run(struct neap_machine *memory, neap_host_memory_run_fn *run, void *ctx);
 
 static inline void neap_machine_free(struct neap_machine *machine)

@@ -82,7 +82,8 @@ static bool is_last(const char *rest)
 
 /*
  * The directory that holds the last component of `path`, and what has that name in it (NULL: nothing). Of "/"
- * itself *ret is the root. Returns an errno. `strict`: a link on the way is EXDEV, for changes must go through none.
+ * itself *ret is the root. Returns an errno. `strict`: a link on the way is EXDEV, for changes must go
+ * through none.
  */
 static int walk(struct memory *memory, const char *path, bool strict, struct thing **ret_parent,
 		struct neap_str *ret_name, struct thing **ret)
@@ -177,7 +178,8 @@ static struct neap_stat stat_of(const struct thing *thing)
 	};
 }
 
-static int memory_stat(const struct neap_view *view, const char *path, struct neap_stat *ret, struct neap_error **err)
+static int memory_stat(const struct neap_view *view, const char *path, struct neap_stat *ret,
+		       struct neap_error **err)
 {
 	struct thing *thing;
 
@@ -187,8 +189,8 @@ static int memory_stat(const struct neap_view *view, const char *path, struct ne
 	return 0;
 }
 
-static int memory_file(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-		       struct neap_content *ret_content, struct neap_error **err)
+static int memory_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		       struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
 {
 	struct thing *thing;
 
@@ -206,8 +208,8 @@ static int memory_file(const struct neap_view *view, const char *path, struct ne
 	return 0;
 }
 
-static int memory_link(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-		       const char **ret_target, struct neap_error **err)
+static int memory_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		       struct neap_stat *ret, const char **ret_target, struct neap_error **err)
 {
 	struct thing *thing;
 
@@ -240,7 +242,8 @@ static int memory_list(const struct neap_view *view, const char *path, struct ne
 		const struct thing *entry = thing->entries.entries[i].value;
 
 		if (entry)
-			(*ret)[count++] = (struct neap_entry){ neap_arena_strdup(arena, entry->name.data), entry->kind };
+			(*ret)[count++] = (struct neap_entry){ neap_arena_strdup(arena, entry->name.data),
+							       entry->kind };
 	}
 	qsort(*ret, count, sizeof(**ret), compare_entries);
 	*ret_count = count;
@@ -429,8 +432,8 @@ static int memory_commit(struct neap_machine *machine, const struct neap_change 
 	return 0;
 }
 
-static int memory_run(struct neap_machine *machine, const struct neap_process *process, struct neap_arena *arena,
-		      struct neap_process_result *ret, struct neap_error **err)
+static int memory_run(struct neap_machine *machine, const struct neap_process *process,
+		      struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
 {
 	struct memory *memory = memory_of(&machine->view);
 
@@ -491,8 +494,8 @@ uint64_t neap_host_memory_calls(const struct neap_machine *machine)
 	return memory_of(&machine->view)->calls;
 }
 
-void neap_host_memory_put(struct neap_machine *machine, const char *path, enum neap_file_kind kind, uint32_t mode,
-			  uint32_t uid, uint32_t gid, const char *data, size_t len)
+void neap_host_memory_put(struct neap_machine *machine, const char *path, enum neap_file_kind kind,
+			  uint32_t mode, uint32_t uid, uint32_t gid, const char *data, size_t len)
 {
 	struct memory *memory = memory_of(&machine->view);
 	struct thing *at = memory->root;

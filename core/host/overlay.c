@@ -1,6 +1,6 @@
 /*
- * The overlay's life: steps and taking them back, landing, opaque changes. See overlay.h for its laws. It must
- * not know what is under it beyond machine.h, nor who asks: steps are numbers.
+ * The overlay's life: steps and taking them back, landing, opaque changes. See overlay.h for its laws. It
+ * must not know what is under it beyond machine.h, nor who asks: steps are numbers.
  */
 #include "host/overlay.h"
 
@@ -81,7 +81,8 @@ int neap_overlay_land(struct neap_host *host, const struct neap_commit *commit, 
 		return neap_error_set(err, "land changes: this is a plan");
 	if (!overlay->held.count)
 		return 0;
-	r = overlay->machine->ops->commit(overlay->machine, overlay->held.items, overlay->held.count, commit, &local);
+	r = overlay->machine->ops->commit(overlay->machine, overlay->held.items, overlay->held.count, commit,
+					  &local);
 	forget(overlay);
 	if (commit->landed)
 		commit->landed(commit->ctx, local);
@@ -105,8 +106,8 @@ static struct neap_str keep(struct neap_overlay *overlay, struct neap_str text)
 }
 
 /*
- * What the process may do at `path` is not known: the path itself, what it leads to when it is a link, and the
- * nearest missing directory above, which would have to be made first.
+ * What the process may do at `path` is not known: the path itself, what it leads to when it is a link, and
+ * the nearest missing directory above, which would have to be made first.
  */
 static void mark_effect(struct neap_overlay *overlay, const char *path)
 {
@@ -116,7 +117,8 @@ static void mark_effect(struct neap_overlay *overlay, const char *path)
 	size_t count = 0;
 
 	if (neap_overlay_locate(overlay, path, &place, NULL) == 0) {
-		if (place.way && (place.way->end == NEAP_OVERLAY_ABSENT || place.way->end == NEAP_OVERLAY_REMOVED))
+		if (place.way &&
+		    (place.way->end == NEAP_OVERLAY_ABSENT || place.way->end == NEAP_OVERLAY_REMOVED))
 			marks[count++] = keep(overlay, place.way->stop);
 		marks[count++] = keep(overlay, neap_str(place.path));
 	} else {
@@ -145,12 +147,14 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 	}
 	if (overlay->held.count) {
 		if (!overlay->commit)
-			return neap_error_set(err, "run %s: changes are held and nobody lands them", process->argv[0]);
+			return neap_error_set(err, "run %s: changes are held and nobody lands them",
+					      process->argv[0]);
 		r = neap_overlay_land(host, overlay->commit, err);
 		if (r < 0)
 			return r;
 		if (!overlay->commit->may(overlay->commit->ctx, overlay->step))
-			return neap_error_set(err, "run %s: not run, for a change before it failed", process->argv[0]);
+			return neap_error_set(err, "run %s: not run, for a change before it failed",
+					      process->argv[0]);
 	}
 	overlay->opaque = true;
 	r = overlay->machine->ops->run(overlay->machine, process, arena, ret, err);

@@ -1,7 +1,8 @@
 /*
- * The overlay's transparent changes: what is there is looked up, what the machine would refuse is refused now,
- * and the state that the change leads to is held together with the change. It must not know how or whether
- * changes land. Of permissions it knows nothing either: the machine answers for those when it is asked.
+ * The overlay's transparent changes: what is there is looked up, what the machine would refuse is refused
+ * now, and the state that the change leads to is held together with the change. It must not know how or
+ * whether changes land. Of permissions it knows nothing either: the machine answers for those when it is
+ * asked.
  */
 #include <errno.h>
 
@@ -51,7 +52,8 @@ static int ask_machine(struct neap_overlay *overlay, const char *path, struct ne
 
 /* Nothing leads to `path`. While something is pending that is not known: what is missing may come yet. */
 static int without_parent(struct neap_overlay *overlay, const char *operation, const char *path,
-			  const struct neap_overlay_way *way, struct neap_overlay_state *ret, struct neap_error **err)
+			  const struct neap_overlay_way *way, struct neap_overlay_state *ret,
+			  struct neap_error **err)
 {
 	if (way->end == NEAP_OVERLAY_REMOVED || !neap_overlay_pends(overlay))
 		return neap_error_errno(err, ENOENT, "%s %s", operation, path);
@@ -62,8 +64,8 @@ static int without_parent(struct neap_overlay *overlay, const char *operation, c
 }
 
 /* Where `path` is and what is there before a change; of kind UNKNOWN_KIND when that is not known. */
-static int look(struct neap_overlay *overlay, const char *operation, const char *path, struct neap_overlay_place *place,
-		struct neap_overlay_state *ret, struct neap_error **err)
+static int look(struct neap_overlay *overlay, const char *operation, const char *path,
+		struct neap_overlay_place *place, struct neap_overlay_state *ret, struct neap_error **err)
 {
 	struct neap_error *local NEAP_AUTO_ERROR = NULL;
 	bool pends = neap_overlay_pends(overlay);
@@ -89,7 +91,8 @@ static int look(struct neap_overlay *overlay, const char *operation, const char 
 	else
 		*place = (struct neap_overlay_place){ .where = NEAP_OVERLAY_AT_UNKNOWN, .path = path };
 	if (pends && (r != 0 || ret->kind == NEAP_FILE_ABSENT)) {
-		const struct neap_overlay_state *state = neap_overlay_tree_get(&overlay->tree, neap_str(place->path));
+		const struct neap_overlay_state *state =
+			neap_overlay_tree_get(&overlay->tree, neap_str(place->path));
 
 		*ret = state ? *state : unknown_by(overlay->pending);
 		return 0;
@@ -115,7 +118,8 @@ static int creator(struct neap_overlay *overlay, const struct neap_overlay_place
 	if (state)
 		parent = *state;
 	else if (place->way->fill == NEAP_OVERLAY_THROUGH &&
-		 ask_machine(overlay, place->way->path.data, &parent, neap_overlay_pends(overlay) ? NULL : err) < 0 &&
+		 ask_machine(overlay, place->way->path.data, &parent,
+			     neap_overlay_pends(overlay) ? NULL : err) < 0 &&
 		 !neap_overlay_pends(overlay))
 		return -1;
 	if (parent.kind == NEAP_FILE_DIRECTORY && parent.mode != NEAP_KEEP && (parent.mode & 02000) &&
@@ -126,16 +130,17 @@ static int creator(struct neap_overlay *overlay, const struct neap_overlay_place
 
 /* ---- holding ----------------------------------------------------------------------------------------- */
 
-static struct neap_change *hold_change(struct neap_overlay *overlay, enum neap_change_kind kind, const char *path)
+static struct neap_change *hold_change(struct neap_overlay *overlay, enum neap_change_kind kind,
+				       const char *path)
 {
 	neap_vec_push(&overlay->held, (struct neap_change){
-		.kind = kind,
-		.step = overlay->step,
-		.path = neap_arena_strdup(overlay->arena, path),
-		.mode = NEAP_KEEP,
-		.uid = NEAP_KEEP,
-		.gid = NEAP_KEEP,
-	});
+					      .kind = kind,
+					      .step = overlay->step,
+					      .path = neap_arena_strdup(overlay->arena, path),
+					      .mode = NEAP_KEEP,
+					      .uid = NEAP_KEEP,
+					      .gid = NEAP_KEEP,
+				      });
 	return &overlay->held.items[overlay->held.count - 1];
 }
 
@@ -152,13 +157,15 @@ static struct neap_change *hold(struct neap_overlay *overlay, enum neap_change_k
 	neap_overlay_tree_set(&overlay->tree, canonical, was->kind, state);
 	if (was->kind == NEAP_FILE_REGULAR || was->kind == NEAP_FILE_ABSENT)
 		neap_accounts_touch(overlay->accounts, path);
-	if ((was->kind != NEAP_FILE_REGULAR && was->kind != NEAP_FILE_ABSENT) || state->kind == NEAP_FILE_LINK)
+	if ((was->kind != NEAP_FILE_REGULAR && was->kind != NEAP_FILE_ABSENT) ||
+	    state->kind == NEAP_FILE_LINK)
 		neap_accounts_drop(overlay->accounts); /* a way to the accounts may have changed */
 	return hold_change(overlay, kind, path);
 }
 
 /* The bytes are copied: what is held outlives the step's memory. Large ones without a source too. */
-static void copy_content(struct neap_arena *arena, const struct neap_content *content, struct neap_content *ret)
+static void copy_content(struct neap_arena *arena, const struct neap_content *content,
+			 struct neap_content *ret)
 {
 	*ret = *content;
 	if (content->source)
@@ -232,8 +239,8 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	return 0;
 }
 
-int neap_overlay_attributes(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
-			    struct neap_error **err)
+int neap_overlay_attributes(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid,
+			    uint32_t gid, struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 	struct neap_overlay_place place;
@@ -289,7 +296,8 @@ int neap_overlay_mkdir(struct neap_host *host, const char *path, uint32_t mode, 
 	return 0;
 }
 
-int neap_overlay_symlink(struct neap_host *host, const char *path, const char *target, struct neap_error **err)
+int neap_overlay_symlink(struct neap_host *host, const char *path, const char *target,
+			 struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 	struct neap_overlay_state was, state = { .kind = NEAP_FILE_LINK, .mode = 0777, .links = 1 };
@@ -349,8 +357,8 @@ static int check_empty(struct neap_overlay *overlay, const struct neap_overlay_p
 
 	if (was->kind == UNKNOWN_KIND || was->fill == NEAP_OVERLAY_UNSURE)
 		return 0;
-	r = neap_overlay_list(overlay, place->path, was->fill == NEAP_OVERLAY_THROUGH, overlay->scratch, &entries,
-			      &count, &local);
+	r = neap_overlay_list(overlay, place->path, was->fill == NEAP_OVERLAY_THROUGH, overlay->scratch,
+			      &entries, &count, &local);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		if (!entries[i].unsure)
 			sure = true;
@@ -404,5 +412,6 @@ int neap_overlay_unsettle(struct neap_host *host, const char *path, struct neap_
 	state.fill = NEAP_OVERLAY_UNSURE;
 	state.cause = overlay->step;
 	hold(overlay, NEAP_CHANGE_ATTRIBUTES, place.path, &was, &state);
+	neap_overlay_tree_stale(&overlay->tree); /* ways through it know how it was filled */
 	return 0;
 }

@@ -76,11 +76,12 @@ extern const struct neap_reads neap_overlay_reads;
 
 int neap_overlay_write(struct neap_host *host, const char *path, const struct neap_file_write *file,
 		       struct neap_error **err);
-int neap_overlay_attributes(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
-			    struct neap_error **err);
+int neap_overlay_attributes(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid,
+			    uint32_t gid, struct neap_error **err);
 int neap_overlay_mkdir(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
 		       struct neap_error **err);
-int neap_overlay_symlink(struct neap_host *host, const char *path, const char *target, struct neap_error **err);
+int neap_overlay_symlink(struct neap_host *host, const char *path, const char *target,
+			 struct neap_error **err);
 int neap_overlay_unlink(struct neap_host *host, const char *path, struct neap_error **err);
 int neap_overlay_rmdir(struct neap_host *host, const char *path, struct neap_error **err);
 int neap_overlay_unsettle(struct neap_host *host, const char *path, struct neap_error **err);

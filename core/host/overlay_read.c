@@ -34,7 +34,8 @@ static int not_a_directory(const char *path, const struct neap_overlay_way *way,
 	return -1;
 }
 
-int neap_overlay_locate(struct neap_overlay *overlay, const char *path, struct neap_overlay_place *ret, struct neap_error **err)
+int neap_overlay_locate(struct neap_overlay *overlay, const char *path, struct neap_overlay_place *ret,
+			struct neap_error **err)
 {
 	struct neap_str asked = neap_str(path), parent = neap_path_parent(asked);
 	const struct neap_overlay_way *way;
@@ -80,8 +81,8 @@ int neap_overlay_locate(struct neap_overlay *overlay, const char *path, struct n
 /* ---- reads ------------------------------------------------------------------------------------------- */
 
 /* What a read ends with: `r` and `stat` of the machine's, bent by what is pending. Takes *local. */
-static int settle(struct neap_overlay *overlay, int r, const struct neap_stat *stat, struct neap_error **local,
-		  struct neap_error **err)
+static int settle(struct neap_overlay *overlay, int r, const struct neap_stat *stat,
+		  struct neap_error **local, struct neap_error **err)
 {
 	if (r < 0 && neap_overlay_pends(overlay)) {
 		neap_error_free(*local);
@@ -95,17 +96,19 @@ static int settle(struct neap_overlay *overlay, int r, const struct neap_stat *s
 		return r;
 	}
 	if (r > 0)
-		return unknown(overlay, neap_overlay_below(overlay)->reads->cause(neap_overlay_below(overlay)));
+		return unknown(overlay,
+			       neap_overlay_below(overlay)->reads->cause(neap_overlay_below(overlay)));
 	if (stat && stat->kind == NEAP_FILE_ABSENT && neap_overlay_pends(overlay))
 		return unknown(overlay, overlay->pending);
 	return 0;
 }
 
 /*
- * Locates for a read. 0: `place` is NEAP_OVERLAY_AT_MACHINE or a known AT_STATE. Positive: unknown. A place with nothing
- * comes back as NEAP_OVERLAY_AT_STATE with a state that says so.
+ * Locates for a read. 0: `place` is NEAP_OVERLAY_AT_MACHINE or a known AT_STATE. Positive: unknown. A place
+ * with nothing comes back as NEAP_OVERLAY_AT_STATE with a state that says so.
  */
-static int locate_to_read(struct neap_overlay *overlay, const char *path, struct neap_overlay_place *ret, struct neap_error **err)
+static int locate_to_read(struct neap_overlay *overlay, const char *path, struct neap_overlay_place *ret,
+			  struct neap_error **err)
 {
 	static const struct neap_overlay_state absent = { .kind = NEAP_FILE_ABSENT };
 	struct neap_error *local = NULL;
@@ -152,7 +155,8 @@ static struct neap_stat stat_of(const struct neap_overlay_state *state)
 	};
 }
 
-static int overlay_stat(const struct neap_view *view, const char *path, struct neap_stat *ret, struct neap_error **err)
+static int overlay_stat(const struct neap_view *view, const char *path, struct neap_stat *ret,
+			struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(view);
 	struct neap_error *local = NULL;
@@ -173,7 +177,8 @@ static int overlay_stat(const struct neap_view *view, const char *path, struct n
 	return r;
 }
 
-static void copy_content(struct neap_arena *arena, const struct neap_content *content, struct neap_content *ret)
+static void copy_content(struct neap_arena *arena, const struct neap_content *content,
+			 struct neap_content *ret)
 {
 	*ret = *content;
 	ret->source = content->source ? neap_arena_strdup(arena, content->source) : NULL;
@@ -183,8 +188,8 @@ static void copy_content(struct neap_arena *arena, const struct neap_content *co
 		ret->data = neap_arena_copy(arena, content->data, content->size);
 }
 
-static int overlay_file(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-			struct neap_content *ret_content, struct neap_error **err)
+static int overlay_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(view);
 	struct neap_content content = { 0 };
@@ -203,7 +208,8 @@ static int overlay_file(const struct neap_view *view, const char *path, struct n
 			*ret_content = content;
 		return 0;
 	}
-	r = neap_overlay_below(overlay)->reads->file(neap_overlay_below(overlay), place.path, arena, &stat, &content, &local);
+	r = neap_overlay_below(overlay)->reads->file(neap_overlay_below(overlay), place.path, arena, &stat,
+						     &content, &local);
 	r = settle(overlay, r, &stat, &local, err);
 	if (r != 0)
 		return r;
@@ -217,8 +223,8 @@ static int overlay_file(const struct neap_view *view, const char *path, struct n
 	return 0;
 }
 
-static int overlay_link(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-			const char **ret_target, struct neap_error **err)
+static int overlay_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			struct neap_stat *ret, const char **ret_target, struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(view);
 	struct neap_error *local = NULL;
@@ -234,7 +240,8 @@ static int overlay_link(const struct neap_view *view, const char *path, struct n
 		*ret_target = place.state->target ? neap_arena_strdup(arena, place.state->target) : NULL;
 		return 0;
 	}
-	r = neap_overlay_below(overlay)->reads->link(neap_overlay_below(overlay), place.path, arena, &stat, &target, &local);
+	r = neap_overlay_below(overlay)->reads->link(neap_overlay_below(overlay), place.path, arena, &stat,
+						     &target, &local);
 	r = settle(overlay, r, &stat, &local, err);
 	if (r == 0) {
 		*ret = stat;
@@ -255,7 +262,9 @@ static size_t merge(const struct neap_entry *first, size_t first_count, const st
 	size_t i = 0, j = 0, count = 0;
 
 	while (i < first_count || j < second_count) {
-		int order = i == first_count ? 1 : j == second_count ? -1 : strcmp(first[i].name, second[j].name);
+		int order = i == first_count    ? 1
+			    : j == second_count ? -1
+						: strcmp(first[i].name, second[j].name);
 
 		if (order < 0) {
 			ret[count++] = first[i++];
@@ -270,14 +279,15 @@ static size_t merge(const struct neap_entry *first, size_t first_count, const st
 }
 
 int neap_overlay_list(struct neap_overlay *overlay, const char *path, bool through, struct neap_arena *arena,
-			  struct neap_entry **ret, size_t *ret_count, struct neap_error **err)
+		      struct neap_entry **ret, size_t *ret_count, struct neap_error **err)
 {
 	const struct neap_overlay_node *first = neap_overlay_tree_below(&overlay->tree, neap_str(path));
 	struct neap_entry *theirs = NULL, *ours;
 	size_t their_count = 0, count = 0;
 
 	if (through) {
-		int r = neap_overlay_below(overlay)->reads->list(neap_overlay_below(overlay), path, arena, &theirs, &their_count, err);
+		int r = neap_overlay_below(overlay)->reads->list(neap_overlay_below(overlay), path, arena,
+								 &theirs, &their_count, err);
 
 		if (r != 0)
 			return r;
@@ -317,14 +327,15 @@ static int overlay_list(const struct neap_view *view, const char *path, struct n
 	if (r != 0)
 		return r;
 	if (place.where == NEAP_OVERLAY_AT_STATE && place.state->kind != NEAP_FILE_DIRECTORY)
-		r = neap_error_errno(&local, place.state->kind == NEAP_FILE_ABSENT ? ENOENT : ENOTDIR, "list %s",
-				     path);
+		r = neap_error_errno(&local, place.state->kind == NEAP_FILE_ABSENT ? ENOENT : ENOTDIR,
+				     "list %s", path);
 	else if (place.where == NEAP_OVERLAY_AT_STATE && place.state->fill == NEAP_OVERLAY_UNSURE)
 		return unknown(overlay, place.state->cause);
 	else
 		r = neap_overlay_list(overlay, place.path,
-				   place.where == NEAP_OVERLAY_AT_MACHINE || place.state->fill == NEAP_OVERLAY_THROUGH, arena,
-				   &entries, &count, &local);
+				      place.where == NEAP_OVERLAY_AT_MACHINE ||
+					      place.state->fill == NEAP_OVERLAY_THROUGH,
+				      arena, &entries, &count, &local);
 	if (r > 0)
 		return r;
 	r = settle(overlay, r, NULL, &local, err);

@@ -1,21 +1,22 @@
 /*
  * The table of held states, its log, and the search for where a path leads. See overlay_tree.h.
  */
-#include "overlay_tree.h"
+#include "host/overlay_tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/path.h"
 
-#define LINKS_MAX 40                      /* as the kernel */
-#define WAYS_MAX ((size_t)16 << 20)       /* bytes of remembered ways */
+#define LINKS_MAX 40                /* as the kernel */
+#define WAYS_MAX ((size_t)16 << 20) /* bytes of remembered ways */
 #define UNKNOWN_KIND NEAP_OVERLAY_UNKNOWN_KIND
 
 /* A name that is asked for below a link so that the machine judges the link. It need not exist. */
 #define PROBE "/neap"
 
-void neap_overlay_tree_init(struct neap_overlay_tree *tree, const struct neap_view *machine, struct neap_arena *arena)
+void neap_overlay_tree_init(struct neap_overlay_tree *tree, const struct neap_view *machine,
+			    struct neap_arena *arena)
 {
 	*tree = (struct neap_overlay_tree){
 		.machine = machine,
@@ -43,14 +44,16 @@ void neap_overlay_tree_done(struct neap_overlay_tree *tree)
 
 /* ---- states ------------------------------------------------------------------------------------------ */
 
-const struct neap_overlay_state *neap_overlay_tree_get(const struct neap_overlay_tree *tree, struct neap_str path)
+const struct neap_overlay_state *neap_overlay_tree_get(const struct neap_overlay_tree *tree,
+						       struct neap_str path)
 {
 	const struct neap_overlay_node *node = neap_map_get(&tree->nodes, path);
 
 	return node && node->state.held ? &node->state : NULL;
 }
 
-const struct neap_overlay_node *neap_overlay_tree_below(const struct neap_overlay_tree *tree, struct neap_str path)
+const struct neap_overlay_node *neap_overlay_tree_below(const struct neap_overlay_tree *tree,
+							struct neap_str path)
 {
 	return neap_map_get(&tree->children, path);
 }
@@ -232,8 +235,8 @@ struct found {
 };
 
 /* What is at tree->at, in a directory with this fill. */
-static int look(struct neap_overlay_tree *tree, enum neap_overlay_fill *fill, uint32_t *cause, struct found *ret,
-		struct neap_error **err)
+static int look(struct neap_overlay_tree *tree, enum neap_overlay_fill *fill, uint32_t *cause,
+		struct found *ret, struct neap_error **err)
 {
 	const struct neap_overlay_state *state = neap_overlay_tree_get(tree, text_of(&tree->at));
 	struct neap_stat stat;

@@ -27,7 +27,7 @@ struct neap_overlay_state {
 	bool mount;
 	enum neap_file_kind kind; /* or NEAP_OVERLAY_UNKNOWN_KIND */
 	enum neap_overlay_fill fill;
-	uint32_t cause;	         /* of what is not known */
+	uint32_t cause;          /* of what is not known */
 	uint32_t mode, uid, gid; /* NEAP_KEEP: not known */
 	uint64_t links;
 	struct neap_content content;
@@ -38,7 +38,7 @@ struct neap_overlay_node {
 	struct neap_str path; /* canonical, NUL-terminated */
 	struct neap_overlay_state state;
 	struct neap_overlay_node *sibling; /* next below the same parent */
-	uint64_t logged;	           /* the step in whose log the former state lies */
+	uint64_t logged;                   /* the step in whose log the former state lies */
 };
 
 enum neap_overlay_end {
@@ -51,8 +51,8 @@ enum neap_overlay_end {
 /* Where a path leads when it is taken as a directory: its last component is followed too. */
 struct neap_overlay_way {
 	struct neap_str asked;
-	struct neap_str path;   /* canonical; beyond an end that is no directory: as text */
-	struct neap_str stop;   /* where another end than a directory was met */
+	struct neap_str path; /* canonical; beyond an end that is no directory: as text */
+	struct neap_str stop; /* where another end than a directory was met */
 	enum neap_overlay_end end;
 	enum neap_overlay_fill fill; /* DIRECTORY */
 	uint32_t cause;              /* UNSURE */
@@ -67,7 +67,11 @@ struct neap_overlay_tree {
 	struct neap_map children; /* canonical path of a directory → its first node */
 	size_t active;            /* nodes whose state is held */
 	uint64_t step;
-	NEAP_VEC(struct neap_overlay_undo { struct neap_overlay_node *node; struct neap_overlay_state before; }) log;
+	NEAP_VEC(struct neap_overlay_undo {
+		struct neap_overlay_node *node;
+		struct neap_overlay_state before;
+	})
+	log;
 
 	/* Ways found, by path as asked. One that ends in a directory is good until a directory or link moves;
 	 * one that does not, until anything is made or removed. */
@@ -79,11 +83,13 @@ struct neap_overlay_tree {
 	struct neap_arena *scratch;
 };
 
-void neap_overlay_tree_init(struct neap_overlay_tree *tree, const struct neap_view *machine, struct neap_arena *arena);
+void neap_overlay_tree_init(struct neap_overlay_tree *tree, const struct neap_view *machine,
+			    struct neap_arena *arena);
 void neap_overlay_tree_done(struct neap_overlay_tree *tree);
 
 /* The state held at a canonical path, or NULL. */
-const struct neap_overlay_state *neap_overlay_tree_get(const struct neap_overlay_tree *tree, struct neap_str path);
+const struct neap_overlay_state *neap_overlay_tree_get(const struct neap_overlay_tree *tree,
+						       struct neap_str path);
 /* Holds a state; `before` is the kind that was there. Everything `state` points to lies in the arena. */
 void neap_overlay_tree_set(struct neap_overlay_tree *tree, struct neap_str path, enum neap_file_kind before,
 			   const struct neap_overlay_state *state);
@@ -92,7 +98,8 @@ void neap_overlay_tree_mark(struct neap_overlay_tree *tree, struct neap_str path
 /* Drops what is held below a canonical path. */
 void neap_overlay_tree_drop_below(struct neap_overlay_tree *tree, struct neap_str path);
 /* The nodes right below a canonical path, by `sibling`; skip those not held. */
-const struct neap_overlay_node *neap_overlay_tree_below(const struct neap_overlay_tree *tree, struct neap_str path);
+const struct neap_overlay_node *neap_overlay_tree_below(const struct neap_overlay_tree *tree,
+							struct neap_str path);
 
 /* A step begins: what it does from here on can be taken back. */
 void neap_overlay_tree_begin(struct neap_overlay_tree *tree);

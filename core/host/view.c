@@ -55,25 +55,26 @@ bool neap_content_equal(const struct neap_content *a, const struct neap_content 
 
 /* ---- reads ------------------------------------------------------------------------------------------- */
 
-int neap_view_stat(const struct neap_view *view, const char *path, struct neap_stat *ret, struct neap_error **err)
+int neap_view_stat(const struct neap_view *view, const char *path, struct neap_stat *ret,
+		   struct neap_error **err)
 {
 	return view->reads->stat(view, path, ret, err);
 }
 
-int neap_view_file(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-		   struct neap_content *ret_content, struct neap_error **err)
+int neap_view_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		   struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
 {
 	return view->reads->file(view, path, arena, ret, ret_content, err);
 }
 
-int neap_view_link(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-		   const char **ret_target, struct neap_error **err)
+int neap_view_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		   struct neap_stat *ret, const char **ret_target, struct neap_error **err)
 {
 	return view->reads->link(view, path, arena, ret, ret_target, err);
 }
 
-int neap_view_list(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_entry **ret,
-		   size_t *ret_count, struct neap_error **err)
+int neap_view_list(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		   struct neap_entry **ret, size_t *ret_count, struct neap_error **err)
 {
 	return view->reads->list(view, path, arena, ret, ret_count, err);
 }
@@ -108,7 +109,8 @@ int neap_view_user(const struct neap_view *view, const char *name, uint32_t *ret
 	return neap_accounts_user(view->reads->accounts(view), view, name, ret_uid, err);
 }
 
-int neap_view_group(const struct neap_view *view, const char *name, uint32_t *ret_gid, struct neap_error **err)
+int neap_view_group(const struct neap_view *view, const char *name, uint32_t *ret_gid,
+		    struct neap_error **err)
 {
 	int r = number_in(name, "group", ret_gid, err);
 
@@ -169,7 +171,8 @@ int neap_view_missing_parents(const struct neap_view *view, const char *path, st
 		if (r == 0 && stat.kind == NEAP_FILE_LINK) {
 			r = neap_view_follow(view, directory, arena, &end, &stat, err);
 			if (r == 0 && stat.kind == NEAP_FILE_ABSENT)
-				r = neap_error_errno(err, ENOENT, "open %s: it is a link to %s", directory, end);
+				r = neap_error_errno(err, ENOENT, "open %s: it is a link to %s", directory,
+						     end);
 		} else if (r == 0 && stat.kind == NEAP_FILE_ABSENT) {
 			neap_vec_push(&missing, directory);
 			continue;
@@ -191,7 +194,8 @@ int neap_view_missing_parents(const struct neap_view *view, const char *path, st
 
 /* ---- changes ----------------------------------------------------------------------------------------- */
 
-int neap_host_write(struct neap_host *host, const char *path, const struct neap_file_write *file, struct neap_error **err)
+int neap_host_write(struct neap_host *host, const char *path, const struct neap_file_write *file,
+		    struct neap_error **err)
 {
 	return host->changes->write(host, path, file, err);
 }
@@ -305,8 +309,8 @@ static int empty_further(struct neap_host *host, struct levels *levels, struct n
 }
 
 /* `path` through no link: one on the way may be in the very tree that goes. */
-static int without_links(const struct neap_view *view, const char *path, struct neap_arena *arena, const char **ret,
-			 struct neap_error **err)
+static int without_links(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			 const char **ret, struct neap_error **err)
 {
 	struct neap_str whole = neap_str(path), parent = neap_path_parent(whole);
 	const char *directory;
@@ -317,9 +321,11 @@ static int without_links(const struct neap_view *view, const char *path, struct 
 	if (r < 0)
 		return r;
 	*ret = path;
-	r = neap_view_follow(view, neap_arena_copy(arena, parent.data, parent.len), arena, &directory, &stat, err);
+	r = neap_view_follow(view, neap_arena_copy(arena, parent.data, parent.len), arena, &directory, &stat,
+			     err);
 	if (r == 0 && whole.len > 1)
-		*ret = neap_arena_printf(arena, "%s/%s", directory[1] ? directory : "", neap_path_name(whole).data);
+		*ret = neap_arena_printf(arena, "%s/%s", directory[1] ? directory : "",
+					 neap_path_name(whole).data);
 	return r < 0 ? r : 0;
 }
 

@@ -847,6 +847,64 @@ static void overlay__answers_and_lands_as_the_kernel_does(void **unused)
 	assert_true(absent_reads > 100 && through_links > 100 && undone > 100 && landings > 100);
 }
 
+/* Who may lead us where is the machine's to say, and what is held changes nothing about it. */
+static void overlay__links_of_strangers_are_refused_as_by_the_machine(void **unused)
+{
+	static const char *const paths[] = { "/bad/f",  "/home/trap/f", "/home/own/f", "/chain/f",
+					     "/good/f", "/bad2/f",      NULL };
+	static const bool refused[] = { true, true, true, true, false, true };
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct neap_machine *machine;
+	char root[96];
+	int fd;
+
+	(void)unused;
+	if (!as_root)
+		skip();
+	fd = open_root("A");
+	snprintf(root, sizeof(root), "%s/A", base);
+	assert_return_code(mkdirat(fd, "d", 0755), errno);
+	assert_return_code(mkdirat(fd, "home", 0755), errno);
+	assert_return_code(fchownat(fd, "home", 4321, 0, 0), errno);
+	assert_return_code(symlinkat("/d", fd, "bad"), errno);
+	assert_return_code(fchownat(fd, "bad", 4321, 0, AT_SYMLINK_NOFOLLOW), errno);
+	assert_return_code(symlinkat("/not/yet", fd, "bad2"), errno);
+	assert_return_code(fchownat(fd, "bad2", 4321, 0, AT_SYMLINK_NOFOLLOW), errno);
+	assert_return_code(symlinkat("bad", fd, "chain"), errno);
+	assert_return_code(symlinkat("d", fd, "good"), errno);
+	assert_return_code(fchownat(fd, "good", OWNER, 0, AT_SYMLINK_NOFOLLOW), errno);
+	assert_return_code(symlinkat("/d", fd, "home/trap"), errno); /* root's, on that user's ground */
+	assert_return_code(symlinkat("/d", fd, "home/own"), errno);
+	assert_return_code(fchownat(fd, "home/own", 4321, 0, AT_SYMLINK_NOFOLLOW), errno);
+	if (neap_host_local_new(root, NULL, &machine, &err) < 0)
+		fail_msg("%s", err->message);
+	for (int held = 0; held < 2; held++) {
+		struct neap_host *plan = neap_overlay_new(machine, NEAP_OVERLAY_PLAN);
+
+		if (held)
+			assert_return_code(neap_host_mkdir(plan, "/e", NEAP_KEEP, NEAP_KEEP, NEAP_KEEP, NULL),
+					   0);
+		for (int i = 0; paths[i]; i++) {
+			struct neap_file_write file = { .mode = 0644, .uid = 0, .gid = 0 };
+			struct neap_stat stat;
+			int r;
+
+			for (int again = 0; again < 2; again++) {
+				r = neap_view_stat(&plan->view, paths[i], &stat, &err);
+				assert_true((r < 0) == refused[i]);
+				assert_true(r == 0 || strstr(err->message, "user 4321"));
+				neap_error_auto(&err);
+			}
+			r = neap_host_write(plan, paths[i], &file, &err);
+			assert_true((r < 0) == refused[i]);
+			neap_error_auto(&err);
+		}
+		neap_overlay_free(plan);
+	}
+	neap_machine_free(machine);
+	close(fd);
+}
+
 static int make_base(void **unused)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
@@ -876,6 +934,7 @@ static int remove_base(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(overlay__links_of_strangers_are_refused_as_by_the_machine),
 		cmocka_unit_test(overlay__answers_and_lands_as_the_kernel_does),
 	};
 

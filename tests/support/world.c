@@ -24,8 +24,9 @@ uint32_t world_random(struct world_random *random, uint32_t below)
 static const char *const directories[] = { "/a", "/a/b", "/a/b/c", "/d" };
 static const char *const leaves[] = { "/x",       "/a/x", "/a/y", "/a/b/x", "/a/b/y",  "/a/b/c/x",
 				      "/a/b/c/y", "/d/x", "/d/y", "/d/e/x", "/a/n/m/x" };
-static const char *const contents[] = { "",           "one\n", "two\n", "one\ntwo\nthree\n", "k=1\r\nk=2\r\n",
-					"no newline", "\n\n", "a\nk=1\n" };
+static const char *const contents[] = {
+	"", "one\n", "two\n", "one\ntwo\nthree\n", "k=1\r\nk=2\r\n", "no newline", "\n\n", "a\nk=1\n"
+};
 static const char *const modes[] = { "0644", "0600", "0755", "4755", "0000" };
 static const char *const owners[] = { "0", "12", "34" };
 static const char *const targets[] = { "/a", "b", "../d", "/d/x", "nowhere", "x", "/a/b" };

@@ -80,8 +80,8 @@ static void accounts__names_and_numbers_are_found(void **state)
 static void accounts__malformed_lines_are_passed_over(void **state)
 {
 	struct fixture *f = *state;
-	const char *const bad[] = { "short", "short:x", "minus", "text", "huge", "keep", "empty", "", "+", "+nis", "-nis",
-				    "#comment" };
+	const char *const bad[] = { "short", "short:x", "minus", "text", "huge", "keep",
+				    "empty", "",        "+",     "+nis", "-nis", "#comment" };
 
 	put(f, "/etc/passwd", NEAP_FILE_REGULAR,
 	    "\n\nshort:x:1\nshort:x\nminus:x:-1:1:::\ntext:x:1a:1:::\nhuge:x:99999999999:1:::\n"
@@ -131,7 +131,8 @@ static void accounts__errors_name_the_account_or_the_file(void **state)
 
 	assert_true(neap_view_user(f->view, "etcd", &id, &absent) < 0);
 	assert_string_equal(absent->message, "user etcd does not exist");
-	neap_host_memory_put(f->machine, "/etc/group", NEAP_FILE_REGULAR, 0644, 0, 0, bytes, NEAP_CONTENT_MAX + 1);
+	neap_host_memory_put(f->machine, "/etc/group", NEAP_FILE_REGULAR, 0644, 0, 0, bytes,
+			     NEAP_CONTENT_MAX + 1);
 	free(bytes);
 	assert_true(neap_view_group(f->view, "etcd", &id, &large) < 0);
 	assert_string_equal(large->message, "read /etc/group: larger than 1 MB");

@@ -184,15 +184,20 @@ static void graph__an_expression_counts_as_given_in_checks_and_claims(void **sta
 static void graph__an_expression_is_refused_where_the_value_must_be_known(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t key = service(f, 1, "key"), file = begin(f, &type_file, 2);
+	uint32_t key = service(f, 1, "key"), file = begin(f, &type_file, 2), line;
 
 	set(f, file, "path", output(f, key, false));
 	set(f, file, "mode", output(f, key, false));
 	set(f, file, "target", output(f, key, true));
 	neap_graph_end(f->graph, file);
+	line = begin(f, &type_line, 3); /* a text, but part of the address */
+	set(f, line, "path", neap_value_string("/x"));
+	set(f, line, "line", output(f, key, false));
+	neap_graph_end(f->graph, line);
 	assert_string_equal(finish_bad(f), "2: file[?]: path must be known when the recipe is evaluated\n"
 					   "2: file[?]: mode must be known when the recipe is evaluated\n"
-					   "2: file[?]: target cannot hold a secret\n");
+					   "2: file[?]: target cannot hold a secret\n"
+					   "3: line[?]: line must be known when the recipe is evaluated\n");
 }
 
 /* ---- relations ----------------------------------------------------------------------------------------- */
@@ -589,8 +594,10 @@ static void digest_of(const struct variant *variant, int line, char ret[NEAP_DIG
 	if (variant->mode)
 		set(f, b, "mode", neap_value_string(variant->mode));
 	neap_graph_end(f->graph, b);
-	if (variant->related)
-		relate(f, b, (enum neap_relation)(variant->related - 1), a);
+	if (variant->related == NEAP_REQUIRE + 1)
+		relate(f, b, NEAP_REQUIRE, a);
+	else if (variant->related)
+		relate(f, a, NEAP_BEFORE, b); /* the same two, for another reason */
 	c = begin(f, &type_file, line);
 	set(f, c, "path", neap_value_string("/c"));
 	set(f, c, "content", output(f, variant->output, false));

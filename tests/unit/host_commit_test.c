@@ -1,128 +1,9 @@
 /* The real machine: changes that land, or do not. */
-#include "local_fixture.h"
+#include "commit_fixture.h"
 
-#include <sched.h>
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
-#include <time.h>
 
 #include "base/digest.h"
-
-#define STEPS 16
-#define NEED_ROOT()                                                                                          \
-	do {                                                                                                 \
-		if (geteuid() != 0)                                                                          \
-			skip();                                                                              \
-	} while (0)
-
-/* The engine's part: what has failed, and what stands on it. */
-struct engine {
-	char error[STEPS][1024], hint[STEPS][256];
-	int needs[STEPS]; /* step + 1 */
-	bool failed[STEPS];
-	bool forbidden[STEPS];   /* may not go on, though nothing failed */
-	int forbid_after[STEPS]; /* asked so often: forbidden from then on; 0: never */
-};
-
-static bool engine_may(void *ctx, uint32_t step)
-{
-	struct engine *engine = ctx;
-
-	if (engine->forbid_after[step] && --engine->forbid_after[step] == 0)
-		engine->forbidden[step] = true;
-	for (int at = (int)step + 1; at; at = engine->needs[at - 1])
-		if (engine->failed[at - 1] || engine->forbidden[at - 1])
-			return false;
-	return true;
-}
-
-static void engine_failed(void *ctx, uint32_t step, struct neap_error *err)
-{
-	struct engine *engine = ctx;
-
-	engine->failed[step] = true;
-	snprintf(engine->error[step], sizeof(engine->error[step]), "%s", err->message);
-	snprintf(engine->hint[step], sizeof(engine->hint[step]), "%s", err->hint ? err->hint : "");
-	neap_error_free(err);
-}
-
-static void commit_as(const struct fixture *f, struct engine *engine, const struct neap_change *changes,
-		      size_t count)
-{
-	struct neap_commit commit = { .ctx = engine, .may = engine_may, .failed = engine_failed };
-	struct neap_error *err = NULL;
-
-	if (f->machine->ops->commit(f->machine, changes, count, &commit, &err) < 0)
-		fail_msg("%s", err->message);
-	assert_int_equal(count_leftovers(f), 0);
-}
-
-/* All must land. */
-static void commit_all(const struct fixture *f, const struct neap_change *changes, size_t count)
-{
-	struct engine engine = { 0 };
-
-	commit_as(f, &engine, changes, count);
-	for (int i = 0; i < STEPS; i++)
-		assert_string_equal(engine.error[i], "");
-}
-#define COMMIT(f, changes) commit_all((f), (changes), sizeof(changes) / sizeof(*(changes)))
-
-/* One change that must fail: its error. */
-static const char *refusal(const struct fixture *f, struct neap_change change)
-{
-	static struct engine engine;
-
-	engine = (struct engine){ 0 };
-	change.step = 0;
-	commit_as(f, &engine, &change, 1);
-	assert_true(engine.failed[0]);
-	return engine.error[0];
-}
-
-static struct neap_change write_of(uint32_t step, const char *path, const char *data)
-{
-	return (struct neap_change){ .kind = NEAP_CHANGE_WRITE,
-				     .step = step,
-				     .path = path,
-				     .content = { .data = data, .size = strlen(data) },
-				     .mode = 0644,
-				     .uid = geteuid(),
-				     .gid = getegid() };
-}
-
-static struct neap_change change_of(enum neap_change_kind kind, uint32_t step, const char *path,
-				    uint32_t mode)
-{
-	return (struct neap_change){
-		.kind = kind, .step = step, .path = path, .mode = mode, .uid = geteuid(), .gid = getegid()
-	};
-}
-
-static struct neap_change link_of(uint32_t step, const char *path, const char *target)
-{
-	return (struct neap_change){
-		.kind = NEAP_CHANGE_SYMLINK, .step = step, .path = path, .target = target
-	};
-}
-
-static struct stat look(const struct fixture *f, const char *path)
-{
-	struct stat st;
-
-	assert_int_equal(lstat(real(f, path), &st), 0);
-	return st;
-}
-
-static bool exists(const struct fixture *f, const char *path)
-{
-	struct stat st;
-
-	return lstat(real(f, path), &st) == 0;
-}
 
 /* ---- landing ------------------------------------------------------------------------------------------- */
 
@@ -561,6 +442,30 @@ static void commit__failed_validation_leaves_the_old_file(void **state)
 	assert_true(exists(f, "/free"));
 }
 
+static void commit__validated_writes_are_judged_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+	const char *const yes[] = { "true", NULL }, *const no[] = { "false", NULL };
+	struct engine engine = { 0 };
+	struct neap_change changes[] = {
+		write_of(0, "/a", "judged"), write_of(1, "/a", "last"), /* the second lands all the same */
+		write_of(2, "/b", "first"),
+		write_of(3, "/b", "bad"), /* the second does not, the first does */
+	};
+
+	put(f, "/b", "old");
+	changes[0].validate = no;
+	changes[3].validate = no;
+	commit_as(f, &engine, changes, 4);
+	assert_string_equal(engine.error[0], "validate /a: false: exit 1");
+	assert_string_equal(get(f, "/a"), "last");
+	assert_true(engine.failed[3] && !engine.failed[2]);
+	assert_string_equal(get(f, "/b"), "first");
+	changes[3].validate = yes;
+	commit_all(f, &changes[3], 1);
+	assert_string_equal(get(f, "/b"), "bad");
+}
+
 static void commit__validation_quotes_nothing_of_a_private_file(void **state)
 {
 	struct fixture *f = *state;
@@ -591,271 +496,6 @@ static void commit__backup_keeps_the_replaced_bytes(void **state)
 	assert_int_equal(system(command), 0);
 }
 
-/* ---- staging directories ------------------------------------------------------------------------------- */
-
-static void commit__occupied_staging_place_is_left_alone(void **state)
-{
-	struct fixture *f = *state;
-	struct neap_change changes[] = { write_of(0, "/a/b/file", "new") };
-	struct neap_commit commit;
-	struct engine engine = { 0 };
-	char name[4][64];
-	int fd;
-
-	NEED_ROOT();
-	make_dir(f, "/a");
-	make_dir(f, "/a/b");
-	snprintf(name[0], 64, "/.neap-stage-%u", geteuid());
-	snprintf(name[1], 64, "/a/.neap-stage-%u", geteuid());
-	snprintf(name[2], 64, "/a/b/.neap-stage-%u", geteuid());
-	/* Of another user; busy; a file. What remains is a temp beside the target. */
-	make_dir(f, name[0]);
-	assert_int_equal(chmod(real(f, name[0]), 0700), 0);
-	assert_int_equal(chown(real(f, name[0]), 4711, 4711), 0);
-	make_dir(f, name[1]);
-	assert_int_equal(chmod(real(f, name[1]), 0700), 0);
-	fd = open(real(f, name[1]), O_RDONLY | O_CLOEXEC);
-	assert_int_equal(flock(fd, LOCK_EX), 0);
-	put(f, name[2], "mine");
-	commit = (struct neap_commit){ .ctx = &engine, .may = engine_may, .failed = engine_failed };
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(f->machine->ops->commit(f->machine, changes, 1, &commit, NULL), 0);
-	assert_string_equal(engine.error[0], "");
-	assert_string_equal(get(f, "/a/b/file"), "new");
-	assert_int_equal(count_leftovers(f), 3);
-	close(fd);
-}
-
-/* In a child with mounts of its own. `inside` returns 0 when all is well. */
-static void in_child(struct fixture *f, int (*inside)(struct fixture *f))
-{
-	int status;
-	pid_t pid;
-
-	fixture_close(f); /* what is open stays in the mounts of before */
-	pid = fork();
-	if (pid == 0) {
-		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-			_exit(77);
-		_exit(inside(f));
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	fixture_open(f);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		skip();
-	assert_int_equal(status, 0);
-}
-#define CHECK(what)                                                                                          \
-	do {                                                                                                 \
-		if (!(what)) {                                                                               \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #what);                                   \
-			return 1;                                                                            \
-		}                                                                                            \
-	} while (0)
-
-static int commit_in_child(struct fixture *f, struct engine *engine, const struct neap_change *changes,
-			   size_t count)
-{
-	struct neap_commit commit = { .ctx = engine, .may = engine_may, .failed = engine_failed };
-
-	return f->machine->ops->commit(f->machine, changes, count, &commit, NULL);
-}
-
-static int on_full_disk(struct fixture *f)
-{
-	struct engine engine = { 0 };
-	struct neap_change changes[] = { write_of(0, "/full/small", "small"), write_of(1, "/full/large", ""),
-					 write_of(2, "/full/small2", "small") };
-	static char bytes[300000];
-
-	fixture_open(f);
-	CHECK(mount("tmpfs", real(f, "/full"), "tmpfs", 0, "size=128k") == 0);
-	put(f, "/full/large", "old");
-	changes[1].content = (struct neap_content){ .data = bytes, .size = sizeof(bytes) };
-	CHECK(commit_in_child(f, &engine, changes, 3) == 0);
-	CHECK(strcmp(engine.error[1], "write /full/large: No space left on device") == 0);
-	CHECK(!engine.failed[0] && !engine.failed[2]);
-	CHECK(strcmp(get(f, "/full/large"), "old") == 0);
-	CHECK(strcmp(get(f, "/full/small2"), "small") == 0);
-	CHECK(count_leftovers(f) == 0);
-	return 0;
-}
-
-static void commit__full_disk_fails_the_file_and_keeps_the_old(void **state)
-{
-	struct fixture *f = *state;
-
-	NEED_ROOT();
-	make_dir(f, "/full");
-	in_child(f, on_full_disk);
-}
-
-static int on_mounts(struct fixture *f)
-{
-	struct engine engine = { 0 };
-	struct neap_change changes[] = {
-		write_of(0, "/plain/file", "new"),       write_of(1, "/tmpfs/file", "new"),
-		write_of(2, "/bind/file", "new"),        write_of(3, "/read-only/file", "new"),
-		write_of(4, "/plain/mounted", "new"),    change_of(NEAP_CHANGE_RMDIR, 5, "/tmpfs", 0),
-		write_of(6, "/tmpfs/sub/deep/x", "new"),
-	};
-
-	fixture_open(f);
-	CHECK(mount("tmpfs", real(f, "/tmpfs"), "tmpfs", 0, NULL) == 0);
-	make_dir(f, "/tmpfs/sub");
-	make_dir(f, "/tmpfs/sub/deep");
-	CHECK(mount(real(f, "/plain"), real(f, "/bind"), NULL, MS_BIND, NULL) == 0);
-	CHECK(mount("tmpfs", real(f, "/read-only"), "tmpfs", MS_RDONLY, NULL) == 0);
-	CHECK(mount(real(f, "/source"), real(f, "/plain/mounted"), NULL, MS_BIND, NULL) == 0);
-	CHECK(commit_in_child(f, &engine, changes, 7) == 0);
-	CHECK(!engine.failed[0] && !engine.failed[1] && !engine.failed[2] && !engine.failed[6]);
-	CHECK(strcmp(get(f, "/tmpfs/sub/deep/x"), "new") == 0);
-	CHECK(strcmp(engine.error[3], "write /read-only/file: make a staging directory in /read-only: "
-				      "Read-only file system") == 0);
-	CHECK(strcmp(engine.error[4], "write /plain/mounted: Device or resource busy") == 0);
-	CHECK(strstr(engine.hint[4], "mounted") != NULL);
-	CHECK(engine.failed[5]);
-	CHECK(strcmp(get(f, "/source"), "mounted") == 0);
-	CHECK(count_leftovers(f) == 0);
-	return 0;
-}
-
-static void commit__each_mount_has_its_own_staging(void **state)
-{
-	struct fixture *f = *state;
-
-	NEED_ROOT();
-	make_dir(f, "/plain");
-	make_dir(f, "/bind");
-	make_dir(f, "/tmpfs");
-	make_dir(f, "/read-only");
-	put(f, "/source", "mounted");
-	put(f, "/plain/mounted", "below");
-	in_child(f, on_mounts);
-}
-
-static int as_plain_user(struct fixture *f)
-{
-	struct engine engine = { 0 };
-	struct neap_change changes[7];
-
-	snprintf(f->state_dir, sizeof(f->state_dir), "%s/state-of-user", f->base);
-	CHECK(mkdir(f->state_dir, 0700) == 0 && chown(f->state_dir, 4711, 4711) == 0);
-	CHECK(setresgid(4711, 4711, 4711) == 0 && setresuid(4711, 4711, 4711) == 0);
-	fixture_open(f);
-	changes[0] = write_of(0, "/theirs/file", "new");
-	changes[1] = write_of(1, "/mine/file", "new");
-	changes[2] = change_of(NEAP_CHANGE_MKDIR, 2, "/mine/closed", 0555);
-	changes[3] = write_of(3, "/mine/given", "new");
-	changes[3].uid = 0;
-	changes[4] = change_of(NEAP_CHANGE_ATTRIBUTES, 4, "/mine/roots", 0777);
-	changes[4].uid = changes[4].gid = NEAP_KEEP;
-	changes[5] = write_of(5, "/mine/hidden/file", "new");
-	changes[6] = change_of(NEAP_CHANGE_UNLINK, 6, "/theirs/other", 0);
-	CHECK(commit_in_child(f, &engine, changes, 7) == 0);
-	CHECK(strcmp(engine.error[0],
-		     "write /theirs/file: make a staging directory in /theirs: Permission denied") == 0 ||
-	      strcmp(engine.error[0], "write /theirs/file: Permission denied") == 0);
-	CHECK(!engine.failed[1] && strcmp(get(f, "/mine/file"), "new") == 0);
-	CHECK(!engine.failed[2] && (look(f, "/mine/closed").st_mode & 07777) == 0555);
-	CHECK(strcmp(engine.error[3], "chown /mine/given to 0:4711: Operation not permitted") == 0);
-	CHECK(strcmp(engine.error[4], "chmod /mine/roots to 0777: Operation not permitted") == 0);
-	CHECK(strcmp(engine.error[5], "write /mine/hidden/file: enter /mine/hidden: Permission denied") ==
-		      0 ||
-	      strstr(engine.error[5], "Permission denied") != NULL);
-	CHECK(strcmp(engine.error[6], "remove /theirs/other: Permission denied") == 0);
-	CHECK(count_leftovers(f) == 0);
-	fixture_close(f);
-	return 0;
-}
-
-static void commit__plain_user_changes_what_is_his(void **state)
-{
-	struct fixture *f = *state;
-
-	NEED_ROOT();
-	make_dir(f, "/theirs");
-	put(f, "/theirs/other", "x");
-	make_dir(f, "/mine");
-	put(f, "/mine/roots", "x");
-	make_dir(f, "/mine/hidden");
-	assert_int_equal(chmod(real(f, "/mine/hidden"), 0700), 0);
-	assert_int_equal(chown(real(f, "/mine"), 4711, 4711), 0);
-	in_child(f, as_plain_user);
-}
-
-/* ---- kill -9 ------------------------------------------------------------------------------------------- */
-
-#define KILL_FILES 6
-#define KILL_SIZE 20000
-
-static void write_for_ever(struct fixture *f)
-{
-	static char bytes[KILL_SIZE + 1];
-	struct neap_change changes[KILL_FILES + 2];
-	char paths[KILL_FILES][32];
-
-	fixture_open(f);
-	for (unsigned round = 0;; round++) {
-		struct engine engine = { 0 };
-		size_t count = round % 2 ? KILL_FILES : 2; /* synced one by one, or all at once */
-		size_t n = 0;
-
-		memset(bytes, 'a' + (int)(round % 26), KILL_SIZE);
-		if (exists(f, "/dir")) {
-			changes[n++] = change_of(NEAP_CHANGE_RMDIR, 0, "/dir", 0);
-		} else {
-			changes[n++] = change_of(NEAP_CHANGE_MKDIR, 0, "/dir", 0755);
-		}
-		for (size_t i = 0; i < count; i++) {
-			snprintf(paths[i], sizeof(paths[i]), "/sub/file%zu", i);
-			changes[n++] = write_of(1, paths[i], bytes);
-		}
-		changes[n++] = link_of(2, "/link", round % 2 ? "odd" : "even");
-		if (commit_in_child(f, &engine, changes, n) < 0 || engine.failed[0] || engine.failed[1] ||
-		    engine.failed[2])
-			_exit(3);
-	}
-}
-
-static void commit__killed_anywhere_each_file_is_old_or_new(void **state)
-{
-	struct fixture *f = *state;
-	unsigned dirty = 0;
-
-	make_dir(f, "/sub");
-	srand((unsigned)time(NULL));
-	for (int round = 0; round < 100; round++) {
-		int status;
-		pid_t pid;
-
-		fixture_close(f);
-		pid = fork();
-		if (pid == 0)
-			write_for_ever(f);
-		usleep((useconds_t)(rand() % 25000) + 1000);
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-		dirty += count_leftovers(f) > 0;
-		fixture_open(f);
-		assert_int_equal(count_leftovers(f), 0);
-		for (int i = 0; i < KILL_FILES; i++) {
-			char path[32];
-			const char *text;
-
-			snprintf(path, sizeof(path), "/sub/file%d", i);
-			if (!exists(f, path))
-				continue;
-			text = get(f, path);
-			assert_int_equal(strlen(text), KILL_SIZE);
-			assert_int_equal(strspn(text, (char[]){ text[0], '\0' }), KILL_SIZE);
-			assert_int_equal(look(f, path).st_mode & 07777, 0644);
-		}
-	}
-	assert_true(dirty > 5); /* else the kills missed what they are for */
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_new, fixture_free)
 
 int main(void)
@@ -881,13 +521,9 @@ int main(void)
 		TEST(commit__without_a_state_nothing_can_be_changed),
 		TEST(commit__validated_file_keeps_its_name_and_sees_what_landed_before),
 		TEST(commit__failed_validation_leaves_the_old_file),
+		TEST(commit__validated_writes_are_judged_one_by_one),
 		TEST(commit__validation_quotes_nothing_of_a_private_file),
 		TEST(commit__backup_keeps_the_replaced_bytes),
-		TEST(commit__occupied_staging_place_is_left_alone),
-		TEST(commit__full_disk_fails_the_file_and_keeps_the_old),
-		TEST(commit__each_mount_has_its_own_staging),
-		TEST(commit__plain_user_changes_what_is_his),
-		TEST(commit__killed_anywhere_each_file_is_old_or_new),
 	};
 
 	umask(022);

@@ -202,12 +202,12 @@ static void memory__refuses_what_a_machine_refuses(void **state)
 		const char *path;
 		int errnum;
 	} cases[] = {
-		{ NEAP_CHANGE_MKDIR, "/d", EEXIST },	{ NEAP_CHANGE_MKDIR, "/l", EEXIST },
-		{ NEAP_CHANGE_MKDIR, "/no/x", ENOENT }, { NEAP_CHANGE_MKDIR, "/d/f/x", ENOTDIR },
-		{ NEAP_CHANGE_SYMLINK, "/d", EISDIR },	{ NEAP_CHANGE_UNLINK, "/d", EISDIR },
-		{ NEAP_CHANGE_UNLINK, "/no", ENOENT },	{ NEAP_CHANGE_RMDIR, "/d", ENOTEMPTY },
-		{ NEAP_CHANGE_RMDIR, "/d/f", ENOTDIR }, { NEAP_CHANGE_RMDIR, "/no", ENOENT },
-		{ NEAP_CHANGE_RMDIR, "/l", ENOTDIR },	{ NEAP_CHANGE_ATTRIBUTES, "/l", ELOOP },
+		{ NEAP_CHANGE_MKDIR, "/d", EEXIST },       { NEAP_CHANGE_MKDIR, "/l", EEXIST },
+		{ NEAP_CHANGE_MKDIR, "/no/x", ENOENT },    { NEAP_CHANGE_MKDIR, "/d/f/x", ENOTDIR },
+		{ NEAP_CHANGE_SYMLINK, "/d", EISDIR },     { NEAP_CHANGE_UNLINK, "/d", EISDIR },
+		{ NEAP_CHANGE_UNLINK, "/no", ENOENT },     { NEAP_CHANGE_RMDIR, "/d", ENOTEMPTY },
+		{ NEAP_CHANGE_RMDIR, "/d/f", ENOTDIR },    { NEAP_CHANGE_RMDIR, "/no", ENOENT },
+		{ NEAP_CHANGE_RMDIR, "/l", ENOTDIR },      { NEAP_CHANGE_ATTRIBUTES, "/l", ELOOP },
 		{ NEAP_CHANGE_UNLINK, "/l/f", EXDEV }, /* changes come through no link */
 		{ NEAP_CHANGE_ATTRIBUTES, "/no", ENOENT }, { NEAP_CHANGE_RMDIR, "/", ENOTEMPTY },
 	};
@@ -231,11 +231,9 @@ static void memory__refuses_what_a_machine_refuses(void **state)
 static void memory__attributes_keep_what_is_not_given(void **state)
 {
 	struct fixture *f = *state;
-	const struct neap_change change = { .kind = NEAP_CHANGE_ATTRIBUTES,
-					    .path = "/f",
-					    .mode = NEAP_KEEP,
-					    .uid = 5,
-					    .gid = NEAP_KEEP };
+	const struct neap_change change = {
+		.kind = NEAP_CHANGE_ATTRIBUTES, .path = "/f", .mode = NEAP_KEEP, .uid = 5, .gid = NEAP_KEEP
+	};
 	struct neap_stat stat;
 
 	neap_host_memory_put(f->machine, "/f", NEAP_FILE_REGULAR, 04711, 1, 2, "x", 1);

@@ -83,7 +83,8 @@ static void put(struct fixture *f, const char *path, enum neap_file_kind kind, c
 			     data ? strlen(data) : 0);
 }
 
-/* ---- asking: a letter a kind, "?" and the cause for what is not known, "!" and the errno ------------- */
+/* ---- asking: a letter a kind, "?" and the cause for what is not known, "!" and the errno ------------- *
+ * An entry of a list that may not be there is followed by "?". */
 
 static const char *text_of(struct fixture *f, struct neap_host *host, int r, const struct neap_error *err,
 			   const char *known)
@@ -91,7 +92,8 @@ static const char *text_of(struct fixture *f, struct neap_host *host, int r, con
 	if (r == NEAP_UNKNOWN)
 		return neap_arena_printf(f->arena, "?%u", neap_view_cause(&host->view));
 	if (r < 0)
-		return neap_arena_printf(f->arena, "!%s", err->errnum ? strerrorname_np(err->errnum) : err->message);
+		return neap_arena_printf(f->arena, "!%s",
+					 err->errnum ? strerrorname_np(err->errnum) : err->message);
 	return known;
 }
 
@@ -134,7 +136,8 @@ static const char *names_in(struct fixture *f, struct neap_host *host, const cha
 	int r = neap_view_list(&host->view, path, f->arena, &entries, &count, &err);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		text = neap_arena_printf(f->arena, "%s%s ", text, entries[i].name);
+		text = neap_arena_printf(f->arena, "%s%s%s ", text, entries[i].name,
+					 entries[i].unsure ? "?" : "");
 	return text_of(f, host, r, err, text);
 }
 
@@ -235,6 +238,28 @@ static void overlay__making_directories_forgets_no_way(void **state)
 		assert_kind(f->plan, "/a/b/c/d/f", "f");
 	}
 	assert_in_range(neap_host_memory_calls(f->machine), 1000, 1010);
+}
+
+static void overlay__forty_links_are_followed_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+	char path[16], target[16];
+
+	put(f, "/d/f", NEAP_FILE_REGULAR, "x");
+	ok(neap_host_symlink(f->plan, "/l0", "d", NULL));
+	for (int i = 1; i <= 40; i++) { /* some of each layer */
+		snprintf(path, sizeof(path), "/l%d", i);
+		snprintf(target, sizeof(target), "l%d", i - 1);
+		if (i % 2)
+			put(f, path, NEAP_FILE_LINK, target);
+		else
+			ok(neap_host_symlink(f->plan, path, target, NULL));
+	}
+	put(f, "/d/again", NEAP_FILE_LINK, ".");
+	assert_bytes(f->plan, "/l39/f", "x");
+	assert_kind(f->plan, "/l40/f", "!ELOOP");
+	assert_bytes(f->plan, "/l38/again/f", "x"); /* they count over the whole way */
+	assert_kind(f->plan, "/l39/again/f", "!ELOOP");
 }
 
 static void overlay__a_plan_leaves_the_machine_alone(void **state)
@@ -509,7 +534,7 @@ static void overlay__declared_effects_are_unknown_for_all(void **state)
 	assert_bytes(f->plan, "/d/g", "?2");
 	assert_kind(f->plan, "/d/no/no", "?2");
 	assert_names(f->plan, "/d", "?2");
-	assert_names(f->plan, "/", "?2"); /* whether it is in it at all */
+	assert_names(f->plan, "/", "d? e "); /* whether it is in it at all */
 	assert_bytes(f->plan, "/e/f", "x");
 	assert_kind(f->plan, "/e/no", "-");
 }
@@ -534,10 +559,9 @@ static void overlay__an_effect_reaches_through_links_and_missing_parents(void **
 static void overlay__a_change_of_something_unknown_is_what_was_wanted(void **state)
 {
 	struct fixture *f = *state;
-	const struct neap_file_write file = { .content = { .data = "w", .size = 1 },
-					      .mode = NEAP_KEEP,
-					      .uid = NEAP_KEEP,
-					      .gid = 9 };
+	const struct neap_file_write file = {
+		.content = { .data = "w", .size = 1 }, .mode = NEAP_KEEP, .uid = NEAP_KEEP, .gid = 9
+	};
 	struct neap_stat stat;
 
 	run(f, f->plan, "/u");
@@ -637,12 +661,52 @@ static void overlay__undo_takes_back_this_step_and_no_more(void **state)
 	assert_kind(f->apply, "/m", "d");
 	assert_names(f->apply, "/d", "f ");
 	write_file(f->apply, "/m/again", "1"); /* the step can go on, and be taken back again */
+	write_file(f->apply, "/a", "four");
 	neap_overlay_undo(f->apply);
 	assert_names(f->apply, "/m", "");
+	assert_bytes(f->apply, "/a", "one");
 	ok(neap_overlay_land(f->apply, &f->commit, NULL));
 	assert_int_equal(f->failures, 0);
 	assert_names(f->apply, "/", "a d l m ");
 	assert_bytes(f->apply, "/a", "one");
+}
+
+static void overlay__what_is_unsettled_is_unknown_but_for_what_is_planned(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/d/f", NEAP_FILE_REGULAR, "x");
+	write_file(f->plan, "/d/g", "g");
+	neap_overlay_step(f->plan, 3, NEAP_NO_STEP);
+	assert_bytes(f->plan, "/d/f", "x"); /* the way there is known now */
+	ok(neap_host_unsettle(f->plan, "/d", NULL));
+	assert_kind(f->plan, "/d", "d");
+	assert_bytes(f->plan, "/d/f", "?3");
+	assert_bytes(f->plan, "/d/g", "g");
+	assert_names(f->plan, "/d", "?3");
+	write_file(f->plan, "/d/f", "new");
+	assert_bytes(f->plan, "/d/f", "new");
+	ok(neap_host_remove_tree(f->plan, "/d", NULL));
+	assert_kind(f->plan, "/d/f", "-");
+	neap_overlay_undo(f->plan);
+	assert_names(f->plan, "/d", "f g ");
+	assert_bytes(f->plan, "/d/g", "g");
+}
+
+static void overlay__a_tree_with_something_unsure_in_it_goes(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/d/f", NEAP_FILE_REGULAR, "x");
+	run(f, f->plan, "/d/u");
+	assert_names(f->plan, "/d", "f u? ");
+	assert_true(neap_host_rmdir(f->plan, "/d", NULL) < 0); /* f is sure */
+	ok(neap_host_remove_tree(f->plan, "/d", NULL));
+	assert_kind(f->plan, "/d/u", "-");
+	put(f, "/e", NEAP_FILE_DIRECTORY, NULL);
+	run(f, f->plan, "/e/u");
+	ok(neap_host_rmdir(f->plan, "/e", NULL)); /* as far as is known */
+	assert_kind(f->plan, "/e", "-");
 }
 
 static void overlay__undo_takes_back_what_an_opaque_change_made_unknown(void **state)
@@ -678,7 +742,8 @@ static void overlay__landing_forgets_so_that_the_machine_is_seen(void **state)
 	assert_int_equal(f->failures, 1);
 	assert_int_equal(f->landings, 1);
 	assert_false(f->whole_failed);
-	assert_int_equal(neap_host_memory_calls(f->machine), 2); /* what came after in that step was not tried */
+	assert_int_equal(neap_host_memory_calls(f->machine),
+			 2); /* what came after in that step was not tried */
 	assert_int_equal(neap_overlay_held(f->apply, &bytes), 0);
 	assert_int_equal(bytes, 0);
 	assert_bytes(f->apply, "/a", "1");
@@ -767,7 +832,8 @@ struct odd {
 	const char *mount;
 };
 
-static int odd_stat(const struct neap_view *view, const char *path, struct neap_stat *ret, struct neap_error **err)
+static int odd_stat(const struct neap_view *view, const char *path, struct neap_stat *ret,
+		    struct neap_error **err)
 {
 	const struct odd *odd = (const struct odd *)(const void *)view;
 	int r = neap_view_stat(&odd->below->view, path, ret, err);
@@ -777,16 +843,18 @@ static int odd_stat(const struct neap_view *view, const char *path, struct neap_
 	return r;
 }
 
-static int odd_link(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_stat *ret,
-		    const char **target, struct neap_error **err)
+static int odd_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		    struct neap_stat *ret, const char **target, struct neap_error **err)
 {
-	return neap_view_link(&((const struct odd *)(const void *)view)->below->view, path, arena, ret, target, err);
+	return neap_view_link(&((const struct odd *)(const void *)view)->below->view, path, arena, ret,
+			      target, err);
 }
 
-static int odd_list(const struct neap_view *view, const char *path, struct neap_arena *arena, struct neap_entry **ret,
-		    size_t *count, struct neap_error **err)
+static int odd_list(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		    struct neap_entry **ret, size_t *count, struct neap_error **err)
 {
-	return neap_view_list(&((const struct odd *)(const void *)view)->below->view, path, arena, ret, count, err);
+	return neap_view_list(&((const struct odd *)(const void *)view)->below->view, path, arena, ret, count,
+			      err);
 }
 
 static void odd_caller(const struct neap_view *view, uint32_t *uid, uint32_t *gid)
@@ -831,7 +899,8 @@ static void overlay__a_mount_point_is_neither_replaced_nor_removed(void **state)
 		assert_true(neap_host_remove_tree(plan, "/d", &err) < 0);
 		assert_int_equal(err->errnum, EBUSY);
 		neap_error_auto(&err);
-		ok(neap_host_attributes(plan, "/d/m", 0700, NEAP_KEEP, NEAP_KEEP, NULL)); /* then it is held */
+		ok(neap_host_attributes(plan, "/d/m", 0700, NEAP_KEEP, NEAP_KEEP,
+					NULL)); /* then it is held */
 	}
 	assert_kind(plan, "/d/m/precious", "f");
 	odd.mount = "/f";
@@ -869,6 +938,7 @@ int main(void)
 		TEST(overlay__asks_the_machine_as_it_was_asked_when_nothing_is_held),
 		TEST(overlay__a_read_beside_what_is_held_costs_one_call),
 		TEST(overlay__making_directories_forgets_no_way),
+		TEST(overlay__forty_links_are_followed_and_no_more),
 		TEST(overlay__a_plan_leaves_the_machine_alone),
 		TEST(overlay__what_was_written_is_read_and_outlives_the_writer),
 		TEST(overlay__a_new_file_belongs_to_its_creator),
@@ -885,6 +955,8 @@ int main(void)
 		TEST(overlay__a_change_where_something_pends_is_what_was_wanted),
 		TEST(overlay__in_an_apply_nothing_pends),
 		TEST(overlay__undo_takes_back_this_step_and_no_more),
+		TEST(overlay__what_is_unsettled_is_unknown_but_for_what_is_planned),
+		TEST(overlay__a_tree_with_something_unsure_in_it_goes),
 		TEST(overlay__undo_takes_back_what_an_opaque_change_made_unknown),
 		TEST(overlay__landing_forgets_so_that_the_machine_is_seen),
 		TEST(overlay__changes_land_by_paths_without_links),

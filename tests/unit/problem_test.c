@@ -137,6 +137,21 @@ static void shown__is_cut_in_the_middle_at_whole_characters(void **state)
 	}
 }
 
+static void shown__keeps_its_limit_when_all_is_escaped(void **state)
+{
+	struct neap_problems *problems = *state;
+	char text[400];
+	size_t limit;
+
+	memset(text, '\x1b', sizeof text);
+	for (limit = 20; limit < 120; limit++) {
+		struct neap_str str = neap_shown(problems->arena, neap_text_plain(text, sizeof text), limit);
+
+		assert_true(str.len <= limit && str.len > limit - 8);
+		assert_memory_equal(str.data + str.len - 4, "\\x1b", 5);
+	}
+}
+
 static void shown__masks_secrets(void **state)
 {
 	static const struct neap_span span = { 5, 6 };
@@ -157,6 +172,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(shown__is_one_line_of_utf8, setup, teardown),
 		cmocka_unit_test_setup_teardown(shown__is_cut_in_the_middle_at_whole_characters, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(shown__keeps_its_limit_when_all_is_escaped, setup, teardown),
 		cmocka_unit_test_setup_teardown(shown__masks_secrets, setup, teardown),
 	};
 

@@ -112,6 +112,8 @@ struct recipe {
 	char directory[32];
 	unsigned timeout;
 	size_t memory;
+	const struct neap_embedded_file *embedded;
+	const char *name; /* of an embedded recipe to evaluate instead of site.lua, or NULL */
 	struct neap_param_value params[4];
 	size_t param_count;
 	/* of the last evaluation */
@@ -229,7 +231,9 @@ static inline int recipe_evaluate(struct recipe *recipe, const char *text)
 	snprintf(path, sizeof(path), "%s/site.lua", recipe->directory);
 	recipe->arena = neap_arena_new();
 	recipe->problems = (struct neap_problems){ .arena = recipe->arena };
-	assert_int_equal(neap_sources_open(recipe->arena, path, NULL, &recipe->sources, NULL), 0);
+	assert_int_equal(neap_sources_open(recipe->arena, recipe->name ? recipe->name : path,
+					   recipe->embedded, &recipe->sources, NULL),
+			 0);
 	recipe->graph = neap_graph_new(&fixture_registry, recipe->sources, &recipe->problems);
 	options.sources = recipe->sources;
 	recipe->result = neap_recipe_evaluate(&options, recipe->graph);
@@ -262,7 +266,7 @@ static inline void recipe_ok(struct recipe *recipe, const char *body)
 {
 	recipe_run(recipe, body);
 	if (recipe->problems.errors.count)
-		fail_msg("%s:%d: %s\nin: %s", recipe->problems.errors.items[0].at.file,
+		fail_msg("%s:%d: %s\nbody: %s", recipe->problems.errors.items[0].at.file,
 			 recipe->problems.errors.items[0].at.line, recipe->problems.errors.items[0].message,
 			 body);
 	assert_int_equal(recipe->result, 0);

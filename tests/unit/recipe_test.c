@@ -76,19 +76,20 @@ static void recipe__all_errors_come_in_one_run_and_in_one_order(void **state)
 	struct recipe *r = *state;
 
 	for (int i = 0; i < 5; i++) { /* the order of Lua's tables differs between states */
-		assert_int_equal(recipe_run(r, "local h = neap.thing { path = '/a', mode = 644, contnt = 1, "
-					       "zzz = 2, aaa = 3 }\n"
-					       "neap.thing { path = print, require = h }\n"
-					       "neap.thing { content = { a = { h } } }\n"
-					       "neap.thing { '/x', path = '/x' }\n"
-					       "neap.thing { path = '/y', count = 200 }"),
+		assert_int_equal(recipe_run(r,
+					    "local h = neap.thing { path = '/a', mode = 644, contents = 1, "
+					    "zzz = 2, aaa = 3 }\n"
+					    "neap.thing { path = print, require = h }\n"
+					    "neap.thing { content = { a = { h } } }\n"
+					    "neap.thing { '/x', path = '/x' }\n"
+					    "neap.thing { path = '/y', count = 200 }"),
 				 -1);
 		assert_int_equal(r->problems.errors.count, 9);
 		error_is(r, 0, "site.lua", 2,
 			 "mode must be a string such as \"0644\": Lua reads 0644 as the decimal number 644",
 			 NULL);
 		error_is(r, 1, "site.lua", 2, "unknown parameter \"aaa\"", NULL);
-		error_is(r, 2, "site.lua", 2, "unknown parameter \"contnt\"", "did you mean \"content\"?");
+		error_is(r, 2, "site.lua", 2, "unknown parameter \"contents\"", "did you mean \"content\"?");
 		error_is(r, 3, "site.lua", 2, "unknown parameter \"zzz\"", NULL);
 		error_is(r, 4, "site.lua", 3, "path: a function cannot be a value", NULL);
 		error_is(r, 5, "site.lua", 4, "content.a[1]: a resource handle is no value",
@@ -399,15 +400,15 @@ static void params__are_strings_and_unread_ones_warn(void **state)
 
 	r->params[0] = (struct neap_param_value){ "color", "red" };
 	r->params[1] = (struct neap_param_value){ "nobody", "1" };
-	r->params[2] = (struct neap_param_value){ "sise", "2" };
+	r->params[2] = (struct neap_param_value){ "sizes", "2" };
 	r->param_count = 3;
 	recipe_prints(r, "print(neap.params.color, neap.params.size)", "red\tnil");
 	assert_int_equal(r->problems.warnings.count, 2);
 	assert_string_equal(r->problems.warnings.items[0].message, "-D nobody is never read by the recipe");
 	assert_string_equal(r->problems.warnings.items[1].message,
-			    "-D sise is never read by the recipe; it reads \"size\"");
+			    "-D sizes is never read by the recipe; it reads \"size\"");
 	recipe_prints(r, "for k, v in pairs(neap.params) do print(k, v) end",
-		      "color\tred\nnobody\t1\nsise\t2");
+		      "color\tred\nnobody\t1\nsizes\t2");
 	assert_int_equal(r->problems.warnings.count, 0);
 	recipe_fails(r, "neap.params.color = 'blue'", "neap.params is given with -D: it cannot be assigned",
 		     NULL);
@@ -580,6 +581,35 @@ static void require__errors_are_of_the_file_that_has_them(void **state)
 		     "module \"lib.raises2\" is not found beside the recipe, nor embedded", NULL);
 }
 
+#define EMBEDDED(name, text)                                                                                 \
+	{                                                                                                    \
+		name, text, sizeof(text) - 1                                                                 \
+	}
+
+static void require__embedded_recipes_have_files_too(void **state)
+{
+	static const struct neap_embedded_file embedded[] = {
+		EMBEDDED("demo/init.lua",
+			 "local neap = require 'neap'\nlocal m = require 'demo.lib'\n\nm.declare('/a')\n"
+			 "neap.template('x.tmpl', {})"),
+		EMBEDDED("demo/lib.lua",
+			 "local neap = require 'neap'\nlocal M = {}\nfunction M.declare(path)\n"
+			 "  neap.thing { path = path, content = neap.read 'x.tmpl' }\nend\nreturn M"),
+		EMBEDDED("demo/x.tmpl", "a\n<%= b %>\n"),
+		{ NULL, NULL, 0 },
+	};
+	struct recipe *r = *state;
+
+	r->embedded = embedded;
+	recipe_ok(r, "require('demo.lib').declare('/a')");
+	assert_string_equal(r->graph->resources.items[0].at.file, "@demo/lib.lua");
+	assert_memory_equal(thing(r, 0)->content.data, "a\n<%= b", 7);
+	r->name = "@demo";
+	assert_int_equal(recipe_run_file(r, ""), -1);
+	assert_int_equal(r->graph->resources.items[0].at.line, 4);
+	error_is(r, 0, "@demo/x.tmpl", 2, "<%= b %> is nil", "called from @demo/init.lua:5");
+}
+
 static void require__cycle_names_the_way(void **state)
 {
 	struct recipe *r = *state;
@@ -653,6 +683,7 @@ int main(void)
 		recipe_test(concat__takes_secrets),
 		recipe_test(require__runs_a_module_once),
 		recipe_test(require__errors_are_of_the_file_that_has_them),
+		recipe_test(require__embedded_recipes_have_files_too),
 		recipe_test(require__cycle_names_the_way),
 		recipe_test(recipe__error_stops_it_and_what_was_wrong_before_is_kept),
 		recipe_test(recipe__first_line_may_name_an_interpreter),

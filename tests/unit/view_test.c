@@ -100,7 +100,8 @@ static void view__kinds_have_names(void **state)
 static void view__content_is_compared_by_bytes_or_digest(void **state)
 {
 	const struct neap_content bytes = { .data = "abc", .size = 3 }, others = { .data = "abd", .size = 3 },
-				  longer = { .data = "abcd", .size = 4 }, empty = { .data = "" }, none = { 0 };
+				  longer = { .data = "abcd", .size = 4 }, empty = { .data = "" },
+				  none = { 0 };
 	struct neap_content digest = { .size = 3 }, wrong = { .size = 3 };
 
 	(void)state;
