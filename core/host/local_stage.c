@@ -64,8 +64,12 @@ static int take(struct neap_local *local, const struct neap_local_dir *dir, cons
 			return -1;
 		fd = openat(dir->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0) {
-			if (errno == ENOENT)
+			errnum = errno;
+			if (errnum == ENOENT)
 				continue;
+			if (made)
+				unlinkat(dir->fd, name, AT_REMOVEDIR);
+			errno = errnum;
 			return -1;
 		}
 		/* A file system without locks has no busy ones. */
@@ -479,6 +483,17 @@ int neap_local_stage_link(struct neap_local_stage *stage, const struct neap_chan
 	neap_local_temp_name(&temp, change->path, name);
 	if (symlinkat(change->target, stage->fd, name) < 0)
 		return neap_error_errno(err, errno, "link %s: make a temporary link", change->path);
+	/* As if made in place, where a set-group-ID directory gives its group even to who is not in it.
+	 * Nobody's rights hang on the group of a link: where it may not be set, it stays. */
+	if (learn_owner(stage, stage->fd, name) == 0 &&
+	    (change->uid != stage->uid || change->gid != stage->gid) &&
+	    fchownat(stage->fd, name, differs(change->uid, stage->uid), differs(change->gid, stage->gid),
+		     AT_SYMLINK_NOFOLLOW) < 0 &&
+	    errno != EPERM) {
+		neap_error_errno(err, errno, "chown %s to %u:%u", change->path, change->uid, change->gid);
+		neap_local_temp_discard(&temp, change);
+		return -1;
+	}
 	*ret = temp;
 	return 0;
 }

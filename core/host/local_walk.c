@@ -139,6 +139,7 @@ static int refuse(const struct walk *walk, const char *path, uint32_t owner, boo
 		neap_error_set(err, "%s %s: %s %s user %u, but lies in a directory of user %u",
 			       walk->operation, walk->object, path, is_link ? "is a link of" : "belongs to",
 			       owner, walk->at->foreign);
+	neap_error_mark(err, EACCES);
 	return neap_error_hint(err, "name the path that is meant, or give %s to the right owner", path);
 }
 
@@ -174,13 +175,16 @@ static int follow(struct walk *walk, const char *name, const char *path, struct 
 
 	if (fstatat(walk->at->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return neap_error_errno(err, errno, "%s %s: look at %s", walk->operation, walk->object, path);
-	if (!S_ISLNK(st.st_mode))
-		return neap_error_set(err, "%s %s: %s is not a directory", walk->operation, walk->object,
-				      path);
+	if (!S_ISLNK(st.st_mode)) {
+		neap_error_set(err, "%s %s: %s is not a directory", walk->operation, walk->object, path);
+		return neap_error_mark(err, ENOTDIR);
+	}
 	if (walk->at->foreign != NEAP_LOCAL_OURS || !trusted(local, st.st_uid))
 		return refuse(walk, path, st.st_uid, true, err);
-	if (++walk->links > LINKS_MAX)
-		return neap_error_set(err, "%s %s: too many links", walk->operation, walk->object);
+	if (++walk->links > LINKS_MAX) {
+		neap_error_set(err, "%s %s: too many links", walk->operation, walk->object);
+		return neap_error_mark(err, ELOOP);
+	}
 	len = readlinkat(walk->at->fd, name, target, sizeof(target));
 	if (len <= 0 || len == (ssize_t)sizeof(target))
 		return neap_error_errno(err, len < 0 ? errno : ENAMETOOLONG, "%s %s: read the link %s",
@@ -245,7 +249,8 @@ static int enter(struct walk *walk, const char *name, struct neap_error **err)
 		close(fd);
 		return -1;
 	}
-	if (foreign != NEAP_LOCAL_OURS && st.st_uid != foreign) {
+	/* Our own directory on a user's ground is fine: no link leads here, and it stays that user's ground. */
+	if (foreign != NEAP_LOCAL_OURS && st.st_uid != foreign && !trusted(local, st.st_uid)) {
 		close(fd);
 		return refuse(walk, path.data, st.st_uid, false, err);
 	}

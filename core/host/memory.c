@@ -198,7 +198,7 @@ static int memory_file(const struct neap_view *view, const char *path, struct ne
 		return -1;
 	*ret = stat_of(thing);
 	*ret_content = (struct neap_content){ 0 };
-	if (ret->kind != NEAP_FILE_REGULAR)
+	if (!thing || ret->kind != NEAP_FILE_REGULAR)
 		return 0;
 	ret_content->size = thing->size;
 	if (thing->size > NEAP_CONTENT_MAX)
@@ -216,7 +216,7 @@ static int memory_link(const struct neap_view *view, const char *path, struct ne
 	if (find(view, path, &thing, err) < 0)
 		return -1;
 	*ret = stat_of(thing);
-	*ret_target = ret->kind == NEAP_FILE_LINK ? neap_arena_strdup(arena, thing->data) : NULL;
+	*ret_target = thing && ret->kind == NEAP_FILE_LINK ? neap_arena_strdup(arena, thing->data) : NULL;
 	return 0;
 }
 

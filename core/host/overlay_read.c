@@ -26,12 +26,8 @@ static struct neap_str name_below(const char *path, struct neap_str parent)
 
 static int not_a_directory(const char *path, const struct neap_overlay_way *way, struct neap_error **err)
 {
-	bool fresh = err && !*err;
-
 	neap_error_set(err, "stat %s: %s is not a directory", path, way->stop.data);
-	if (fresh)
-		(*err)->errnum = ENOTDIR;
-	return -1;
+	return neap_error_mark(err, ENOTDIR);
 }
 
 int neap_overlay_locate(struct neap_overlay *overlay, const char *path, struct neap_overlay_place *ret,
@@ -319,9 +315,9 @@ static int overlay_list(const struct neap_view *view, const char *path, struct n
 {
 	struct neap_overlay *overlay = neap_overlay_of(view);
 	struct neap_error *local = NULL;
-	struct neap_entry *entries;
+	struct neap_entry *entries = NULL;
 	struct neap_overlay_place place;
-	size_t count;
+	size_t count = 0;
 	int r = locate_to_read(overlay, path, &place, err);
 
 	if (r != 0)

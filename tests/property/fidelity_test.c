@@ -23,12 +23,13 @@
 #include "engine/run.h"
 #include "host/state.h"
 #include "tests/support/opaque.h"
+#include "tests/support/truth.h"
 
 /* What was reached: type × state it was found in × action planned. An important cell left empty fails. */
 enum { TYPES = 5, STATES = 5, ACTIONS = NEAP_ACTION_DELETE + 1 };
 static const char *const type_names[TYPES] = { "file", "directory", "link", "line", "opaque" };
 static unsigned cells[TYPES][STATES][ACTIONS], failed_cells[TYPES];
-static unsigned planned, refused, unknown_became[ACTIONS], maybe_refreshed, skipped;
+static unsigned planned, refused, unknown_became[ACTIONS], maybe_refreshed, skipped, lies_found;
 
 static unsigned number_from(const char *name, unsigned otherwise)
 {
@@ -91,13 +92,27 @@ static const char *refines(const struct neap_result *plan, const struct neap_res
 	return NULL;
 }
 
-/* Whether a resource may have failed although the plan did not say so: it, or what it stands on, was unknown.
+/* Whether a resource may have failed although the plan did not say so: what it stands on was unknown, or
+ * lied.
  */
-static bool stands_on_unknown(const struct neap_run *plan, const struct neap_run *apply, uint32_t number)
+static bool stands_on_unknown(const struct world *world, const struct neap_run *plan,
+			      const struct neap_run *apply, uint32_t number)
 {
 	uint32_t cause = apply->results[number].cause;
-	return cause != UINT32_MAX && plan->results[cause].action == NEAP_ACTION_UNKNOWN &&
+	return cause != UINT32_MAX &&
+	       (plan->results[cause].action == NEAP_ACTION_UNKNOWN || world->resources[cause].lies) &&
 	       plan->results[cause].outcome != NEAP_OUTCOME_FAILED;
+}
+
+/* A command that did not do what it is there for: the plan cannot know, the apply must find out. */
+static bool lie_found(const struct world_resource *r, const struct neap_result *plan,
+		      const struct neap_result *apply)
+{
+	if (!r->lies || plan->action != NEAP_ACTION_RUN || apply->outcome != NEAP_OUTCOME_FAILED ||
+	    !strstr(apply->error->message, "did not converge"))
+		return false;
+	lies_found++;
+	return true;
 }
 
 static unsigned type_index(const struct neap_resource *resource)
@@ -149,8 +164,10 @@ static void compare(uint64_t seed, const struct world *world, const struct neap_
 {
 	for (unsigned i = 0; i < world->resource_count; i++) {
 		const struct neap_result *p = &plan->results[i], *a = &apply->results[i];
-		bool taken_away = a->outcome == NEAP_OUTCOME_SKIPPED && stands_on_unknown(plan, apply, i);
-		const char *wrong = taken_away ? NULL : refines(p, a);
+		bool taken_away =
+			a->outcome == NEAP_OUTCOME_SKIPPED && stands_on_unknown(world, plan, apply, i);
+		bool found = lie_found(&world->resources[i], p, a);
+		const char *wrong = taken_away || found ? NULL : refines(p, a);
 		if (!wrong && !taken_away && a->outcome == NEAP_OUTCOME_SKIPPED &&
 		    p->outcome != NEAP_OUTCOME_SKIPPED)
 			wrong = "skipped without a cause that the plan knew";
@@ -201,6 +218,7 @@ static void round_on(uint64_t seed, const struct world *world, struct neap_machi
 	planned++;
 	struct neap_arena *arena = neap_arena_new();
 	const char *before = world_dump(&machine->view, arena);
+	struct truth *truth = truth_before(world, &machine->view, arena);
 	unsigned ran = neap_test_opaque_runs;
 	struct neap_run *plan = go(graph, machine, NEAP_RUN_PLAN);
 	if (getenv("NEAP_ONLY"))
@@ -215,6 +233,17 @@ static void round_on(uint64_t seed, const struct world *world, struct neap_machi
 	if (getenv("NEAP_ONLY"))
 		fprintf(stderr, "after:\n%s", world_dump(&machine->view, arena));
 	compare(seed, world, plan, apply);
+	unsigned number = 0;
+	const char *wrong = truth_of_run(world, plan, &number);
+	if (!wrong)
+		wrong = truth_of_run(world, apply, &number);
+	if (!wrong)
+		wrong = truth_of_apply(truth, apply, &machine->view, &number);
+	if (wrong) {
+		print_changes("plan", &plan->results[number]);
+		print_changes("apply", &apply->results[number]);
+		explain(seed, world, wrong, number);
+	}
 	second(seed, world, fresh, machine, apply);
 	const char *after = world_dump(&machine->view, arena);
 	struct neap_run *third = go(fresh, machine, NEAP_RUN_APPLY);
@@ -367,6 +396,7 @@ static void fidelity__every_important_cell_was_reached(void **state)
 		if (!cells[wanted[i].type][wanted[i].state][wanted[i].action])
 			fail_msg("never reached: %s, %s, %s", type_names[wanted[i].type],
 				 neap_file_kind_name(wanted[i].state), neap_action_name(wanted[i].action));
+	assert_true(lies_found > 0);
 	assert_true(unknown_became[NEAP_ACTION_NONE] > 0);
 	assert_true(unknown_became[NEAP_ACTION_UPDATE] + unknown_became[NEAP_ACTION_CREATE] > 0);
 	assert_true(failed_cells[0] > 0 && failed_cells[1] > 0 && failed_cells[2] > 0);

@@ -7,13 +7,14 @@
 const char *neap_test_root = "";
 unsigned neap_test_opaque_runs, neap_test_opaque_refreshes;
 
-enum { P_NAME, P_CREATES, P_CHANGES, P_PLANTS, P_NOTE };
+enum { P_NAME, P_CREATES, P_CHANGES, P_PLANTS, P_LIES, P_NOTE };
 
 struct opaque_want {
 	struct neap_want base;
 	const char *name;
 	const char *creates;
 	struct neap_strings changes, plants;
+	bool lies;
 	struct neap_text note;
 };
 
@@ -30,6 +31,8 @@ static const struct neap_param params[] = {
 			.offset = offsetof(struct opaque_want, changes) },
 	[P_PLANTS] = { "plants", NEAP_PARAM_STRINGS, 0, "Absent paths it makes without a word.",
 		       .offset = offsetof(struct opaque_want, plants) },
+	[P_LIES] = { "lies", NEAP_PARAM_BOOLEAN, 0, "Does not make what it is there to create.",
+		     .offset = offsetof(struct opaque_want, lies) },
 	[P_NOTE] = { "note", NEAP_PARAM_TEXT, NEAP_PARAM_SECRET, "Anything.",
 		     .offset = offsetof(struct opaque_want, note) },
 };
@@ -84,7 +87,9 @@ static int run(struct neap_host *host, const struct neap_context *ctx, const str
 		argv[n++] = effects[e++] = want->changes.items[i];
 	for (size_t i = 0; i < want->plants.count; i++)
 		argv[n++] = neap_arena_printf(ctx->scratch, "+%s", want->plants.items[i]);
-	argv[n++] = effects[e++] = want->creates;
+	effects[e++] = want->creates;
+	if (!want->lies)
+		argv[n++] = want->creates;
 	struct neap_process process = { .argv = argv, .effects = effects, .timeout = 20 };
 	struct neap_process_result result;
 	int r = neap_host_run(host, &process, ctx->scratch, &result, err);

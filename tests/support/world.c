@@ -125,6 +125,7 @@ static void make_resource(struct world *world, struct world_random *random, stru
 	for (unsigned n = world_random(random, 3); n > 0 && world->resource_count > 0; n--)
 	r->requires[r->require_count++] = world_random(random, world->resource_count);
 	r->subscribes = !type && world_random(random, 2);
+	r->lies = !type && world_random(random, 25) == 0;
 }
 
 /* Mostly recipes that hold together are wanted: the graph's refusals have tests of their own. */
@@ -310,6 +311,7 @@ struct neap_graph *world_graph(const struct world *world, struct neap_problems *
 			set_string(graph, n, "creates", r->path);
 			set_list(graph, n, "changes", r->changes, r->change_count);
 			set_list(graph, n, "plants", r->plants, r->plant_count);
+			set_true(graph, n, "lies", r->lies);
 		} else {
 			set_string(graph, n, "path", r->path);
 			set_string(graph, n, "ensure", r->absent ? "absent" : NULL);
@@ -392,7 +394,9 @@ void world_print(const struct world *world)
 			r->referring ? " (refers)" : "", r->mode ? r->mode : "-", r->owner ? r->owner : "-",
 			r->target ? r->target : "-", r->line ? r->line : "-", r->match ? r->match : "-",
 			r->insert_after ? r->insert_after : "-", r->purge ? " purge" : "",
-			r->recurse ? " recurse" : "");
+			r->recurse ? " recurse"
+			: r->lies  ? " lies"
+				   : "");
 		for (unsigned t = 0; t < r->require_count; t++)
 			fprintf(stderr, " %s %u", r->subscribes ? "subscribes" : "requires", r->requires[t]);
 		for (unsigned t = 0; t < r->change_count; t++)

@@ -38,6 +38,7 @@ struct world_resource {
 	unsigned requires[4];
 	unsigned require_count;
 	bool subscribes; /* opaque: what it requires also refreshes it */
+	bool lies;       /* opaque: does not make what it creates, so the apply must find it out */
 };
 
 struct world {
@@ -45,6 +46,7 @@ struct world {
 	unsigned node_count;
 	struct world_resource resources[WORLD_RESOURCES];
 	unsigned resource_count;
+	bool aliased; /* a directory is a link to another that resources own: one thing, two names */
 };
 
 void world_make(struct world *world, uint64_t seed, bool owners);

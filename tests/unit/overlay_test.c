@@ -619,6 +619,9 @@ static void overlay__a_change_where_something_pends_is_what_was_wanted(void **st
 	write_file(f->plan, "/f/below", "c"); /* a file now, maybe a directory then */
 	assert_bytes(f->plan, "/f/below", "c");
 	assert_bytes(f->plan, "/f", "x");
+	put(f, "/loop", NEAP_FILE_LINK, "loop");
+	write_file(f->plan, "/loop/below", "c");
+	assert_bytes(f->plan, "/loop/below", "c");
 	neap_overlay_step(f->plan, 6, NEAP_NO_STEP);
 	assert_bytes(f->plan, "/opt/x/conf", "c");
 	assert_kind(f->plan, "/opt", "?2"); /* planned by none, but it will have to be there */
@@ -752,6 +755,7 @@ static void overlay__landing_forgets_so_that_the_machine_is_seen(void **state)
 	ok(neap_overlay_land(f->apply, &f->commit, NULL)); /* nothing */
 	assert_int_equal(f->landings, 1);
 	neap_overlay_undo(f->apply); /* what has landed is not taken back */
+	assert_int_equal(neap_overlay_held(f->apply, &bytes), 0);
 	assert_bytes(f->apply, "/a", "1");
 }
 
