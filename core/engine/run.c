@@ -157,6 +157,7 @@ void neap_run_free(struct neap_run *pub)
 	for (size_t i = 0; i < pub->graph->resources.count; i++)
 		neap_error_free(pub->results[i].error);
 	neap_overlay_free(run->overlay);
+	neap_map_done(&run->changed);
 	neap_vec_done(&run->group);
 	neap_vec_done(&run->queue);
 	neap_arena_free(run->arena);

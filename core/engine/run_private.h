@@ -1,6 +1,7 @@
 /* What run.c, step.c and landing.c share. */
 #pragma once
 
+#include "base/map.h"
 #include "base/path.h"
 #include "base/vec.h"
 #include "engine/run.h"
@@ -22,6 +23,7 @@ struct run {
 	struct neap_host *overlay;
 	struct node *nodes;
 	struct neap_commit commit;
+	struct neap_map changed;  /* paths changed so far, without links: as they were named */
 	NEAP_VEC(uint32_t) group; /* resources done since the last landing, in order */
 	NEAP_VEC(uint32_t) queue; /* scratch of block() */
 	bool verifying;           /* the group has landed and is read back */

@@ -146,16 +146,25 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
  */
 static int check_owner(const struct step *step, struct neap_error **err)
 {
+	struct run *run = step->run;
 	size_t count;
-	const struct neap_change *changes = neap_overlay_changes(step->run->overlay, &count);
+	const struct neap_change *changes = neap_overlay_changes(run->overlay, &count);
 	for (size_t i = 0; i < count; i++) {
+		const struct neap_change *change = &changes[i];
 		const struct neap_resource *owner =
-			neap_graph_other_owner(step->run->pub.graph, step->number, changes[i].path);
-		if (!owner)
+			neap_graph_other_owner(run->pub.graph, step->number, change->path);
+		const char *asked = neap_map_get(&run->changed, neap_str(change->path));
+		if (owner)
+			neap_error_set(err, "this changes %s, which %s owns", change->path, owner->address);
+		else if (asked && strcmp(asked, change->asked) != 0)
+			neap_error_set(err, "this changes %s, which another resource has changed as %s",
+				       change->path, asked);
+		else if (asked)
 			continue;
-		neap_error_set(err, "this changes %s, which %s owns", changes[i].path, owner->address);
-		return neap_error_hint(err,
-				       "a directory on the way is a link: give both the path without it");
+		if (owner || asked)
+			return neap_error_hint(err, "a directory on the way is a link: name both without it");
+		neap_map_put(&run->changed, neap_str(neap_arena_strdup(run->arena, change->path)),
+			     neap_arena_strdup(run->arena, change->asked));
 	}
 	return 0;
 }

@@ -22,6 +22,7 @@ struct neap_change {
 	enum neap_change_kind kind;
 	uint32_t step; /* whose change this is */
 	const char *path;
+	const char *asked;           /* the path as the step named it */
 	struct neap_content content; /* WRITE */
 	uint32_t mode, uid, gid;     /* WRITE, MKDIR, ATTRIBUTES; SYMLINK: the owner */
 	const char *target;          /* SYMLINK */

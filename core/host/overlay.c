@@ -135,6 +135,7 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 		       struct neap_process_result *ret, struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+	uint32_t step = overlay->step;
 	int r;
 
 	if (overlay->mode == NEAP_OVERLAY_PLAN) {
@@ -150,9 +151,11 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 			return neap_error_set(err, "run %s: changes are held and nobody lands them",
 					      process->argv[0]);
 		r = neap_overlay_land(host, overlay->commit, err);
+		/* Who is told of the landing looks at other steps. */
+		neap_overlay_step(host, step, NEAP_NO_STEP);
 		if (r < 0)
 			return r;
-		if (!overlay->commit->may(overlay->commit->ctx, overlay->step))
+		if (!overlay->commit->may(overlay->commit->ctx, step))
 			return neap_error_set(err, "run %s: not run, for a change before it failed",
 					      process->argv[0]);
 	}

@@ -71,6 +71,8 @@ static int look(struct neap_overlay *overlay, const char *operation, const char 
 	bool pends = neap_overlay_pends(overlay);
 	int r = neap_overlay_locate(overlay, path, place, &local);
 
+	overlay->asked = path;
+
 	if (r == 0)
 		switch (place->where) {
 		case NEAP_OVERLAY_AT_STATE:
@@ -133,14 +135,20 @@ static int creator(struct neap_overlay *overlay, const struct neap_overlay_place
 static struct neap_change *hold_change(struct neap_overlay *overlay, enum neap_change_kind kind,
 				       const char *path)
 {
-	neap_vec_push(&overlay->held, (struct neap_change){
-					      .kind = kind,
-					      .step = overlay->step,
-					      .path = neap_arena_strdup(overlay->arena, path),
-					      .mode = NEAP_KEEP,
-					      .uid = NEAP_KEEP,
-					      .gid = NEAP_KEEP,
-				      });
+	const char *canonical = neap_arena_strdup(overlay->arena, path);
+
+	neap_vec_push(&overlay->held,
+		      (struct neap_change){
+			      .kind = kind,
+			      .step = overlay->step,
+			      .path = canonical,
+			      .asked = strcmp(path, overlay->asked) == 0
+					       ? canonical
+					       : neap_arena_strdup(overlay->arena, overlay->asked),
+			      .mode = NEAP_KEEP,
+			      .uid = NEAP_KEEP,
+			      .gid = NEAP_KEEP,
+		      });
 	return &overlay->held.items[overlay->held.count - 1];
 }
 

@@ -31,6 +31,7 @@ struct neap_overlay {
 	const struct neap_commit *commit;
 	struct neap_accounts *accounts;
 	struct neap_buf path; /* of the place located last */
+	const char *asked;    /* by the change under way; the caller's */
 	struct neap_arena *scratch;
 };
 

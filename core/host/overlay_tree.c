@@ -25,6 +25,7 @@ void neap_overlay_tree_init(struct neap_overlay_tree *tree, const struct neap_vi
 		.scratch = neap_arena_new(),
 		.step = 1,
 		.made = 1,
+		.removed = 1,
 		.moved = 1,
 	};
 }
@@ -103,7 +104,9 @@ void neap_overlay_tree_set(struct neap_overlay_tree *tree, struct neap_str path,
 	if (before == state->kind && before != NEAP_FILE_LINK)
 		return;
 	tree->made++;
-	if (is_way(before))
+	if (before == NEAP_FILE_DIRECTORY)
+		tree->removed++;
+	else if (is_way(before))
 		tree->moved++;
 	if (is_way(before) || is_way(state->kind))
 		tree->structural = true;
@@ -354,6 +357,7 @@ static int walk(struct neap_overlay_tree *tree, struct neap_overlay_way *way, st
 		if (is_dots(name)) {
 			cut_name(&tree->at);
 			fill_of(tree, text_of(&tree->at), &way->fill, &way->cause);
+			way->twisted = true;
 			continue;
 		}
 		append_name(&tree->at, name);
@@ -395,9 +399,26 @@ static int walk(struct neap_overlay_tree *tree, struct neap_overlay_way *way, st
 	return 0;
 }
 
-static bool is_fresh(const struct neap_overlay_tree *tree, const struct neap_overlay_way *way)
+/* Whether a way found earlier still leads there. Where directories were removed it is looked at again. */
+static bool is_fresh(const struct neap_overlay_tree *tree, struct neap_overlay_way *way)
 {
-	return way->moved == tree->moved && (way->end == NEAP_OVERLAY_DIRECTORY || way->made == tree->made);
+	const struct neap_overlay_state *state;
+
+	if (way->moved != tree->moved)
+		return false;
+	if (way->end != NEAP_OVERLAY_DIRECTORY)
+		return way->made == tree->made;
+	if (way->removed == tree->removed)
+		return true;
+	state = neap_overlay_tree_get(tree, way->path);
+	if (way->twisted || (state && state->kind != NEAP_FILE_DIRECTORY && state->kind != UNKNOWN_KIND))
+		return false;
+	if (state) { /* it may have been made anew */
+		way->fill = state->fill;
+		way->cause = state->cause;
+	}
+	way->removed = tree->removed;
+	return true;
 }
 
 /* `way` leads on to `asked`, one name longer. */
@@ -445,6 +466,7 @@ static struct neap_overlay_way *root_way(struct neap_overlay_tree *tree)
 		way->end = NEAP_OVERLAY_DIRECTORY;
 		fill_of(tree, way->path, &way->fill, &way->cause);
 		way->made = tree->made;
+		way->removed = tree->removed;
 		way->moved = tree->moved;
 	}
 	return way;
@@ -482,6 +504,7 @@ int neap_overlay_tree_follow(struct neap_overlay_tree *tree, struct neap_str ask
 		slot = remembered(tree, prefix);
 		next.asked = slot->asked;
 		next.made = tree->made;
+		next.removed = tree->removed;
 		next.moved = tree->moved;
 		if (neap_str_equal(text_of(&tree->at), next.asked))
 			next.path = next.asked;

@@ -54,10 +54,11 @@ struct neap_overlay_way {
 	struct neap_str path; /* canonical; beyond an end that is no directory: as text */
 	struct neap_str stop; /* where another end than a directory was met */
 	enum neap_overlay_end end;
-	enum neap_overlay_fill fill; /* DIRECTORY */
-	uint32_t cause;              /* UNSURE */
-	unsigned links;              /* followed so far */
-	uint64_t made, moved;        /* generations it belongs to */
+	enum neap_overlay_fill fill;   /* DIRECTORY */
+	uint32_t cause;                /* UNSURE */
+	unsigned links;                /* followed so far */
+	bool twisted;                  /* has left a directory by ".." */
+	uint64_t made, removed, moved; /* generations it belongs to */
 };
 
 struct neap_overlay_tree {
@@ -73,11 +74,12 @@ struct neap_overlay_tree {
 	})
 	log;
 
-	/* Ways found, by path as asked. One that ends in a directory is good until a directory or link moves;
-	 * one that does not, until anything is made or removed. */
+	/* Ways found, by path as asked. One that ends in a directory is good until a link or something
+	 * unknown moves, or that directory is removed (it has to be empty for that, so no way goes on through
+	 * it); one that does not, until anything is made or removed. */
 	struct neap_arena *ways_arena;
 	struct neap_map ways;
-	uint64_t made, moved;
+	uint64_t made, removed, moved;
 	bool structural; /* a directory or link was made, replaced or removed since the last forgetting */
 	struct neap_buf at, rest, probe;
 	struct neap_arena *scratch;

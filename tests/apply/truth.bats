@@ -1,6 +1,8 @@
 # The plan changes nothing, and what an apply says it did is read from the machine. Looked at from outside,
 # through the kernel's eyes.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
 	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-truth-XXXXXX")
 	mkdir -p "$work/root/etc/old" "$work/root/srv/junk"
@@ -57,6 +59,8 @@ changing='^[0-9]+ +(mkdir|mkdirat|rmdir|unlink|unlinkat|rename|renameat|renameat
 }
 
 @test "an apply reads back each changed file by its final path" {
+	# neap is not dumpable: strace as the same user sees its calls, but not the strings they are given.
+	[ "$(id -u)" -eq 0 ] || skip "only root may read the names in neap's system calls"
 	run strace -f -o "$work/trace" "$NEAP" apply "$work/site.lua" --root "$work/root"
 	[ "$status" -eq 0 ]
 	last_rename=$(grep -nE 'rename(at|at2)?\(.*"motd"' "$work/trace" | tail -1 | cut -d: -f1)

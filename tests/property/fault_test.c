@@ -16,6 +16,7 @@
 
 #include "engine/run.h"
 #include "tests/support/opaque.h"
+#include "tests/support/truth.h"
 
 struct trial {
 	struct neap_machine *machine;
@@ -41,13 +42,77 @@ static void end(struct trial *trial)
 	neap_machine_free(trial->machine);
 }
 
-static struct neap_summary apply(struct trial *trial)
+static struct neap_run *apply(struct trial *trial)
 {
 	struct neap_run_options options = { .mode = NEAP_RUN_APPLY };
-	struct neap_run *run = neap_run(trial->graph, trial->machine, &options);
-	struct neap_summary summary = run->summary;
-	neap_run_free(run);
-	return summary;
+	return neap_run(trial->graph, trial->machine, &options);
+}
+
+static bool is_verdict(const struct neap_result *result)
+{
+	return result->outcome == NEAP_OUTCOME_FAILED && strstr(result->error->message, "did not converge");
+}
+
+/* Missing directories above a path are made by whoever comes first: what fails there fails others, too. */
+static bool misses_its_way(const struct world *world, const struct neap_run *run, unsigned number)
+{
+	if (run->results[number].error->errnum != ENOENT)
+		return false;
+	for (unsigned i = 0; i < world->resource_count; i++) {
+		const struct neap_result *result = &run->results[i];
+		if (world_same_top(world->resources[i].path, world->resources[number].path) &&
+		    (result->outcome == NEAP_OUTCOME_SKIPPED ||
+		     (result->outcome == NEAP_OUTCOME_FAILED && result->error->errnum != ENOENT)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * One call has failed: so has one resource, or none. What stands on it is skipped, unless all of it had
+ * landed and only the look at it afterwards failed; what is skipped is as it was.
+ */
+static const char *contained(const struct world *world, const struct neap_run *run, const char *before,
+			     const char *dump)
+{
+	uint32_t landed = 0, held = 0;
+	unsigned failed = 0;
+	for (unsigned i = 0; i < world->resource_count; i++) {
+		if (run->results[i].outcome != NEAP_OUTCOME_FAILED)
+			continue;
+		failed += !misses_its_way(world, run, i);
+		*(is_verdict(&run->results[i]) ? &landed : &held) |= truth_below(run->graph, i);
+	}
+	if (failed > 1)
+		return "more than one resource failed";
+	for (unsigned i = 0; i < world->resource_count; i++) {
+		const struct world_resource *r = &world->resources[i];
+		bool skipped = run->results[i].outcome == NEAP_OUTCOME_SKIPPED;
+		if (!(held >> i & 1) && !(landed >> i & 1)) {
+			if (skipped)
+				return "skipped for nothing";
+			continue;
+		}
+		if ((held >> i & 1) && !skipped)
+			return "not skipped";
+		if (!skipped || strcmp(r->type->name, "directory") == 0 || !truth_alone(world, i))
+			continue;
+		size_t was_len, is_len;
+		const char *was = world_line(world, before, r->path, &was_len),
+			   *is = world_line(world, dump, r->path, &is_len);
+		if (was_len != is_len || memcmp(was, is, was_len) != 0)
+			return "skipped, but not as it was";
+	}
+	return NULL;
+}
+
+static void print_run(const struct world *world, const struct neap_run *run)
+{
+	world_print(world);
+	for (unsigned i = 0; i < world->resource_count; i++)
+		fprintf(stderr, "  %u %s %s %s\n", i, neap_action_name(run->results[i].action),
+			neap_outcome_name(run->results[i].outcome),
+			run->results[i].error ? run->results[i].error->message : "");
 }
 
 /* Every line of `dump` (one path's whole state) is in `before` or in `after`, but for paths that several
@@ -97,7 +162,8 @@ static void fault__every_call_failing_once_leaves_old_or_new_and_the_next_run_co
 		world_make(&world, seed, true);
 		for (unsigned i = 0; i < world.resource_count;
 		     i++) /* what commands wreck is not neap's to restore */
-			world.resources[i].change_count = world.resources[i].plant_count = 0;
+			world.resources[i].change_count = world.resources[i].plant_count =
+				world.resources[i].lies = 0;
 		if (!begin(&clean, &world)) {
 			end(&clean);
 			continue;
@@ -105,25 +171,37 @@ static void fault__every_call_failing_once_leaves_old_or_new_and_the_next_run_co
 		worlds++;
 		const char *before = world_dump(&clean.machine->view, arena);
 		neap_host_memory_fail(clean.machine, 0, 0);
-		struct neap_summary summary = apply(&clean);
+		struct neap_run *first = apply(&clean);
+		bool converges = first->summary.failed == 0;
+		neap_run_free(first);
 		uint64_t calls = neap_host_memory_calls(clean.machine);
 		recorded += calls;
 		const char *after = world_dump(&clean.machine->view, arena);
 		end(&clean);
-		converging += summary.failed == 0;
+		converging += converges;
 		for (uint64_t call = 1; call <= calls; call++) {
 			struct trial trial;
 			NEAP_AUTO_ARENA struct neap_arena *scratch = neap_arena_new();
 			begin(&trial, &world);
 			neap_host_memory_fail(trial.machine, call, call % 2 ? EIO : ENOSPC);
-			apply(&trial);
+			struct neap_run *hurt = apply(&trial);
 			neap_host_memory_fail(trial.machine, 0, 0);
-			if (summary.failed == 0)
-				assert_old_or_new(seed, call, &world,
-						  world_dump(&trial.machine->view, scratch), before, after);
-			struct neap_summary again = apply(&trial);
+			if (converges) {
+				const char *dump = world_dump(&trial.machine->view, scratch);
+				assert_old_or_new(seed, call, &world, dump, before, after);
+				const char *wrong = contained(&world, hurt, before, dump);
+				if (wrong) {
+					print_run(&world, hurt);
+					fail_msg("seed %llu, call %llu failed: %s", (unsigned long long)seed,
+						 (unsigned long long)call, wrong);
+				}
+			}
+			neap_run_free(hurt);
+			struct neap_run *again = apply(&trial);
+			unsigned failed = again->summary.failed;
+			neap_run_free(again);
 			const char *healed = world_dump(&trial.machine->view, scratch);
-			if (summary.failed == 0 && (again.failed || strcmp(healed, after) != 0)) {
+			if (converges && (failed || strcmp(healed, after) != 0)) {
 				world_print(&world);
 				fail_msg("seed %llu, call %llu failed: the next run does not "
 					 "converge:\n%s\nwanted:\n%s",

@@ -31,7 +31,7 @@
 #include "host/overlay.h"
 #include "host/state.h"
 
-#define ROUNDS 400
+#define ROUNDS 300
 #define OPERATIONS 40
 #define OWNER 1234 /* of the root directories, so that links of this user may be followed */
 

@@ -108,14 +108,6 @@ static bool changes_a_link(const struct world *world, const struct world_resourc
 	return false;
 }
 
-/* Whether both lie in one directory of "/". */
-static bool same_top(const char *a, const char *b)
-{
-	size_t len = strcspn(a + 1, "/");
-
-	return len == strcspn(b + 1, "/") && strncmp(a + 1, b + 1, len) == 0;
-}
-
 /* Whether an unknown entry has something to be unknown for: a process that has not run yet, above it or said
  * to change what lies where it works; or such an unknown entry, again. */
 static bool may_be_unknown(const struct world *world, const struct neap_run *run, unsigned number,
@@ -133,9 +125,9 @@ static bool may_be_unknown(const struct world *world, const struct neap_run *run
 			return true;
 		/* Of what is missing above the path, too, it is not known whether it comes. */
 		for (unsigned k = 0; opaque && k < r->change_count; k++)
-			if (same_top(r->changes[k], path))
+			if (world_same_top(r->changes[k], path))
 				return true;
-		if (!opaque && run->results[i].action == NEAP_ACTION_UNKNOWN && same_top(r->path, path))
+		if (!opaque && run->results[i].action == NEAP_ACTION_UNKNOWN && world_same_top(r->path, path))
 			return true;
 	}
 	return world->aliased;
@@ -478,26 +470,11 @@ static const char *said(const struct world_resource *r, const struct neap_result
 
 /* ---- nothing else ------------------------------------------------------------------------------------ */
 
-/* `path` as a dump has it: the world's links on the way are those of its machine. */
-static void canonical(const struct world *world, const char *path, char *ret, size_t size)
-{
-	snprintf(ret, size, "%s", path);
-	for (unsigned i = 0; i < world->node_count; i++) {
-		const struct world_node *node = &world->nodes[i];
-
-		if (node->kind != NEAP_FILE_LINK || !strstr(node->data, "m/") ||
-		    !neap_path_below(neap_str(path), neap_str(node->path)))
-			continue;
-		snprintf(ret, size, "/%s%s", strstr(node->data, "m/"), path + strlen(node->path));
-		return;
-	}
-}
-
 static bool same_path(const struct world *world, const char *path, struct neap_str line)
 {
 	char real[256];
 
-	canonical(world, path, real, sizeof real);
+	world_canonical(world, path, real);
 	return line.len > strlen(real) && strncmp(line.data, real, strlen(real)) == 0 &&
 	       line.data[strlen(real)] == ' ';
 }

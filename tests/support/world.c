@@ -39,6 +39,8 @@ static void make_machine(struct world *world, struct world_random *random, bool 
 						 { "/m/ab", "../m/ab" },
 						 { "/m/abc", "../../m/abc" },
 						 { "/m/d", "../../m/d" } };
+	static const char *const aliases[] = { "/d", "d", "/a", "../a", "b", "/a/b" };
+	unsigned ways = 0;
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		world->nodes[world->node_count++] =
 			(struct world_node){ .path = own[i], .kind = NEAP_FILE_DIRECTORY, .mode = 0755 };
@@ -66,9 +68,16 @@ static void make_machine(struct world *world, struct world_random *random, bool 
 		} else if (node.kind == NEAP_FILE_DIRECTORY) {
 			node.mode = world_random(random, 4) ? 0755 : world_random(random, 2) ? 0700 : 02775;
 		} else {
-			/* A directory's link leads where no resource owns anything: each to a place of its
-			 * own. */
-			node.data = i >= 4 ? PICK(random, targets) : aside[i][world_random(random, 2)];
+			/* A directory's link leads where no resource owns anything, each to a place of its
+			 * own; seldom, and then alone, to where they do, so that one thing has two names. */
+			bool alias = i < 4 && ways == 0 && world_random(random, 8) == 0;
+			if (i < 4 && world->aliased)
+				continue;
+			ways += i < 4;
+			node.data = i >= 4  ? PICK(random, targets)
+				    : alias ? PICK(random, aliases)
+					    : aside[i][world_random(random, 2)];
+			world->aliased |= alias;
 			node.mode = 0777;
 		}
 		if (with_owners && node.kind == NEAP_FILE_REGULAR && world_random(random, 3) == 0)
@@ -112,7 +121,8 @@ static void make_resource(struct world *world, struct world_random *random, stru
 		r->owner = with_owners && world_random(random, 4) == 0 ? PICK(random, owners) : NULL;
 	}
 	if (type && strcmp(type, "directory") == 0) {
-		r->purge = !r->absent && world_random(random, 4) == 0;
+		/* Of what is in a directory a purge knows one name. */
+		r->purge = !r->absent && !world->aliased && world_random(random, 4) == 0;
 		r->recurse = (r->absent || r->purge) && world_random(random, 2);
 	}
 	if (type && strcmp(type, "link") == 0 && !r->absent)
@@ -377,6 +387,41 @@ const char *world_dump(const struct neap_view *view, struct neap_arena *arena)
 	neap_buf_done(&out);
 	neap_vec_done(&queue);
 	return text;
+}
+
+bool world_same_top(const char *a, const char *b)
+{
+	size_t len = strcspn(a + 1, "/");
+
+	return len == strcspn(b + 1, "/") && strncmp(a + 1, b + 1, len) == 0;
+}
+
+void world_canonical(const struct world *world, const char *path, char ret[256])
+{
+	snprintf(ret, 256, "%s", path);
+	for (unsigned i = 0; i < world->node_count; i++) {
+		const struct world_node *node = &world->nodes[i];
+		if (node->kind != NEAP_FILE_LINK || !strstr(node->data, "m/") ||
+		    !neap_path_below(neap_str(path), neap_str(node->path)))
+			continue;
+		snprintf(ret, 256, "/%s%s", strstr(node->data, "m/"), path + strlen(node->path));
+		return;
+	}
+}
+
+const char *world_line(const struct world *world, const char *dump, const char *path, size_t *ret_len)
+{
+	char real[256];
+	world_canonical(world, path, real);
+	for (const char *at = dump; *at;) {
+		const char *stop = strstr(at, "|\n") + 2;
+		*ret_len = (size_t)(stop - at);
+		if (strncmp(at, real, strlen(real)) == 0 && at[strlen(real)] == ' ')
+			return at;
+		at = stop;
+	}
+	*ret_len = 0;
+	return "";
 }
 
 void world_print(const struct world *world)

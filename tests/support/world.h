@@ -56,5 +56,11 @@ void world_put_directory(const struct world *world, const char *root);
 struct neap_graph *world_graph(const struct world *world, struct neap_problems *problems);
 /* Everything on the machine as text: path, kind, mode, owner, content. In `arena`. */
 const char *world_dump(const struct neap_view *view, struct neap_arena *arena);
+/* The line of a dump that is about `path`, through the links of the world's machine; length 0: none. */
+const char *world_line(const struct world *world, const char *dump, const char *path, size_t *ret_len);
+/* Whether both lie in one directory of "/". */
+bool world_same_top(const char *a, const char *b);
+/* `path` as a dump has it. */
+void world_canonical(const struct world *world, const char *path, char ret[256]);
 /* For a failing seed: the world as text on stderr. */
 void world_print(const struct world *world);

@@ -303,7 +303,7 @@ static void local__link_of_another_user_is_refused(void **state)
 	assert_string_equal(text(f, "/home/link/file"), "x");
 }
 
-static void local__on_foreign_ground_all_belongs_to_that_user(void **state)
+static void local__on_foreign_ground_no_link_and_no_third_user_is_followed(void **state)
 {
 	struct fixture *f = *state;
 
@@ -324,10 +324,10 @@ static void local__on_foreign_ground_all_belongs_to_that_user(void **state)
 	assert_string_equal(text(f, "/home/ann/own/file"), "ann's");
 	assert_string_equal(text(f, "/home/ann/file-of-root"), "fine");
 	assert_string_equal(text(f, "/into/own/file"), "ann's");
-	assert_string_equal(
-		failure(f, "/home/ann/roots/x"),
-		"stat /home/ann/roots/x: /home/ann/roots belongs to user 0, but lies in a directory of user "
-		"4711");
+	put(f, "/home/ann/roots/x", "root's");
+	make_link(f, "/home/ann/roots/link", "x");
+	assert_string_equal(text(f, "/home/ann/roots/x"), "root's");
+	assert_non_null(strstr(failure(f, "/home/ann/roots/link/x"), "is a link of user 0"));
 	assert_non_null(strstr(failure(f, "/home/ann/bobs/x"), "belongs to user 4712"));
 	assert_non_null(strstr(failure(f, "/home/ann/roots-link/x"), "is a link of user 0"));
 	assert_non_null(strstr(failure(f, "/into/bobs/x"), "/home/ann/bobs belongs to user 4712"));
@@ -533,7 +533,7 @@ int main(int argc, char **argv)
 		TEST(local__loops_of_links_end),
 		TEST(local__forty_links_are_followed_but_no_more),
 		TEST(local__link_of_another_user_is_refused),
-		TEST(local__on_foreign_ground_all_belongs_to_that_user),
+		TEST(local__on_foreign_ground_no_link_and_no_third_user_is_followed),
 		TEST(local__directories_kept_open_are_bounded),
 		TEST(local__converged_file_costs_four_system_calls),
 		TEST(local__snapshot_never_hides_a_change),
