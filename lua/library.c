@@ -238,35 +238,40 @@ static int key_less(lua_State *L)
 /* upvalues: table, sorted keys, how many were given */
 static int sorted_next(lua_State *L)
 {
-	lua_Integer i = lua_tointeger(L, lua_upvalueindex(3)) + 1;
+	lua_Integer i = lua_tointeger(L, lua_upvalueindex(3));
 
+	do { /* what the loop has removed meanwhile is passed over */
+		lua_settop(L, 0);
+		if (lua_rawgeti(L, lua_upvalueindex(2), ++i) == LUA_TNIL)
+			return 1;
+		lua_pushvalue(L, -1);
+	} while (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL);
 	lua_pushinteger(L, i);
 	lua_replace(L, lua_upvalueindex(3));
-	if (lua_rawgeti(L, lua_upvalueindex(2), i) == LUA_TNIL)
-		return 1;
-	lua_pushvalue(L, -1);
-	lua_rawget(L, lua_upvalueindex(1));
 	return 2;
 }
 
-/* for key, value in neap.sorted_pairs(t); upvalue 1: table.sort */
-static int sorted_pairs(lua_State *L)
+/* The keys of the table at 1 into a new list at 2; false when one can not be ordered. */
+static bool collect_keys(lua_State *L)
 {
 	lua_Integer count = 0;
 
-	if (lua_type(L, 1) != LUA_TTABLE)
-		neap_lua_fail(L, "neap.sorted_pairs takes a table, not %s", luaL_typename(L, 1));
 	lua_settop(L, 1);
 	lua_newtable(L);
 	lua_pushnil(L);
 	while (lua_next(L, 1)) {
 		lua_pop(L, 1);
 		if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
-			neap_lua_fail(L, "neap.sorted_pairs: keys are strings or numbers, not %s",
-				      luaL_typename(L, -1));
+			return false;
 		lua_pushvalue(L, -1);
 		lua_rawseti(L, 2, ++count);
 	}
+	return true;
+}
+
+/* Sorts the list at 2 and leaves the iterator; upvalue 1: table.sort */
+static int iterate_sorted(lua_State *L)
+{
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_pushvalue(L, 2);
 	lua_pushcfunction(L, key_less);
@@ -274,6 +279,38 @@ static int sorted_pairs(lua_State *L)
 	lua_pushinteger(L, 0);
 	lua_pushcclosure(L, sorted_next, 3);
 	return 1;
+}
+
+/*
+ * pairs(t): Lua walks string keys in an order that differs from run to run, and then so would a plan. Here
+ * the order is that of sorted_pairs, but where keys are tables or the like: those have none.
+ */
+static int ordered_pairs(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	if (luaL_getmetafield(L, 1, "__pairs") != LUA_TNIL) {
+		lua_pushvalue(L, 1);
+		lua_call(L, 1, 3);
+		return 3;
+	}
+	luaL_checktype(L, 1, LUA_TTABLE);
+	if (collect_keys(L))
+		return iterate_sorted(L);
+	lua_getglobal(L, "next");
+	lua_pushvalue(L, 1);
+	lua_pushnil(L);
+	return 3;
+}
+
+/* for key, value in neap.sorted_pairs(t); upvalue 1: table.sort */
+static int sorted_pairs(lua_State *L)
+{
+	if (lua_type(L, 1) != LUA_TTABLE)
+		neap_lua_fail(L, "neap.sorted_pairs takes a table, not %s", luaL_typename(L, 1));
+	if (!collect_keys(L))
+		neap_lua_fail(L, "neap.sorted_pairs: keys are strings or numbers, not %s",
+			      luaL_typename(L, -1));
+	return iterate_sorted(L);
 }
 
 void neap_lua_library_open(lua_State *L, int library)
@@ -294,6 +331,9 @@ void neap_lua_library_open(lua_State *L, int library)
 	lua_getglobal(L, "table");
 	lua_getfield(L, -1, "sort");
 	lua_remove(L, -2);
+	lua_pushvalue(L, -1);
+	lua_pushcclosure(L, ordered_pairs, 1);
+	lua_setglobal(L, "pairs");
 	lua_pushcclosure(L, sorted_pairs, 1);
 	lua_setfield(L, -2, "sorted_pairs");
 	lua_pop(L, 1);

@@ -63,6 +63,16 @@ void neap_diff_mode(struct neap_diff *diff, const char *param, uint32_t before, 
 	entry->after = mode_value(diff, after);
 }
 
+/* The caller's struct may not outlive the call, only what it points to. */
+static const struct neap_content *kept(struct neap_diff *diff, const struct neap_content *content)
+{
+	if (!content)
+		return NULL;
+	struct neap_content *copy = neap_arena_new_of(diff->arena, struct neap_content);
+	*copy = *content;
+	return copy;
+}
+
 void neap_diff_content(struct neap_diff *diff, const char *param, const struct neap_content *before,
 		       const struct neap_content *after, const struct neap_text *text, bool hide)
 {
@@ -70,13 +80,13 @@ void neap_diff_content(struct neap_diff *diff, const char *param, const struct n
 	if (before && before->data)
 		entry->before = neap_value_text(neap_text_plain(before->data, before->size));
 	else
-		entry->large_before = before;
+		entry->large_before = kept(diff, before);
 	if (text)
 		entry->after = neap_value_text(*text);
 	else if (after && after->data)
 		entry->after = neap_value_text(neap_text_plain(after->data, after->size));
 	else
-		entry->large_after = after;
+		entry->large_after = kept(diff, after);
 	entry->hide_before = before && (hide || (text && text->span_count > 0));
 }
 

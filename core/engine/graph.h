@@ -110,5 +110,5 @@ bool neap_graph_owns(const struct neap_graph *graph, const char *path);
 /* Somebody who claims `path` while `resource` does not, or NULL: a change there would be another's. */
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
 						   const char *path);
-/* Hex digest over every resource's type, parameters (secrets by digest of digest only), and the edges. */
+/* Hex digest over every resource's type, parameters (secrets not at all), and the edges. */
 void neap_graph_digest(const struct neap_graph *graph, char ret[NEAP_DIGEST_HEX_SIZE]);

@@ -112,6 +112,7 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	neap_arena_wipe(run->arena);
 	run->plan = options->mode == NEAP_RUN_PLAN;
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
+	run->aliases = neap_aliases_new(graph, &run->overlay->view);
 	run->nodes = neap_arena_array_of(run->arena, struct node, graph->node_count + 1);
 	for (size_t i = 0; i < graph->node_count; i++)
 		run->nodes[i] = (struct node){ .blocked_by = NEAP_NO_STEP, .pending = NEAP_NO_STEP };
@@ -156,6 +157,7 @@ void neap_run_free(struct neap_run *pub)
 	struct run *run = (struct run *)pub;
 	for (size_t i = 0; i < pub->graph->resources.count; i++)
 		neap_error_free(pub->results[i].error);
+	neap_aliases_free(run->aliases);
 	neap_overlay_free(run->overlay);
 	neap_map_done(&run->changed);
 	neap_vec_done(&run->group);

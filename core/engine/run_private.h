@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/path.h"
 #include "base/vec.h"
+#include "engine/alias.h"
 #include "engine/run.h"
 #include "host/overlay.h"
 
@@ -23,6 +24,7 @@ struct run {
 	struct neap_host *overlay;
 	struct node *nodes;
 	struct neap_commit commit;
+	struct neap_aliases *aliases;
 	struct neap_map changed;  /* paths changed so far, without links: as they were named */
 	NEAP_VEC(uint32_t) group; /* resources done since the last landing, in order */
 	NEAP_VEC(uint32_t) queue; /* scratch of block() */

@@ -25,7 +25,7 @@ static bool owned(const void *engine, const char *path)
 	if (state && (strcmp(state, path) == 0 || neap_path_below(neap_str(state), neap_str(path)) ||
 		      neap_path_below(neap_str(path), neap_str(state))))
 		return true;
-	return neap_graph_owns(run->pub.graph, path);
+	return neap_aliases_own(run->aliases, path);
 }
 
 /* ---- outputs of other resources ---------------------------------------------------------------------- */
@@ -151,8 +151,9 @@ static int check_owner(const struct step *step, struct neap_error **err)
 	const struct neap_change *changes = neap_overlay_changes(run->overlay, &count);
 	for (size_t i = 0; i < count; i++) {
 		const struct neap_change *change = &changes[i];
-		const struct neap_resource *owner =
-			neap_graph_other_owner(run->pub.graph, step->number, change->path);
+		const char *claimed = neap_aliases_claimed(run->aliases, change->path);
+		const struct neap_resource *owner = neap_graph_other_owner(run->pub.graph, step->number,
+									   claimed ? claimed : change->path);
 		const char *asked = neap_map_get(&run->changed, neap_str(change->path));
 		if (owner)
 			neap_error_set(err, "this changes %s, which %s owns", change->path, owner->address);

@@ -40,7 +40,6 @@ static void make_machine(struct world *world, struct world_random *random, bool 
 						 { "/m/abc", "../../m/abc" },
 						 { "/m/d", "../../m/d" } };
 	static const char *const aliases[] = { "/d", "d", "/a", "../a", "b", "/a/b" };
-	unsigned ways = 0;
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		world->nodes[world->node_count++] =
 			(struct world_node){ .path = own[i], .kind = NEAP_FILE_DIRECTORY, .mode = 0755 };
@@ -69,11 +68,8 @@ static void make_machine(struct world *world, struct world_random *random, bool 
 			node.mode = world_random(random, 4) ? 0755 : world_random(random, 2) ? 0700 : 02775;
 		} else {
 			/* A directory's link leads where no resource owns anything, each to a place of its
-			 * own; seldom, and then alone, to where they do, so that one thing has two names. */
-			bool alias = i < 4 && ways == 0 && world_random(random, 8) == 0;
-			if (i < 4 && world->aliased)
-				continue;
-			ways += i < 4;
+			 * own; seldom to where they do, so that one thing has two names. */
+			bool alias = i < 4 && world_random(random, 8) == 0;
 			node.data = i >= 4  ? PICK(random, targets)
 				    : alias ? PICK(random, aliases)
 					    : aside[i][world_random(random, 2)];

@@ -262,6 +262,19 @@ static void overlay__forty_links_are_followed_and_no_more(void **state)
 	assert_kind(f->plan, "/l39/again/f", "!ELOOP");
 }
 
+static void overlay__a_way_that_leaves_a_removed_directory_again_is_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/b/f", NEAP_FILE_REGULAR, "x");
+	put(f, "/a", NEAP_FILE_DIRECTORY, NULL);
+	put(f, "/l", NEAP_FILE_LINK, "a/../b");
+	write_file(f->plan, "/e", "");
+	assert_bytes(f->plan, "/l/f", "x");
+	ok(neap_host_rmdir(f->plan, "/a", NULL));
+	assert_kind(f->plan, "/l/f", "-");
+}
+
 static void overlay__a_plan_leaves_the_machine_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -943,6 +956,7 @@ int main(void)
 		TEST(overlay__a_read_beside_what_is_held_costs_one_call),
 		TEST(overlay__making_directories_forgets_no_way),
 		TEST(overlay__forty_links_are_followed_and_no_more),
+		TEST(overlay__a_way_that_leaves_a_removed_directory_again_is_lost),
 		TEST(overlay__a_plan_leaves_the_machine_alone),
 		TEST(overlay__what_was_written_is_read_and_outlives_the_writer),
 		TEST(overlay__a_new_file_belongs_to_its_creator),

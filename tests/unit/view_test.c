@@ -262,8 +262,10 @@ static void view__a_deep_tree_needs_no_deep_stack(void **state)
 	for (int i = 0; i < 1000; i++)
 		neap_buf_puts(&path, "/d");
 	put(f, path.data, NEAP_FILE_DIRECTORY, NULL);
+	neap_host_memory_fail(f->machine, 0, 0);
 	assert_int_equal(neap_host_remove_tree(f->host, "/d", NULL), 0);
 	assert_int_equal(neap_overlay_held(f->host, NULL), 1000);
+	assert_in_range(neap_host_memory_calls(f->machine), 1000, 6000); /* nor is each way found again */
 	assert_int_equal(kind_at(f, "/d"), NEAP_FILE_ABSENT);
 }
 

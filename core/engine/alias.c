@@ -1,0 +1,114 @@
+/*
+ * Where claimed paths lead. One read a directory, remembered; nothing at all until somebody asks, and then
+ * only what is reached through a link is kept. An answer that cannot be had counts as "no link".
+ */
+#include "engine/alias.h"
+
+#include <stdlib.h>
+
+#include "base/path.h"
+#include "host/follow.h"
+
+struct neap_aliases {
+	const struct neap_graph *graph;
+	const struct neap_view *view;
+	struct neap_arena *arena;
+	bool built;
+	struct neap_map leads; /* directory, as written -> without links */
+	struct neap_map names; /* path without links -> claimed path that leads there */
+	struct neap_map above; /* every directory above one of those */
+};
+
+struct neap_aliases *neap_aliases_new(const struct neap_graph *graph, const struct neap_view *view)
+{
+	struct neap_aliases *aliases = neap_alloc(sizeof *aliases);
+	*aliases = (struct neap_aliases){ .graph = graph, .view = view, .arena = neap_arena_new() };
+	return aliases;
+}
+
+void neap_aliases_free(struct neap_aliases *aliases)
+{
+	neap_map_done(&aliases->leads);
+	neap_map_done(&aliases->names);
+	neap_map_done(&aliases->above);
+	neap_arena_free(aliases->arena);
+	free(aliases);
+}
+
+static const char *joined(struct neap_aliases *aliases, const char *directory, struct neap_str name)
+{
+	return neap_arena_printf(aliases->arena, "%s/%.*s", directory[1] ? directory : "", (int)name.len,
+				 name.data);
+}
+
+/* Where `directory` leads. No recursion: from the top down. */
+static const char *lead(struct neap_aliases *aliases, struct neap_str directory)
+{
+	const char *at = "/";
+	struct neap_str known = { "/", 1 };
+
+	for (struct neap_str up = directory; up.len > 1; up = neap_path_parent(up)) {
+		const char *found = neap_map_get(&aliases->leads, up);
+		if (found) {
+			at = found;
+			known = up;
+			break;
+		}
+	}
+	while (known.len < directory.len) {
+		size_t start = known.len + (known.len > 1), len = 0;
+		while (start + len < directory.len && directory.data[start + len] != '/')
+			len++;
+		const char *full = joined(aliases, at, (struct neap_str){ directory.data + start, len });
+		const char *target = NULL;
+		struct neap_stat stat;
+		at = full;
+		if (neap_view_link(aliases->view, full, aliases->arena, &stat, &target, NULL) == 0 && target)
+			neap_view_follow(aliases->view, full, aliases->arena, &at, &stat, NULL);
+		known = (struct neap_str){ directory.data, start + len };
+		neap_map_put(&aliases->leads,
+			     (struct neap_str){ neap_arena_copy(aliases->arena, known.data, known.len),
+						known.len },
+			     (void *)at);
+	}
+	return at;
+}
+
+static void build(struct neap_aliases *aliases)
+{
+	aliases->built = true;
+	for (size_t i = 0; i < aliases->graph->owned.count; i++) {
+		struct neap_str path = aliases->graph->owned.entries[i].key;
+		struct neap_str parent = neap_path_parent(path);
+		const char *leads = lead(aliases, parent);
+		if (path.len == 1 || neap_str_equal(neap_str(leads), parent))
+			continue;
+		struct neap_str real = neap_str(joined(aliases, leads, neap_path_name(path)));
+		void **slot = neap_map_slot(&aliases->names, real);
+		if (!*slot)
+			*slot = neap_arena_copy(aliases->arena, path.data, path.len);
+		for (struct neap_str up = neap_path_parent(real); up.len > 1; up = neap_path_parent(up))
+			if (neap_map_put(&aliases->above, up, aliases))
+				break;
+	}
+}
+
+const char *neap_aliases_claimed(struct neap_aliases *aliases, const char *path)
+{
+	if (!aliases->built)
+		build(aliases);
+	return neap_map_get(&aliases->names, neap_str(path));
+}
+
+bool neap_aliases_own(struct neap_aliases *aliases, const char *path)
+{
+	if (neap_graph_owns(aliases->graph, path))
+		return true;
+	if (!aliases->built)
+		build(aliases);
+	const char *real = joined(aliases, lead(aliases, neap_path_parent(neap_str(path))),
+				  neap_path_name(neap_str(path)));
+	return neap_map_get(&aliases->names, neap_str(real)) ||
+	       neap_map_get(&aliases->above, neap_str(real)) ||
+	       (strcmp(real, path) != 0 && neap_graph_owns(aliases->graph, real));
+}
