@@ -293,27 +293,34 @@ static bool check_required(struct neap_graph *graph, struct neap_resource *resou
 	return complete;
 }
 
+/*
+ * Names are shown masked and shortened, so two different ones may look the same: the later gets " #2" and so
+ * on, in the order of declaration.
+ */
 static bool is_new(struct neap_graph *graph, struct neap_resource *resource)
 {
-	void **slot = neap_map_slot(&graph->by_address, neap_str(resource->address));
-	uint32_t other;
+	static const unsigned alike_max = 1000;
+	const char *shown = resource->address;
+	uint32_t other = 0;
 
-	if (!*slot) {
-		*slot = (void *)((uintptr_t)resource->index + 1);
-		return true;
+	for (unsigned n = 2; n < alike_max; n++) {
+		void **slot = neap_map_slot(&graph->by_address, neap_str(resource->address));
+
+		if (!*slot) {
+			*slot = (void *)((uintptr_t)resource->index + 1);
+			return true;
+		}
+		other = (uint32_t)((uintptr_t)*slot - 1);
+		if (neap_graph_same_key(resource, &graph->resources.items[other])) {
+			neap_problem_add(graph->problems, resource->at, resource->address,
+					 "%s is declared twice: here and at %s", resource->address,
+					 neap_graph_where(graph, other));
+			return false;
+		}
+		resource->address = neap_arena_printf(graph->arena, "%s #%u", shown, n);
 	}
-	other = (uint32_t)((uintptr_t)*slot - 1);
-	if (neap_graph_same_key(resource, &graph->resources.items[other])) {
-		neap_problem_add(graph->problems, resource->at, resource->address,
-				 "%s is declared twice: here and at %s", resource->address,
-				 neap_graph_where(graph, other));
-	} else {
-		neap_problem_add(
-			graph->problems, resource->at, resource->address,
-			"%s is also the address of another resource, declared at %s: names are shown "
-			"shortened, and these two look the same",
-			resource->address, neap_graph_where(graph, other));
-	}
+	neap_problem_add(graph->problems, resource->at, shown,
+			 "more than %u resources are shown by this name", alike_max);
 	return false;
 }
 
