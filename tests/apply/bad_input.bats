@@ -25,7 +25,8 @@ wrong() {
 	local verb text before
 	before=$(snapshot)
 	for verb in check plan apply; do
-		run --separate-stderr "$NEAP" "$verb" --root machine "${recipe_path:-site.lua}"
+		# shellcheck disable=SC2086 # options is a list
+		run --separate-stderr "$NEAP" "$verb" --root machine ${options-} "${recipe_path:-site.lua}"
 		echo "$verb: $status: $stderr"
 		[ "$status" = 1 ]
 		[ -z "$output" ]
@@ -278,6 +279,7 @@ errors() {
 }
 
 @test "a recipe that eats memory is ended" {
+	options="--eval-timeout 2m" # a sanitized program is slow
 	recipe <<-'LUA'
 	local all = {}
 	for i = 1, 1e9 do all[i] = ("x"):rep(1e6) .. i end

@@ -57,7 +57,7 @@ static void graph__long_names_are_cut_and_addresses_still_differ(void **state)
 	declare(f, &type_line, 3, "path", "/x", "line", text, NULL);
 	assert_true(strlen(f->graph->resources.items[0].name) <= 120);
 	assert_non_null(strstr(f->graph->resources.items[0].name, "…"));
-	finish(f);
+	finish_good(f);
 	assert_non_null(strstr(f->graph->resources.items[2].address, "] #2"));
 	assert_string_not_equal(f->graph->resources.items[1].address, f->graph->resources.items[2].address);
 }
