@@ -1,0 +1,74 @@
+# What once went wrong, one fact a test.
+
+setup() {
+	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-regress-XXXXXX")
+	mkdir "$work/root"
+	cd "$work"
+}
+
+teardown() {
+	cd /
+	rm -rf "$work"
+}
+
+recipe() { # recipe LINES…: site.lua
+	{
+		echo 'local neap = require "neap"'
+		printf '%s\n' "$@"
+	} >site.lua
+}
+
+@test "a purge spares what a resource owns by another name, through a link on the way" {
+	mkdir -p root/real
+	ln -s real root/lnk
+	touch root/real/junk
+	recipe 'neap.directory { path = "/real", purge = true, recurse = true }' \
+		'neap.file { path = "/lnk/keep", content = "x" }'
+	"$NEAP" apply site.lua --root root
+	run "$NEAP" plan site.lua --root root
+	[ "$status" -eq 0 ]
+	[ -f root/real/keep ]
+	[ ! -e root/real/junk ]
+}
+
+@test "a directory that is to go does not take what a resource owns by another name" {
+	mkdir -p root/real
+	ln -s real root/lnk
+	echo x >root/real/keep
+	recipe 'neap.directory { path = "/real", ensure = "absent", recurse = true }' \
+		'neap.file { path = "/lnk/keep", content = "x\n" }'
+	run "$NEAP" apply site.lua --root root
+	[ "$status" -eq 4 ]
+	[[ "$output" == *"/real/keep"* ]]
+	[ -f root/real/keep ]
+}
+
+@test "a source over one megabyte is shown by its size and digest, and copied" {
+	head -c 3000000 /dev/zero >big
+	recipe 'neap.file { path = "/big", source = "big" }'
+	run "$NEAP" plan site.lua --root root --format json
+	[ "$status" -eq 2 ]
+	[ "$(jq -c '.resources[0].changes[] | select(.param == "content").after.size' <<<"$output")" = 3000000 ]
+	[ "$(jq -r '.resources[0].changes[] | select(.param == "content").after.sha256' <<<"$output")" = \
+		"$(sha256sum <big | cut -d' ' -f1)" ]
+	"$NEAP" apply site.lua --root root
+	cmp big root/big
+}
+
+@test "two secret lines that look the same are two resources" {
+	recipe 'local a, b = neap.secret { value = "one1" }, neap.secret { value = "two2" }' \
+		'neap.line { path = "/f", line = "pass=" .. a }' \
+		'neap.line { path = "/f", line = "pass=" .. b }'
+	"$NEAP" apply site.lua --root root
+	[ "$(cat root/f)" = "$(printf 'pass=one1\npass=two2')" ]
+	run "$NEAP" plan site.lua --root root
+	[ "$status" -eq 0 ]
+}
+
+@test "all errors of a recipe come together, an unknown type among them" {
+	recipe 'local x = neap.fil { path = "/x" }' 'neap.file { path = "y" .. x.path, ownr = 1, require = x }'
+	run "$NEAP" check site.lua
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"did you mean neap.file?"* ]]
+	[[ "$output" == *'site.lua:3'*'did you mean "owner"?'* ]]
+}
