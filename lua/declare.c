@@ -330,7 +330,8 @@ static int no_such_type(lua_State *L)
 
 static int library_newindex(lua_State *L)
 {
-	neap_lua_fail(L, "neap.%s is assigned: neap is not yours to change", luaL_tolstring(L, 2, NULL));
+	neap_lua_fail(L, "neap.%s is assigned: neap is not yours to change",
+		      lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2));
 }
 
 void neap_lua_declare_open(lua_State *L, int library)

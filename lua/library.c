@@ -1,5 +1,5 @@
 /*
- * neap's library, the part that reads: files, secrets, the parameters of -D; and the helpers for tables. All
+ * neap's library, the part that reads: files, secrets, the parameters of -D; and neap.list. All
  * files go through engine/source.h and engine/secret.h.
  */
 #include <string.h>
@@ -214,105 +214,6 @@ static int list(lua_State *L)
 	return 1;
 }
 
-/* Numbers by value, then strings by bytes: what table.sort is given. */
-static int key_less(lua_State *L)
-{
-	int a = lua_type(L, 1), b = lua_type(L, 2);
-	bool less;
-
-	if (a != b) {
-		less = a == LUA_TNUMBER;
-	} else if (a == LUA_TNUMBER) {
-		less = lua_compare(L, 1, 2, LUA_OPLT);
-	} else {
-		size_t a_len, b_len;
-		const char *a_data = lua_tolstring(L, 1, &a_len), *b_data = lua_tolstring(L, 2, &b_len);
-		int order = memcmp(a_data, b_data, a_len < b_len ? a_len : b_len);
-
-		less = order < 0 || (order == 0 && a_len < b_len);
-	}
-	lua_pushboolean(L, less);
-	return 1;
-}
-
-/* upvalues: table, sorted keys, how many were given */
-static int sorted_next(lua_State *L)
-{
-	lua_Integer i = lua_tointeger(L, lua_upvalueindex(3));
-
-	do { /* what the loop has removed meanwhile is passed over */
-		lua_settop(L, 0);
-		if (lua_rawgeti(L, lua_upvalueindex(2), ++i) == LUA_TNIL)
-			return 1;
-		lua_pushvalue(L, -1);
-	} while (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL);
-	lua_pushinteger(L, i);
-	lua_replace(L, lua_upvalueindex(3));
-	return 2;
-}
-
-/* The keys of the table at 1 into a new list at 2; false when one can not be ordered. */
-static bool collect_keys(lua_State *L)
-{
-	lua_Integer count = 0;
-
-	lua_settop(L, 1);
-	lua_newtable(L);
-	lua_pushnil(L);
-	while (lua_next(L, 1)) {
-		lua_pop(L, 1);
-		if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
-			return false;
-		lua_pushvalue(L, -1);
-		lua_rawseti(L, 2, ++count);
-	}
-	return true;
-}
-
-/* Sorts the list at 2 and leaves the iterator; upvalue 1: table.sort */
-static int iterate_sorted(lua_State *L)
-{
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_pushvalue(L, 2);
-	lua_pushcfunction(L, key_less);
-	lua_call(L, 2, 0);
-	lua_pushinteger(L, 0);
-	lua_pushcclosure(L, sorted_next, 3);
-	return 1;
-}
-
-/*
- * pairs(t): Lua walks string keys in an order that differs from run to run, and then so would a plan. Here
- * the order is that of sorted_pairs, but where keys are tables or the like: those have none.
- */
-static int ordered_pairs(lua_State *L)
-{
-	luaL_checkany(L, 1);
-	if (luaL_getmetafield(L, 1, "__pairs") != LUA_TNIL) {
-		lua_pushvalue(L, 1);
-		lua_call(L, 1, 3);
-		return 3;
-	}
-	luaL_checktype(L, 1, LUA_TTABLE);
-	if (collect_keys(L))
-		return iterate_sorted(L);
-	lua_getglobal(L, "next");
-	lua_pushvalue(L, 1);
-	lua_pushnil(L);
-	return 3;
-}
-
-/* for key, value in neap.sorted_pairs(t); upvalue 1: table.sort */
-static int sorted_pairs(lua_State *L)
-{
-	if (lua_type(L, 1) != LUA_TTABLE)
-		neap_lua_fail(L, "neap.sorted_pairs takes a table, not %s", luaL_typename(L, 1));
-	if (!collect_keys(L))
-		neap_lua_fail(L, "neap.sorted_pairs: keys are strings or numbers, not %s",
-			      luaL_typename(L, -1));
-	return iterate_sorted(L);
-}
-
 void neap_lua_library_open(lua_State *L, int library)
 {
 	static const luaL_Reg functions[] = {
@@ -328,13 +229,6 @@ void neap_lua_library_open(lua_State *L, int library)
 	lua_setfield(L, -2, "params");
 	neap_lua_null_push(L);
 	lua_setfield(L, -2, "null");
-	lua_getglobal(L, "table");
-	lua_getfield(L, -1, "sort");
-	lua_remove(L, -2);
-	lua_pushvalue(L, -1);
-	lua_pushcclosure(L, ordered_pairs, 1);
-	lua_setglobal(L, "pairs");
-	lua_pushcclosure(L, sorted_pairs, 1);
-	lua_setfield(L, -2, "sorted_pairs");
+	neap_lua_order_library(L, library);
 	lua_pop(L, 1);
 }

@@ -4,7 +4,7 @@
  * Evaluation is a sandbox: it reads recipe files, templates and secrets through engine/source.h, and changes
  * nothing. It is bounded: CPU time, memory. See docs/contract.md. While it runs it owns the timer and the
  * signal of engine/watchdog.h; a recipe that is stuck inside one C function of Lua's (a pattern) half a
- * second after its time ends the process: one line on stderr, exit code 1.
+ * second after its time ends the process, with the errors found so far and exit code 1.
  */
 #pragma once
 
@@ -18,6 +18,7 @@ struct neap_recipe_options {
 	size_t param_count;
 	unsigned timeout; /* seconds of CPU; 0: 5 */
 	size_t memory;    /* bytes; 0: 512 MB */
+	bool json;        /* what ends the process tells it as a document on stdout */
 };
 
 /* Fills the graph and finishes it. 0, or -1 when graph->problems has errors. A parameter never read is a

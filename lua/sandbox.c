@@ -6,7 +6,7 @@
  * only), collectgarbage (count only), setmetatable (no __gc: no hook reaches into a finalizer), xpcall (its
  * handler is not asked once time is up), string.rep and table.concat (bounded; concat takes secrets), print
  * (to stderr, secrets masked), require (from the recipe). Globals are declared by nobody: reading or
- * assigning one that is not there is an error.
+ * assigning one that is not there is an error. What would differ from run to run is in order.c.
  */
 #include <lualib.h>
 #include <string.h>
@@ -111,7 +111,7 @@ static int print(lua_State *L)
 
 			lua_pushlstring(L, masked.data, masked.len);
 		} else {
-			luaL_tolstring(L, i, NULL);
+			neap_lua_tostring(L, i);
 		}
 		lua_replace(L, i);
 	}
@@ -367,6 +367,7 @@ void neap_lua_sandbox_open(lua_State *L)
 	remove_all(L, math);
 	lua_pop(L, 1);
 	neap_lua_coroutine_open(L);
+	neap_lua_order_open(L);
 
 	/* The metatable of strings. */
 	lua_pushliteral(L, "");

@@ -222,6 +222,7 @@ void neap_lua_expired(void *ctx, unsigned expiry)
 {
 	struct neap_lua *lua = ctx;
 	struct neap_lua_place place = { 0 };
+	struct neap_problem last = { 0 };
 
 	if (expiry == 1) {
 		lua->expired = 1;
@@ -230,8 +231,11 @@ void neap_lua_expired(void *ctx, unsigned expiry)
 	}
 	if (lua->stopped_at.file)
 		place = lua->stopped_at;
-	else
-		neap_lua_where(lua, lua->thread->L, 0, &place);
-	neap_watchdog_exit(place.file ? place.file->shown : NULL, place.line, lua->timeout_message,
-			   NEAP_LUA_TIMEOUT_HINT);
+	else if (!neap_lua_where(lua, lua->thread->L, 0, &place))
+		place.file = NULL;
+	last.message = lua->timeout_message;
+	last.hint = NEAP_LUA_TIMEOUT_HINT;
+	if (place.file)
+		last.at = neap_lua_position(place);
+	neap_watchdog_exit(lua->graph->problems, &last, lua->options->json);
 }

@@ -110,6 +110,9 @@ bool neap_lua_where(const struct neap_lua *lua, lua_State *L, int level, struct 
 struct neap_lua_place neap_lua_caller(struct neap_lua *lua, lua_State *L);
 struct neap_position neap_lua_position(struct neap_lua_place place);
 
+/* Pushes what tostring() makes of a value: __tostring, __name or the kind, and never an address. */
+void neap_lua_tostring(lua_State *L, int index);
+
 /* Raises lua->error ("file:line: message"), with its hint kept for the report. Never returns. */
 int neap_lua_raise(lua_State *L) __attribute__((noreturn));
 /* Sets and raises. */
@@ -127,7 +130,9 @@ const char *neap_lua_memory_message(const struct neap_lua *lua);
 #define NEAP_LUA_TIMEOUT_HINT "does a loop never end? --eval-timeout gives more"
 
 /* The other files of this folder; each pushes or fills what its name says. */
-void neap_lua_sandbox_open(lua_State *L);   /* globals */
+void neap_lua_sandbox_open(lua_State *L); /* globals */
+void neap_lua_order_open(lua_State *L);   /* replaces what differs from run to run */
+void neap_lua_order_library(lua_State *L, int library);
 void neap_lua_coroutine_open(lua_State *L); /* replaces parts of the coroutine library */
 void neap_lua_text_open(lua_State *L);      /* metatables */
 void neap_lua_handle_open(lua_State *L);

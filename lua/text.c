@@ -1,6 +1,7 @@
 /* See text.h. Knows values and expressions; does not know what a parameter or a document is. */
 #include "lua/text.h"
 
+#include <lualib.h>
 #include <string.h>
 
 #define METATABLE "neap.text"
@@ -355,6 +356,23 @@ static int no_string(lua_State *L)
 		      text ? neap_lua_text_name(text) : "a secret");
 }
 
+/* tonumber and math.tointeger answer nil to what is none: here that would pass for an answer. In the frame of
+ * Lua's own, which is upvalue 1. */
+static int to_number(lua_State *L)
+{
+	if (neap_lua_tag(L, 1) == NEAP_LUA_TEXT)
+		return no_string(L);
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+static void wrap_number(lua_State *L, const char *name)
+{
+	lua_getfield(L, -1, name);
+	lua_pushcclosure(L, to_number, 1);
+	lua_setfield(L, -2, name);
+	lua_pop(L, 1);
+}
+
 void neap_lua_text_open(lua_State *L)
 {
 	static const char *const refused[] = { "__len",     "__lt",   "__le",   "__add",   "__sub",
@@ -375,4 +393,8 @@ void neap_lua_text_open(lua_State *L)
 		lua_setfield(L, -2, refused[i]);
 	}
 	lua_pop(L, 1);
+	lua_pushglobaltable(L);
+	wrap_number(L, "tonumber");
+	lua_getglobal(L, LUA_MATHLIBNAME);
+	wrap_number(L, "tointeger");
 }

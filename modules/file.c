@@ -220,6 +220,7 @@ static int write_file(struct neap_host *host, const struct file_want *want, uint
 		.gid = gid,
 		.validate = neap_given(want, VALIDATE) ? want->validate.items : NULL,
 		.backup = want->backup,
+		.secret = is_secret(want),
 	};
 	return neap_host_write(host, want->path, &write, err);
 }

@@ -393,7 +393,7 @@ static int line_read(const struct neap_view *view, const struct neap_context *ct
 	const struct line_want *want = wanted;
 	struct line_have *have = had;
 
-	int r = neap_view_file(view, want->path, ctx->scratch, &have->stat, &have->content, err);
+	int r = neap_view_small_file(view, want->path, ctx->scratch, &have->stat, &have->content, err);
 	if (r)
 		return r;
 	switch (have->stat.kind) {
@@ -507,6 +507,7 @@ static int line_apply(struct neap_host *host, const struct neap_context *ctx, co
 		.mode = have->stat.kind == NEAP_FILE_ABSENT && is_secret(want) ? 0600 : NEAP_KEEP,
 		.uid = NEAP_KEEP,
 		.gid = NEAP_KEEP,
+		.secret = is_secret(want),
 	};
 	return neap_host_write(host, want->path, &write, err);
 }

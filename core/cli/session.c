@@ -81,6 +81,7 @@ int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cl
 		.params = options->params.items,
 		.param_count = options->params.count,
 		.timeout = options->eval_timeout,
+		.json = wants_json(session),
 	};
 	int r = neap_recipe_evaluate(&recipe, session->graph);
 	say_problems(session);
@@ -121,15 +122,13 @@ static void on_signal(int number)
 	stop_signal = number;
 }
 
-/* Only while a graph runs: before and after, the default, to die, is right. Ignored ones (nohup) stay
- * ignored. */
-static void catch_signals(bool catch)
+/* From the first step to the end: before, the default, to die, is right; after the last one only the report
+ * is left, and what was done must not go untold. Ignored ones (nohup) stay ignored. */
+static void catch_signals(void)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		struct sigaction action = { .sa_handler = catch ? on_signal : SIG_DFL,
-					    .sa_flags = SA_RESTART },
-				 old;
+		struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, old;
 		sigemptyset(&action.sa_mask);
 		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(numbers[i], &action, NULL);
@@ -147,9 +146,8 @@ struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct n
 		.stop = &stop_signal,
 		.state_directory = state_directory,
 	};
-	catch_signals(true);
+	catch_signals();
 	struct neap_run *run = neap_run(session->graph, machine, &options);
-	catch_signals(false);
 	neap_cli_progress_done(&progress);
 	return run;
 }

@@ -20,7 +20,8 @@ int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error 
 /* neap's state directory as a path of the machine below the root, for a purge to spare; NULL: lies outside.
  */
 const char *neap_cli_session_state(struct neap_cli_session *session, const char *directory);
-/* Runs the graph on the machine, with progress and signals. `state_directory` as in neap_run_options. */
+/* Runs the graph on the machine, with progress. Signals stop it, and do nothing any more when it is over.
+ * `state_directory` as in neap_run_options. */
 struct neap_machine;
 struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
 				      enum neap_run_mode mode, const char *state_directory);

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <unistd.h>
 
-void neap_console_write(const char *data, size_t len)
+void neap_console_write_to(int fd, const char *data, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = write(STDERR_FILENO, data, len);
+		ssize_t n = write(fd, data, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -16,4 +16,9 @@ void neap_console_write(const char *data, size_t len)
 		data += n;
 		len -= (size_t)n;
 	}
+}
+
+void neap_console_write(const char *data, size_t len)
+{
+	neap_console_write_to(STDERR_FILENO, data, len);
 }

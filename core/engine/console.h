@@ -4,4 +4,5 @@
 #include <stddef.h>
 
 /* Callable in a signal handler. */
+void neap_console_write_to(int fd, const char *data, size_t len);
 void neap_console_write(const char *data, size_t len);

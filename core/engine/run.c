@@ -109,7 +109,6 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	run->pub.mode = options->mode;
 	run->pub.graph = graph;
 	run->arena = neap_arena_new();
-	neap_arena_wipe(run->arena);
 	run->plan = options->mode == NEAP_RUN_PLAN;
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
 	run->aliases = neap_aliases_new(graph, &run->overlay->view);

@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "engine/console.h"
+#include "engine/emit.h"
 
 #define AGAIN_USEC 500000
+#define FORMAT_VERSION 1 /* of docs/schema/errors.schema.json */
 
 static struct {
 	neap_watchdog_fn *expired;
@@ -81,45 +83,113 @@ void neap_watchdog_stop(void)
 	watchdog.running = false;
 }
 
-/* Into a buffer, so that it comes out in one piece. */
-struct line {
-	char data[4096];
-	size_t len;
+/* ---- the last resort ----------------------------------------------------------------------------------- */
+
+/*
+ * The list stands still, because the evaluation is stuck in one function; nothing here allocates: the buffer
+ * has room for the longest text, escaped, and is empty before each.
+ */
+#define TEXT_MAX 4096
+
+struct words {
+	struct neap_buf buf;
+	int fd;
 };
 
-static void add(struct line *line, const char *text)
+static void say(struct words *words)
 {
-	size_t len = strlen(text);
-
-	if (len > sizeof(line->data) - line->len)
-		len = sizeof(line->data) - line->len;
-	memcpy(line->data + line->len, text, len);
-	line->len += len;
+	neap_console_write_to(words->fd, words->buf.data, words->buf.len);
+	words->buf.len = 0;
 }
 
-void neap_watchdog_exit(const char *file, int line_number, const char *message, const char *hint)
+/* A text of at most TEXT_MAX bytes. */
+static struct neap_str cut(const char *text)
 {
-	static struct line line; /* not on a stack that may be nearly full */
-	char number[16];
-	size_t at = sizeof(number) - 1;
+	return (struct neap_str){ text, strnlen(text, TEXT_MAX) };
+}
 
-	if (file) {
-		number[at] = '\0';
-		for (unsigned n = line_number > 0 ? (unsigned)line_number : 0;
-		     n > 0 || at == sizeof(number) - 1; n /= 10)
-			number[--at] = (char)('0' + n % 10);
-		add(&line, file);
-		add(&line, ":");
-		add(&line, number + at);
-		add(&line, ": ");
+static void say_text(struct words *words, const char *before, const char *text, const char *after)
+{
+	neap_buf_puts(&words->buf, before);
+	neap_emit_safe(&words->buf, cut(text), false);
+	neap_buf_puts(&words->buf, after);
+	say(words);
+}
+
+static void say_problem(struct words *words, const struct neap_problem *problem)
+{
+	if (problem->at.file)
+		say_text(words, "", problem->at.file, problem->at.line > 0 ? ":" : ": ");
+	if (problem->at.file && problem->at.line > 0)
+		neap_buf_printf(&words->buf, "%d: ", problem->at.line);
+	if (problem->address)
+		say_text(words, "", problem->address, ": ");
+	say_text(words, "", problem->message ? problem->message : "failed", "\n");
+	if (problem->hint)
+		say_text(words, "    ", problem->hint, "\n");
+}
+
+static void emit_member(struct words *words, struct neap_emit *emit, const char *key, const char *text)
+{
+	neap_emit_key(emit, key);
+	if (text)
+		neap_emit_text(emit, cut(text));
+	else
+		neap_emit_word(emit, "null");
+	say(words);
+}
+
+static void emit_problem(struct words *words, struct neap_emit *emit, const struct neap_problem *problem)
+{
+	neap_emit_line(emit);
+	neap_emit_open(emit, '{');
+	emit_member(words, emit, "address", problem->address);
+	emit_member(words, emit, "file", problem->at.file);
+	emit_member(words, emit, "hint", problem->hint);
+	neap_emit_key(emit, "line");
+	if (problem->at.line > 0)
+		neap_emit_integer(emit, problem->at.line);
+	else
+		neap_emit_word(emit, "null");
+	emit_member(words, emit, "message", problem->message ? problem->message : "failed");
+	neap_emit_close(emit, '}');
+}
+
+/* As neap_report_problems_json() would. */
+static void emit_all(struct words *words, const struct neap_problems *problems,
+		     const struct neap_problem *last)
+{
+	struct neap_emit emit = { .buf = &words->buf };
+
+	neap_emit_open(&emit, '{');
+	neap_emit_line(&emit);
+	neap_emit_key(&emit, "errors");
+	neap_emit_open(&emit, '[');
+	for (size_t i = 0; i < problems->errors.count; i++)
+		emit_problem(words, &emit, &problems->errors.items[i]);
+	emit_problem(words, &emit, last);
+	neap_emit_close(&emit, ']');
+	neap_emit_line(&emit);
+	neap_emit_key(&emit, "format_version");
+	neap_emit_integer(&emit, FORMAT_VERSION);
+	neap_buf_puts(&words->buf, "\n}\n");
+	say(words);
+}
+
+void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_problem *last, bool json)
+{
+	static char room[8 * TEXT_MAX]; /* not on a stack that may be nearly full */
+	struct words words = { { .data = room, .size = sizeof(room) }, json ? STDOUT_FILENO : STDERR_FILENO };
+
+	if (json) {
+		emit_all(&words, problems, last);
+		_exit(1);
 	}
-	add(&line, message);
-	add(&line, "\n");
-	if (hint) {
-		add(&line, "  ");
-		add(&line, hint);
-		add(&line, "\n");
-	}
-	neap_console_write(line.data, line.len);
+	for (size_t i = 0; i < problems->errors.count; i++)
+		say_problem(&words, &problems->errors.items[i]);
+	say_problem(&words, last);
+	neap_buf_printf(&words.buf, "%zu error%s; nothing was applied\n", problems->errors.count + 1,
+			problems->errors.count ? "s" : "");
+	say(&words);
 	_exit(1);
 }

@@ -10,14 +10,19 @@
  */
 #pragma once
 
-#include "base/error.h"
+#include <stdbool.h>
+
+#include "engine/problem.h"
 
 typedef void neap_watchdog_fn(void *ctx, unsigned expiry); /* 1: the first; 2: it did not help … */
 
 int neap_watchdog_start(unsigned seconds, neap_watchdog_fn *expired, void *ctx, struct neap_error **err);
 void neap_watchdog_stop(void); /* does nothing when none runs */
 
-/* The last resort, callable from `expired`: writes "file:line: message" and the hint to stderr, leaves with
- * exit code 1. `file` and `hint` may be NULL. Evaluation changes nothing, so nothing is left half done. */
-void neap_watchdog_exit(const char *file, int line, const char *message, const char *hint)
+/*
+ * The last resort, callable from `expired`: writes the errors that were found so far and `last`, as text to
+ * stderr or as the document of docs/schema/errors.schema.json to stdout, and leaves with exit code 1.
+ * Evaluation changes nothing, so nothing is left half done.
+ */
+void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_problem *last, bool json)
 	__attribute__((noreturn));

@@ -77,6 +77,10 @@ int neap_view_stat(const struct neap_view *view, const char *path, struct neap_s
 /* stat, and for a regular file its content (bytes in `arena`). Devices and fifos are never opened. */
 int neap_view_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
 		   struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err);
+/* neap_view_file() for who needs the bytes: a file of more than NEAP_CONTENT_MAX is not read, its digest not
+ * set. */
+int neap_view_small_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			 struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err);
 /* stat, and for a link its target; *ret_target NULL otherwise. */
 int neap_view_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
 		   struct neap_stat *ret, const char **ret_target, struct neap_error **err);
@@ -121,6 +125,7 @@ struct neap_file_write {
 	const char *const *validate; /* argv, NULL-terminated, "%s" = the staged file; or NULL. Run before the
 				      * file gets its name, and only on a real machine */
 	bool backup;                 /* keep the replaced bytes in the state directory */
+	bool secret;                 /* the content holds a secret: no error may quote what `validate` says */
 };
 
 /* The new file takes the name at one moment: a reader sees the old one or the new one whole. Replaces a
@@ -171,6 +176,8 @@ struct neap_reads {
 	int (*stat)(const struct neap_view *, const char *path, struct neap_stat *, struct neap_error **);
 	int (*file)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_stat *,
 		    struct neap_content *, struct neap_error **);
+	int (*small_file)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_stat *,
+			  struct neap_content *, struct neap_error **);
 	int (*link)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_stat *,
 		    const char **target, struct neap_error **);
 	int (*list)(const struct neap_view *, const char *path, struct neap_arena *, struct neap_entry **,

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -71,14 +72,36 @@ static int look(struct neap_local *local, const char *operation, const char *pat
 	return 0;
 }
 
+/* Who wants to remove or replace a thing asks here first, so here it is told what is mounted. Still one call.
+ */
 static int local_stat(const struct neap_view *view, const char *path, struct neap_stat *ret,
 		      struct neap_error **err)
 {
+	struct neap_local *local = neap_local_of(view);
 	struct neap_local_dir *dir;
 	const char *name;
-	struct stat st;
+	struct statx sx;
 
-	return look(neap_local_of(view), "stat", path, &dir, &name, &st, ret, err) < 0 ? -1 : 0;
+	if (neap_local_parent(local, "stat", path, &dir, &name, err) < 0)
+		return -1;
+	if (!dir || statx(dir->fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &sx) < 0) {
+		if (dir && errno != ENOENT)
+			return neap_error_errno(err, errno, "stat %s", path);
+		*ret = (struct neap_stat){ .kind = NEAP_FILE_ABSENT };
+		return 0;
+	}
+	fill(&(struct stat){ .st_mode = sx.stx_mode,
+			     .st_uid = sx.stx_uid,
+			     .st_gid = sx.stx_gid,
+			     .st_size = (off_t)sx.stx_size,
+			     .st_nlink = sx.stx_nlink },
+	     ret);
+	if (sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
+		ret->mount = sx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	else /* an old kernel */
+		ret->mount = ret->kind == NEAP_FILE_DIRECTORY &&
+			     makedev(sx.stx_dev_major, sx.stx_dev_minor) != dir->device;
+	return 0;
 }
 
 /* ---- content ------------------------------------------------------------------------------------------- */
@@ -161,8 +184,8 @@ static int read_digest(int fd, const char *head, size_t len, struct neap_content
 }
 
 /* All that can be read, whatever `expected` said: a file may grow or shrink meanwhile, those of /proc say 0.
- */
-static int read_all(int fd, uint64_t expected, struct neap_arena *arena, struct neap_content *ret)
+ * `small`: the digest of more than fits is not wanted. */
+static int read_all(int fd, uint64_t expected, bool small, struct neap_arena *arena, struct neap_content *ret)
 {
 	size_t room = expected <= NEAP_CONTENT_MAX ? (size_t)expected + 1 : 0, len = 0;
 	char *bytes;
@@ -179,6 +202,10 @@ static int read_all(int fd, uint64_t expected, struct neap_arena *arena, struct 
 		/* One byte more was asked for than there should be: as many as expected are all. */
 		if (got == 0 || (len == expected && expected))
 			break;
+		if (len > NEAP_CONTENT_MAX && small) {
+			*ret = (struct neap_content){ .size = len };
+			return 0;
+		}
 		if (len > NEAP_CONTENT_MAX)
 			return read_digest(fd, bytes, len, ret);
 		if (len == room) {
@@ -200,10 +227,16 @@ static int read_all(int fd, uint64_t expected, struct neap_arena *arena, struct 
 
 /* 0, negative, or 1: it is not what stat saw any more. */
 static int read_file(struct neap_local *local, const char *path, int at, const char *name,
-		     const struct stat *st, time_t before, struct neap_arena *arena, struct neap_content *ret,
-		     struct neap_error **err)
+		     const struct stat *st, time_t before, bool small, struct neap_arena *arena,
+		     struct neap_content *ret, struct neap_error **err)
 {
-	int fd = openat(at, name, READ_FLAGS), rc;
+	int fd, rc;
+
+	if (small && (uint64_t)st->st_size > NEAP_CONTENT_MAX) {
+		*ret = (struct neap_content){ .size = (uint64_t)st->st_size };
+		return 0;
+	}
+	fd = openat(at, name, READ_FLAGS);
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && local->open) {
 		/* `at` closes here: the caller looks again. */
@@ -215,7 +248,7 @@ static int read_file(struct neap_local *local, const char *path, int at, const c
 			return 1;
 		return neap_error_errno(err, errno, "open %s", path);
 	}
-	rc = read_all(fd, (uint64_t)st->st_size, arena, ret);
+	rc = read_all(fd, (uint64_t)st->st_size, small, arena, ret);
 	if (rc < 0)
 		neap_error_errno(err, errno, "read %s", path);
 	close(fd);
@@ -224,8 +257,8 @@ static int read_file(struct neap_local *local, const char *path, int at, const c
 	return rc;
 }
 
-static int local_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
-		      struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
+static int find_file(const struct neap_view *view, const char *path, bool small, struct neap_arena *arena,
+		     struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
 {
 	struct neap_local *local = neap_local_of(view);
 
@@ -249,7 +282,7 @@ static int local_file(const struct neap_view *view, const char *path, struct nea
 			content.data = neap_arena_copy(arena, local->snapshot.data, local->snapshot.size);
 			content.size = local->snapshot.size;
 		} else {
-			rc = read_file(local, path, dir->fd, name, &st, before, arena, &content, err);
+			rc = read_file(local, path, dir->fd, name, &st, before, small, arena, &content, err);
 			if (rc < 0)
 				return -1;
 			if (rc > 0)
@@ -261,6 +294,18 @@ static int local_file(const struct neap_view *view, const char *path, struct nea
 		return 0;
 	}
 	return neap_error_set(err, "read %s: it is replaced again and again", path);
+}
+
+static int local_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		      struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
+{
+	return find_file(view, path, false, arena, ret, ret_content, err);
+}
+
+static int local_small_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			    struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
+{
+	return find_file(view, path, true, arena, ret, ret_content, err);
 }
 
 static int local_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
@@ -433,6 +478,7 @@ static void local_free(struct neap_machine *machine)
 static const struct neap_reads reads = {
 	.stat = local_stat,
 	.file = local_file,
+	.small_file = local_small_file,
 	.link = local_link,
 	.list = local_list,
 	.accounts = local_accounts,

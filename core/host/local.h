@@ -111,6 +111,13 @@ struct neap_local_temp {
 	uint32_t number;
 	bool nested; /* in a directory of its own, under its last name */
 	int fd;      /* a file's, for the sync; -1 */
+	struct {     /* a nested one as it was made */
+		dev_t device;
+		ino_t inode;
+		mode_t mode;
+		uint32_t uid, gid;
+		struct timespec mtime, ctime;
+	} made;
 };
 
 /* The staging directory for targets in `dir`, an existing directory. */
@@ -129,6 +136,12 @@ void neap_local_temp_name(const struct neap_local_temp *temp, const char *path,
 			  char ret[NEAP_LOCAL_TEMP_NAME]);
 /* Removes the temp of a change that will not land; nothing when there is none. */
 void neap_local_temp_discard(struct neap_local_temp *temp, const struct neap_change *change);
+/* Whether something still has the temp's name. */
+bool neap_local_temp_there(const struct neap_local_temp *temp, const struct neap_change *change);
+/* Whether a nested temp is still the file that was made, with the bytes that were written. */
+bool neap_local_temp_intact(const struct neap_local_temp *temp, const struct neap_change *change);
+/* Gives up the staging directories that have been removed under us: who needs one again makes it anew. */
+void neap_local_stages_check(struct neap_local *local);
 /* Removes all staging directories in use. Returns whether all went. */
 bool neap_local_stages_done(struct neap_local *local);
 

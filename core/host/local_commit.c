@@ -48,6 +48,7 @@ struct group {
 	struct neap_local_stage *last_stage;
 	uint32_t held[FSYNC_MAX]; /* staged files still open */
 	uint32_t files;           /* staged */
+	bool disturbed;           /* a program has run: what was staged may be gone */
 };
 
 static bool may(const struct group *group, const struct item *item)
@@ -120,7 +121,7 @@ static int stage_of(struct group *group, const struct item *item, struct neap_lo
 	struct neap_str parent = neap_path_parent(neap_str(change->path)), at = parent;
 	struct neap_local_dir *dir = NULL;
 
-	if (group->last_stage && neap_str_equal(group->last, parent)) {
+	if (group->last_stage && group->last_stage->fd >= 0 && neap_str_equal(group->last, parent)) {
 		*ret = group->last_stage;
 		return 0;
 	}
@@ -294,33 +295,16 @@ static char *replace_all(struct neap_arena *arena, const char *text, const char 
 	return neap_arena_copy(arena, buf.data, buf.len);
 }
 
-/*
- * The first lines of what the program said, as one line. Programs like to quote what they dislike: of a file
- * that not everybody may read, words that stand in it are left out.
- */
-static const char *first_lines(struct neap_arena *arena, const char *said, const struct neap_change *change)
+/* The first lines of what the program said, as one line. */
+static const char *first_lines(struct neap_arena *arena, const char *said)
 {
-	static const size_t limit = 400, word = 5;
-	const struct neap_content *content = &change->content;
-	bool hide = !(change->mode & 0004);
+	static const size_t limit = 400;
 	unsigned lines = 1;
-	char *text = neap_arena_alloc(arena, 2 * limit + 8);
+	char *text = neap_arena_alloc(arena, 2 * limit + 1);
 	size_t len = 0, n = strnlen(said, limit);
 
-	if (hide && !content->data && content->size)
-		return "(not shown: the file is not for everybody)";
 	for (size_t i = 0; i < n; i++) {
-		if (hide && n - i >= word && content->size >= word &&
-		    memmem(content->data, (size_t)content->size, said + i, word)) {
-			size_t same = word;
-
-			while (i + same < n &&
-			       memmem(content->data, (size_t)content->size, said + i + 1 + same - word, word))
-				same++;
-			i += same - 1;
-			memcpy(text + len, "…", strlen("…"));
-			len += strlen("…");
-		} else if (said[i] == '\n') {
+		if (said[i] == '\n') {
 			if (!said[i + 1] || lines++ == 3)
 				break;
 			text[len++] = ';';
@@ -337,7 +321,23 @@ static const char *first_lines(struct neap_arena *arena, const char *said, const
 	return text;
 }
 
-static int validate(const struct group *group, const struct item *item, struct neap_error **err)
+/* Programs like to quote what they dislike, in whatever shape: of a file that not everybody may read, nothing
+ * of what they say is repeated. */
+static int rejected(const struct neap_change *change, const char *command, int status, const char *said,
+		    const char *staged, struct neap_arena *arena, struct neap_error **err)
+{
+	if (!said[0])
+		return neap_error_set(err, "validate %s: %s: exit %d", change->path, command, status);
+	if (change->secret || !(change->mode & 0004))
+		return neap_error_set(err, "validate %s: %s: exit %d (its output is not shown: the file %s)",
+				      change->path, command, status,
+				      change->secret ? "holds secrets" : "is not for everybody");
+	said = replace_all(arena, said, staged, change->path);
+	return neap_error_set(err, "validate %s: %s: exit %d: %s", change->path, command, status,
+			      first_lines(arena, said));
+}
+
+static int validate(struct group *group, const struct item *item, struct neap_error **err)
 {
 	const struct neap_change *change = item->change;
 	const struct neap_local_stage *stage = item->temp.stage;
@@ -346,8 +346,9 @@ static int validate(const struct group *group, const struct item *item, struct n
 	struct neap_process process = { .timeout = VALIDATE_TIMEOUT };
 	struct neap_process_result result;
 	char name[NEAP_LOCAL_TEMP_NAME];
-	const char **argv, *staged, *said;
+	const char **argv, *staged;
 	size_t count = 0;
+	int rc;
 
 	while (change->validate[count])
 		count++;
@@ -360,14 +361,18 @@ static int validate(const struct group *group, const struct item *item, struct n
 		neap_buf_printf(&command, "%s%s", i ? " " : "", change->validate[i]);
 	}
 	process.argv = argv;
-	if (neap_process_run(&process, arena, &result, err) < 0)
+	rc = neap_process_run(&process, arena, &result, err);
+	group->disturbed = true;
+	neap_local_stages_check(group->local);
+	if (rc < 0)
 		return neap_error_prefix(err, "validate %s", change->path);
-	if (result.status == 0)
+	if (result.status)
+		return rejected(change, command.data, result.status,
+				result.errors[0] ? result.errors : result.out, staged, arena, err);
+	if (neap_local_temp_intact(&item->temp, change))
 		return 0;
-	said = result.errors[0] ? result.errors : result.out;
-	said = replace_all(arena, said, staged, change->path);
-	return neap_error_set(err, "validate %s: %s: exit %d%s%s", change->path, command.data, result.status,
-			      said[0] ? ": " : "", said[0] ? first_lines(arena, said, change) : "");
+	neap_error_set(err, "write %s: validate changed the new file: it is not put in place", change->path);
+	return neap_error_hint(err, "%s may only look at it", command.data);
 }
 
 /* ---- landing ------------------------------------------------------------------------------------------- */
@@ -391,9 +396,24 @@ static int back_up(const struct group *group, const char *path, struct neap_erro
 	return rc;
 }
 
+/* A validating program before this one may have taken the temp away. */
+static int stage_again(struct group *group, struct item *item, struct neap_error **err)
+{
+	if (!group->disturbed || neap_local_temp_there(&item->temp, item->change))
+		return 0;
+	neap_local_temp_discard(&item->temp, item->change);
+	if (stage_item(group, item, err) < 0)
+		return -1;
+	if (item->temp.fd >= 0 && fsync(item->temp.fd) < 0)
+		return neap_error_errno(err, errno, "sync the new %s", item->change->path);
+	return 0;
+}
+
 /* `backup`: this WRITE or one that it supersedes wants the old bytes kept. */
 static int land_write(struct group *group, struct item *item, bool backup, struct neap_error **err)
 {
+	if (stage_again(group, item, err) < 0)
+		return -1;
 	if (item->change->validate && validate(group, item, err) < 0)
 		return -1;
 	if (backup && back_up(group, item->change->path, err) < 0)
@@ -478,8 +498,10 @@ static void land(struct group *group, uint32_t number)
 		if (!item->temp.stage)
 			return;
 		if (may(group, item)) {
-			rc = neap_local_land_temp(group->local, group->dirty, item->change, &item->temp,
-						  &err);
+			rc = stage_again(group, item, &err);
+			if (rc == 0)
+				rc = neap_local_land_temp(group->local, group->dirty, item->change,
+							  &item->temp, &err);
 			if (rc < 0)
 				fail(group, item, &err);
 		}

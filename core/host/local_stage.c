@@ -114,8 +114,7 @@ static int settle(struct neap_local *local, struct neap_local_stage *stage, stru
 		return 1;
 	stage->fd = fd;
 	stage->parent = neap_local_dir_ref(dir);
-	stage->next = 0;
-	stage->known = false;
+	stage->known = false; /* `next` goes on: temps of one that was lost shall not meet new ones */
 	free(stage->where);
 	stage->where = memcpy(neap_alloc(size), dir->path, size);
 	if (stage->name != name)
@@ -225,6 +224,28 @@ int neap_local_stage(struct neap_local *local, struct neap_local_dir *dir, const
 	return 0;
 }
 
+static void let_go(struct neap_local_stage *stage)
+{
+	close(stage->fd); /* and unlocks */
+	stage->fd = -1;
+	neap_local_dir_unref(stage->parent);
+	stage->parent = NULL;
+}
+
+void neap_local_stages_check(struct neap_local *local)
+{
+	for (size_t i = 0; i < local->stages.count; i++) {
+		struct neap_local_stage *stage = local->stages.items[i];
+		struct stat st, now;
+
+		if (stage->fd >= 0 &&
+		    (fstat(stage->fd, &st) < 0 ||
+		     fstatat(stage->parent->fd, stage->name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
+		     now.st_ino != st.st_ino || now.st_dev != st.st_dev))
+			let_go(stage);
+	}
+}
+
 bool neap_local_stages_done(struct neap_local *local)
 {
 	bool all = true;
@@ -239,10 +260,7 @@ bool neap_local_stages_done(struct neap_local *local)
 		    (neap_local_empty(stage->fd) < 0 ||
 		     unlinkat(stage->parent->fd, stage->name, AT_REMOVEDIR) < 0))
 			all = false;
-		close(stage->fd); /* and unlocks */
-		stage->fd = -1;
-		neap_local_dir_unref(stage->parent);
-		stage->parent = NULL;
+		let_go(stage);
 	}
 	return all;
 }
@@ -269,6 +287,87 @@ void neap_local_temp_discard(struct neap_local_temp *temp, const struct neap_cha
 	if (temp->fd >= 0)
 		close(temp->fd);
 	*temp = (struct neap_local_temp){ .fd = -1 };
+}
+
+bool neap_local_temp_there(const struct neap_local_temp *temp, const struct neap_change *change)
+{
+	char name[NEAP_LOCAL_TEMP_NAME];
+	struct stat st;
+
+	if (temp->stage->fd < 0)
+		return false;
+	neap_local_temp_name(temp, change->path, name);
+	return fstatat(temp->stage->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void remember_made(struct neap_local_temp *temp, const struct stat *st)
+{
+	temp->made.device = st->st_dev;
+	temp->made.inode = st->st_ino;
+	temp->made.mode = st->st_mode;
+	temp->made.uid = st->st_uid;
+	temp->made.gid = st->st_gid;
+	temp->made.mtime = st->st_mtim;
+	temp->made.ctime = st->st_ctim;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool same_bytes(int fd, const struct neap_content *content)
+{
+	NEAP_AUTO_FREE char *bytes = neap_alloc(COPY_SIZE);
+	struct neap_digest_state *state = neap_digest_begin();
+	uint8_t digest[NEAP_DIGEST_SIZE];
+	uint64_t total = 0;
+	bool same = true;
+
+	while (same) {
+		ssize_t got = read(fd, bytes, COPY_SIZE);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			same = got == 0 && total == content->size;
+			break;
+		}
+		same = content->size - total >= (uint64_t)got &&
+		       (!content->data || memcmp(bytes, content->data + total, (size_t)got) == 0);
+		if (!content->data)
+			neap_digest_update(state, bytes, (size_t)got);
+		total += (uint64_t)got;
+	}
+	neap_digest_end(state, digest);
+	return same &&
+	       (content->data || !content->size || memcmp(digest, content->digest, sizeof(digest)) == 0);
+}
+
+/* The clocks of file systems tick coarsely, and inodes are used again: unchanged times prove nothing of a
+ * file that was made just now, so its bytes are compared too. */
+bool neap_local_temp_intact(const struct neap_local_temp *temp, const struct neap_change *change)
+{
+	char name[NEAP_LOCAL_TEMP_NAME];
+	struct stat st;
+	bool same;
+	int fd;
+
+	if (temp->stage->fd < 0)
+		return false;
+	neap_local_temp_name(temp, change->path, name);
+	if (fstatat(temp->stage->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_dev != temp->made.device || st.st_ino != temp->made.inode ||
+	    st.st_mode != temp->made.mode || st.st_uid != temp->made.uid || st.st_gid != temp->made.gid ||
+	    (uint64_t)st.st_size != change->content.size || !same_time(st.st_mtim, temp->made.mtime) ||
+	    !same_time(st.st_ctim, temp->made.ctime))
+		return false;
+	fd = openat(temp->stage->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) /* of a mode that not even its owner may read */
+		return errno == EACCES;
+	same = same_bytes(fd, &change->content);
+	close(fd);
+	return same;
 }
 
 static int write_all(int fd, const char *data, size_t size)
@@ -421,6 +520,7 @@ int neap_local_stage_file(struct neap_local_stage *stage, const struct neap_chan
 		.stage = stage, .number = stage->next++, .nested = change->validate, .fd = -1
 	};
 	char name[NEAP_LOCAL_TEMP_NAME], folder[16];
+	struct stat st;
 
 	if (change->mode == NEAP_KEEP) /* would read as all bits */
 		return neap_error_set(err, "write %s: its mode was not decided", change->path);
@@ -438,6 +538,13 @@ int neap_local_stage_file(struct neap_local_stage *stage, const struct neap_chan
 		neap_local_temp_discard(&temp, change);
 		return -1;
 	}
+	if (temp.nested && fstat(temp.fd, &st) < 0) {
+		neap_error_errno(err, errno, "stat the new %s", change->path);
+		neap_local_temp_discard(&temp, change);
+		return -1;
+	}
+	if (temp.nested)
+		remember_made(&temp, &st);
 	*ret = temp;
 	return 0;
 }

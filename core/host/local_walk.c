@@ -131,15 +131,23 @@ struct walk {
 static int refuse(const struct walk *walk, const char *path, uint32_t owner, bool is_link,
 		  struct neap_error **err)
 {
-	if (walk->at->foreign == NEAP_LOCAL_OURS)
+	uint32_t foreign = walk->at->foreign;
+
+	if (foreign == NEAP_LOCAL_OURS)
 		neap_error_set(err,
 			       "%s %s: %s is a link that belongs to user %u, who could point it anywhere",
 			       walk->operation, walk->object, path, owner);
+	else if (is_link)
+		neap_error_set(err,
+			       "%s %s: %s is a link of user %u in a directory of user %u, who could point it "
+			       "anywhere",
+			       walk->operation, walk->object, path, owner, foreign);
 	else
-		neap_error_set(err, "%s %s: %s %s user %u, but lies in a directory of user %u",
-			       walk->operation, walk->object, path, is_link ? "is a link of" : "belongs to",
-			       owner, walk->at->foreign);
+		neap_error_set(err, "%s %s: %s belongs to user %u, but lies in a directory of user %u",
+			       walk->operation, walk->object, path, owner, foreign);
 	neap_error_mark(err, EACCES);
+	if (is_link && foreign != NEAP_LOCAL_OURS)
+		return neap_error_hint(err, "name the path that is meant, without the link");
 	return neap_error_hint(err, "name the path that is meant, or give %s to the right owner", path);
 }
 
@@ -249,7 +257,8 @@ static int enter(struct walk *walk, const char *name, struct neap_error **err)
 		close(fd);
 		return -1;
 	}
-	/* Our own directory on a user's ground is fine: no link leads here, and it stays that user's ground. */
+	/* Our own directory on a user's ground is fine: no link leads here, and it stays that user's ground.
+	 */
 	if (foreign != NEAP_LOCAL_OURS && st.st_uid != foreign && !trusted(local, st.st_uid)) {
 		close(fd);
 		return refuse(walk, path.data, st.st_uid, false, err);

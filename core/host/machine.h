@@ -27,7 +27,7 @@ struct neap_change {
 	uint32_t mode, uid, gid;     /* WRITE, MKDIR, ATTRIBUTES; SYMLINK: the owner */
 	const char *target;          /* SYMLINK */
 	const char *const *validate; /* WRITE */
-	bool backup;                 /* WRITE */
+	bool backup, secret;         /* WRITE */
 };
 
 /* How a commit talks to the engine. */

@@ -270,6 +270,7 @@ static uint32_t memory_cause(const struct neap_view *view)
 static const struct neap_reads memory_reads = {
 	.stat = memory_stat,
 	.file = memory_file,
+	.small_file = memory_file,
 	.link = memory_link,
 	.list = memory_list,
 	.accounts = memory_accounts,

@@ -204,6 +204,13 @@ static uint32_t chosen(uint32_t wanted, uint32_t otherwise)
 	return wanted == NEAP_KEEP ? otherwise : wanted;
 }
 
+static int refuse_mount(const char *operation, const char *path, struct neap_error **err)
+{
+	neap_error_errno(err, EBUSY, "%s %s: something is mounted there", operation, path);
+	return neap_error_hint(err, "in a container: /etc/hosts, /etc/resolv.conf; unmount it, or change its "
+				    "source");
+}
+
 /* ---- changes ----------------------------------------------------------------------------------------- */
 
 int neap_overlay_write(struct neap_host *host, const char *path, const struct neap_file_write *file,
@@ -220,7 +227,7 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	if (was.kind == NEAP_FILE_DIRECTORY)
 		return neap_error_errno(err, EISDIR, "write %s", path);
 	if (was.mount)
-		return neap_error_errno(err, EBUSY, "write %s: something is mounted there", path);
+		return refuse_mount("write", path, err);
 	if (was.kind != NEAP_FILE_REGULAR && was.kind != UNKNOWN_KIND)
 		was.mode = was.uid = was.gid = NEAP_KEEP; /* nothing of it is kept */
 	state.mode = chosen(file->mode, chosen(was.mode, NEW_FILE_MODE)) & 07777;
@@ -243,6 +250,7 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	change->gid = state.gid;
 	change->validate = copy_argv(overlay->arena, file->validate);
 	change->backup = file->backup;
+	change->secret = file->secret;
 	overlay->bytes += state.content.size;
 	return 0;
 }
@@ -318,7 +326,7 @@ int neap_overlay_symlink(struct neap_host *host, const char *path, const char *t
 	if (was.kind == NEAP_FILE_DIRECTORY)
 		return neap_error_errno(err, EISDIR, "link %s", path);
 	if (was.mount)
-		return neap_error_errno(err, EBUSY, "link %s: something is mounted there", path);
+		return refuse_mount("link", path, err);
 	if (!*target)
 		return neap_error_errno(err, ENOENT, "link %s: the target is empty", path);
 	if (strlen(target) > TARGET_MAX)
@@ -348,7 +356,7 @@ int neap_overlay_unlink(struct neap_host *host, const char *path, struct neap_er
 	if (was.kind == NEAP_FILE_DIRECTORY)
 		return neap_error_errno(err, EISDIR, "remove %s", path);
 	if (was.mount)
-		return neap_error_errno(err, EBUSY, "remove %s: something is mounted there", path);
+		return refuse_mount("remove", path, err);
 	hold(overlay, NEAP_CHANGE_UNLINK, place.path, &was, &state);
 	return 0;
 }
@@ -398,7 +406,9 @@ int neap_overlay_rmdir(struct neap_host *host, const char *path, struct neap_err
 		return neap_error_errno(err, ENOENT, "rmdir %s", path);
 	if (was.kind != NEAP_FILE_DIRECTORY && was.kind != UNKNOWN_KIND)
 		return neap_error_errno(err, ENOTDIR, "rmdir %s", path);
-	if (was.mount || !place.path[1])
+	if (was.mount)
+		return refuse_mount("rmdir", path, err);
+	if (!place.path[1])
 		return neap_error_errno(err, EBUSY, "rmdir %s", path);
 	r = check_empty(overlay, &place, &was, err);
 	if (r != 0)

@@ -184,9 +184,10 @@ static void copy_content(struct neap_arena *arena, const struct neap_content *co
 		ret->data = neap_arena_copy(arena, content->data, content->size);
 }
 
-static int overlay_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
-			struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
+static int read_file(const struct neap_view *view, const char *path, bool small, struct neap_arena *arena,
+		     struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
 {
+	const struct neap_view *below = neap_overlay_below(neap_overlay_of(view));
 	struct neap_overlay *overlay = neap_overlay_of(view);
 	struct neap_content content = { 0 };
 	struct neap_error *local = NULL;
@@ -204,8 +205,8 @@ static int overlay_file(const struct neap_view *view, const char *path, struct n
 			*ret_content = content;
 		return 0;
 	}
-	r = neap_overlay_below(overlay)->reads->file(neap_overlay_below(overlay), place.path, arena, &stat,
-						     &content, &local);
+	r = (small ? below->reads->small_file : below->reads->file)(below, place.path, arena, &stat, &content,
+								    &local);
 	r = settle(overlay, r, &stat, &local, err);
 	if (r != 0)
 		return r;
@@ -217,6 +218,19 @@ static int overlay_file(const struct neap_view *view, const char *path, struct n
 	*ret = stat;
 	*ret_content = content;
 	return 0;
+}
+
+static int overlay_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
+{
+	return read_file(view, path, false, arena, ret, ret_content, err);
+}
+
+static int overlay_small_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			      struct neap_stat *ret, struct neap_content *ret_content,
+			      struct neap_error **err)
+{
+	return read_file(view, path, true, arena, ret, ret_content, err);
 }
 
 static int overlay_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
@@ -365,6 +379,7 @@ static uint32_t overlay_cause(const struct neap_view *view)
 const struct neap_reads neap_overlay_reads = {
 	.stat = overlay_stat,
 	.file = overlay_file,
+	.small_file = overlay_small_file,
 	.link = overlay_link,
 	.list = overlay_list,
 	.accounts = overlay_accounts,

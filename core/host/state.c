@@ -61,14 +61,26 @@ static bool lies_below(const char *path, struct neap_str root)
 static int step_into(int at, const char *name, bool last, bool strict)
 {
 	int flags = O_PATH | O_DIRECTORY | O_CLOEXEC | (strict ? O_NOFOLLOW : 0);
+	/* Parents are everybody's for root and in an image, and the user's own in a home. */
+	mode_t mode = last || (geteuid() != 0 && !strict) ? 0700 : 0755;
 	int fd = openat(at, name, flags);
+	bool made;
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	/* Parents are everybody's for root, and the user's own in a home. */
-	if (mkdirat(at, name, last || geteuid() != 0 ? 0700 : 0755) < 0 && errno != EEXIST)
+	made = mkdirat(at, name, mode) == 0;
+	if (!made && errno != EEXIST)
 		return -1;
-	return openat(at, name, flags);
+	fd = openat(at, name, flags);
+	/* Whatever the umask took away. */
+	if (fd >= 0 && made && neap_local_chmod(fd, mode) < 0) {
+		int errnum = errno;
+
+		close(fd);
+		errno = errnum;
+		return -1;
+	}
+	return fd;
 }
 
 /* Opened for reading, its parents made. Below a root that is not "/" no link is followed: those of an image

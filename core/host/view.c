@@ -67,6 +67,12 @@ int neap_view_file(const struct neap_view *view, const char *path, struct neap_a
 	return view->reads->file(view, path, arena, ret, ret_content, err);
 }
 
+int neap_view_small_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			 struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
+{
+	return view->reads->small_file(view, path, arena, ret, ret_content, err);
+}
+
 int neap_view_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
 		   struct neap_stat *ret, const char **ret_target, struct neap_error **err)
 {
@@ -155,6 +161,19 @@ int neap_view_creator(const struct neap_view *view, const char *path, uint32_t *
 }
 
 /* From the nearest directory up, for mostly that one is there. */
+/* No directory is at `directory`, which leads to `end`; whether that stays so may not be known. */
+static int no_way(const struct neap_view *view, const char *path, const char *directory, const char *end,
+		  enum neap_file_kind kind, struct neap_error **err)
+{
+	struct neap_stat stat;
+
+	if (view->reads->stat(view, path, &stat, NULL) == NEAP_UNKNOWN)
+		return NEAP_UNKNOWN;
+	if (kind == NEAP_FILE_ABSENT)
+		return neap_error_errno(err, ENOENT, "open %s: it is a link to %s", directory, end);
+	return neap_error_errno(err, ENOTDIR, "open %s", directory);
+}
+
 int neap_view_missing_parents(const struct neap_view *view, const char *path, struct neap_arena *arena,
 			      const char *const **ret, size_t *ret_count, struct neap_error **err)
 {
@@ -170,15 +189,12 @@ int neap_view_missing_parents(const struct neap_view *view, const char *path, st
 		r = view->reads->stat(view, directory, &stat, err);
 		if (r == 0 && stat.kind == NEAP_FILE_LINK) {
 			r = neap_view_follow(view, directory, arena, &end, &stat, err);
-			if (r == 0 && stat.kind == NEAP_FILE_ABSENT)
-				r = neap_error_errno(err, ENOENT, "open %s: it is a link to %s", directory,
-						     end);
 		} else if (r == 0 && stat.kind == NEAP_FILE_ABSENT) {
 			neap_vec_push(&missing, directory);
 			continue;
 		}
 		if (r == 0 && stat.kind != NEAP_FILE_DIRECTORY)
-			r = neap_error_errno(err, ENOTDIR, "open %s", directory);
+			r = no_way(view, path, directory, end, stat.kind, err);
 		break;
 	}
 	if (r == 0) {
@@ -315,18 +331,20 @@ static int without_links(const struct neap_view *view, const char *path, struct 
 	struct neap_str whole = neap_str(path), parent = neap_path_parent(whole);
 	const char *directory;
 	struct neap_stat stat;
+	bool unknown;
 	int r;
 
 	r = view->reads->stat(view, path, &stat, err); /* says whether the way may be gone at all */
 	if (r < 0)
 		return r;
+	unknown = r == NEAP_UNKNOWN;
 	*ret = path;
 	r = neap_view_follow(view, neap_arena_copy(arena, parent.data, parent.len), arena, &directory, &stat,
-			     err);
+			     unknown ? NULL : err);
 	if (r == 0 && whole.len > 1)
 		*ret = neap_arena_printf(arena, "%s/%s", directory[1] ? directory : "",
 					 neap_path_name(whole).data);
-	return r < 0 ? r : 0;
+	return r < 0 && !unknown ? r : 0;
 }
 
 int neap_host_unsettle(struct neap_host *host, const char *path, struct neap_error **err)

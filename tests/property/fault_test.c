@@ -163,7 +163,7 @@ static void fault__every_call_failing_once_leaves_old_or_new_and_the_next_run_co
 		for (unsigned i = 0; i < world.resource_count;
 		     i++) /* what commands wreck is not neap's to restore */
 			world.resources[i].change_count = world.resources[i].plant_count =
-				world.resources[i].lies = 0;
+				world.resources[i].clear_count = world.resources[i].lies = 0;
 		if (!begin(&clean, &world)) {
 			end(&clean);
 			continue;

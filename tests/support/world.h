@@ -33,8 +33,8 @@ struct world_resource {
 	const char *target; /* link */
 	const char *line, *match, *insert_after;
 	bool purge, recurse, backup;
-	const char *changes[4], *plants[4];
-	unsigned change_count, plant_count;
+	const char *changes[4], *plants[4], *clears[4];
+	unsigned change_count, plant_count, clear_count;
 	unsigned requires[4];
 	unsigned require_count;
 	bool subscribes; /* opaque: what it requires also refreshes it */

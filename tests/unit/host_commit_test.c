@@ -477,7 +477,91 @@ static void commit__validation_quotes_nothing_of_a_private_file(void **state)
 	change.mode = 0640;
 	message = refusal(f, change);
 	assert_null(strstr(message, "hunter"));
-	assert_non_null(strstr(message, "exit 1: bad line: …"));
+	assert_non_null(
+		strstr(message, "%s: exit 1 (its output is not shown: the file is not for everybody)"));
+	/* A secret may lie in a file for everybody, and come out in any shape. */
+	change.mode = 0644;
+	change.secret = true;
+	message = refusal(f, change);
+	assert_null(strstr(message, "hunter"));
+	assert_non_null(strstr(message, "%s: exit 1 (its output is not shown: the file holds secrets)"));
+}
+
+/* Whatever `script` does to the new file ($0): the old one stays, and what comes after lands. */
+static void spoil(struct fixture *f, const char *script)
+{
+	const char *const argv[] = { "sh", "-c", script, "%s", NULL }, *const good[] = { "test", "-s", "%s",
+											 NULL };
+	static const char wanted[] = "write /d/k: validate changed the new file: it is not put in place";
+	struct neap_change changes[] = {
+		write_of(0, "/d/k", "new\n"),           change_of(NEAP_CHANGE_MKDIR, 1, "/d/sub", 0755),
+		write_of(2, "/d/sub/file", "after\n"),  link_of(3, "/d/link", "file"),
+		write_of(4, "/d/checked", "checked\n"), write_of(5, "/d/last", "last\n")
+	};
+	struct engine engine = { 0 };
+
+	make_dir(f, "/d");
+	put(f, "/d/k", "old\n");
+	changes[0].validate = argv;
+	changes[4].validate = good;
+	changes[3].uid = geteuid();
+	changes[3].gid = getegid();
+	commit_as(f, &engine, changes, 6);
+	if (strcmp(engine.error[0], wanted) != 0)
+		fail_msg("%s: %s", script, engine.error[0]);
+	for (int i = 1; i < 6; i++)
+		if (engine.error[i][0])
+			fail_msg("%s: %s", script, engine.error[i]);
+	assert_string_equal(get(f, "/d/k"), "old\n");
+	assert_true(S_ISREG(look(f, "/d/k").st_mode));
+	assert_string_equal(get(f, "/d/sub/file"), "after\n");
+	assert_true(S_ISLNK(look(f, "/d/link").st_mode));
+	assert_string_equal(get(f, "/d/checked"), "checked\n");
+	assert_string_equal(get(f, "/d/last"), "last\n");
+	for (int i = 0; i < 4; i++)
+		remove(real(f, (const char *const[]){ "/d/sub/file", "/d/sub", "/d/link", "/d/checked" }[i]));
+	remove(real(f, "/d/last"));
+	remove(real(f, "/d/k"));
+	remove(real(f, "/d"));
+	fixture_close(f); /* it keeps /d open */
+	fixture_open(f);
+}
+
+static void commit__what_validate_has_changed_is_not_put_in_place(void **state)
+{
+	static const char *const scripts[] = {
+		"echo more >> $0",
+		"rm $0; ln -s /etc/passwd $0",
+		"rm $0; mkdir $0; touch $0/x",
+		"cp $0 $0.2; mv $0.2 $0",
+		"printf bad | dd of=$0 conv=notrunc 2>/dev/null",
+		"chmod 0666 $0",
+		"ln $0 $0.2",
+		"rm $0",
+		"rm -r $(dirname $0)",
+		"rm -r $(dirname $0)/../*",
+		"rm -r $(dirname $(dirname $0))",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
+		spoil(f, scripts[i]);
+}
+
+/* The times of a file cannot tell two writes of one tick apart. */
+static void commit__validate_is_caught_within_one_tick_of_the_clock(void **state)
+{
+	struct fixture *f = *state;
+	static const char script[] = "printf 'b' | dd of=$0 conv=notrunc 2>/dev/null";
+	const char *const argv[] = { "sh", "-c", script, "%s", NULL };
+
+	for (int i = 0; i < 20; i++) {
+		struct neap_change change = write_of(0, "/k", "a");
+
+		change.validate = argv;
+		assert_non_null(strstr(refusal(f, change), "validate changed the new file"));
+		assert_false(exists(f, "/k"));
+	}
 }
 
 static void commit__backup_keeps_the_replaced_bytes(void **state)
@@ -523,6 +607,8 @@ int main(void)
 		TEST(commit__failed_validation_leaves_the_old_file),
 		TEST(commit__validated_writes_are_judged_one_by_one),
 		TEST(commit__validation_quotes_nothing_of_a_private_file),
+		TEST(commit__what_validate_has_changed_is_not_put_in_place),
+		TEST(commit__validate_is_caught_within_one_tick_of_the_clock),
 		TEST(commit__backup_keeps_the_replaced_bytes),
 	};
 

@@ -124,6 +124,36 @@ static void local__content_is_bytes_up_to_a_megabyte_then_a_digest(void **state)
 	free(bytes);
 }
 
+static void local__file_too_large_for_memory_is_not_read_where_bytes_are_wanted(void **state)
+{
+	struct fixture *f = *state;
+	static const uint8_t none[NEAP_DIGEST_SIZE];
+	const struct timespec old[2] = { { .tv_sec = 1000000 }, { .tv_sec = 1000000 } };
+	struct neap_content c;
+	struct neap_stat stat;
+	struct stat st;
+	int fd;
+
+	put(f, "/huge", "");
+	assert_int_equal(truncate(real(f, "/huge"), (off_t)5 << 30), 0);
+	assert_int_equal(utimensat(AT_FDCWD, real(f, "/huge"), old, 0), 0);
+	assert_int_equal(neap_view_small_file(view(f), "/huge", f->arena, &stat, &c, NULL), 0);
+	assert_int_equal(stat.kind, NEAP_FILE_REGULAR);
+	assert_true(stat.size == (uint64_t)5 << 30 && c.size == stat.size);
+	assert_null(c.data);
+	assert_memory_equal(c.digest, none, sizeof(none));
+	/* A read would have set the time of access. */
+	assert_int_equal(lstat(real(f, "/huge"), &st), 0);
+	assert_int_equal(st.st_atim.tv_sec, 1000000);
+	/* Up to the limit it is all there. */
+	fd = open(real(f, "/huge"), O_WRONLY | O_CLOEXEC);
+	assert_int_equal(ftruncate(fd, NEAP_CONTENT_MAX), 0);
+	close(fd);
+	assert_int_equal(neap_view_small_file(view(f), "/huge", f->arena, &stat, &c, NULL), 0);
+	assert_non_null(c.data);
+	assert_int_equal(c.size, NEAP_CONTENT_MAX);
+}
+
 static void local__files_that_lie_about_their_size_are_read_whole(void **state)
 {
 	struct fixture *f = *state;
@@ -328,6 +358,11 @@ static void local__on_foreign_ground_no_link_and_no_third_user_is_followed(void 
 	make_link(f, "/home/ann/roots/link", "x");
 	assert_string_equal(text(f, "/home/ann/roots/x"), "root's");
 	assert_non_null(strstr(failure(f, "/home/ann/roots/link/x"), "is a link of user 0"));
+	make_link(f, "/home/ann/her-link", "own");
+	own(f, "/home/ann/her-link", 4711);
+	assert_string_equal(failure(f, "/home/ann/her-link/x"),
+			    "stat /home/ann/her-link/x: /home/ann/her-link is a link of user 4711 in a "
+			    "directory of user 4711, who could point it anywhere");
 	assert_non_null(strstr(failure(f, "/home/ann/bobs/x"), "belongs to user 4712"));
 	assert_non_null(strstr(failure(f, "/home/ann/roots-link/x"), "is a link of user 0"));
 	assert_non_null(strstr(failure(f, "/into/bobs/x"), "/home/ann/bobs belongs to user 4712"));
@@ -524,6 +559,7 @@ int main(int argc, char **argv)
 		TEST(local__stat_tells_kind_mode_and_owner),
 		TEST(local__file_on_the_way_is_an_error),
 		TEST(local__content_is_bytes_up_to_a_megabyte_then_a_digest),
+		TEST(local__file_too_large_for_memory_is_not_read_where_bytes_are_wanted),
 		TEST(local__files_that_lie_about_their_size_are_read_whole),
 		TEST(local__fifos_and_devices_are_never_opened),
 		TEST(local__link_tells_its_target),

@@ -8,6 +8,17 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "engine/registry.h"
+#include "engine/schema.h"
+#include "host/overlay.h"
+#include "modules/modules.h"
+
+static bool nobody_owns(const void *engine, const char *path)
+{
+	(void)engine, (void)path;
+	return false;
+}
+
 /* ---- staging directories ------------------------------------------------------------------------------- */
 
 static void commit__occupied_staging_place_is_left_alone(void **state)
@@ -152,6 +163,85 @@ static void commit__each_mount_has_its_own_staging(void **state)
 	put(f, "/source", "mounted");
 	put(f, "/plain/mounted", "below");
 	in_child(f, on_mounts);
+}
+
+static bool is_mount(const struct fixture *f, const char *path)
+{
+	struct neap_stat stat;
+
+	return neap_view_stat(view(f), path, &stat, NULL) == 0 && stat.mount;
+}
+
+/* neap.directory { path = "/t", recurse = true, ensure = "absent" or purge = true }: its error, or NULL. */
+static const char *clear(struct fixture *f, bool purge)
+{
+	struct neap_host *plan = neap_overlay_new(f->machine, NEAP_OVERLAY_PLAN);
+	const struct neap_resource_type *type = neap_registry_find(&neap_modules, "directory");
+	const struct neap_schema_context schema = { .arena = f->arena };
+	struct neap_context ctx = { .scratch = f->arena, .owned = nobody_owns };
+	struct neap_want *want = neap_arena_alloc(f->arena, type->want_size);
+	struct neap_value values[] = { neap_value_string("/t"),
+				       { .kind = NEAP_BOOLEAN, .boolean = true },
+				       purge ? (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = true }
+					     : neap_value_string("absent") };
+	const char *names[] = { "path", "recurse", purge ? "purge" : "ensure" };
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	void *have = neap_arena_alloc(f->arena, type->have_size);
+	int r = 0;
+
+	for (int i = 0; i < 3; i++)
+		neap_schema_set(&schema, type, (unsigned)neap_schema_find(type, names[i]), &values[i], want,
+				NULL);
+	r = type->read(&plan->view, &ctx, want, have, &err);
+	if (r == 0)
+		r = type->apply(plan, &ctx, want, have, &err);
+	neap_overlay_free(plan);
+	return r < 0 ? neap_arena_strdup(f->arena, err->message) : NULL;
+}
+
+static int told_of_mounts(struct fixture *f)
+{
+	const char *message;
+
+	fixture_open(f);
+	CHECK(!is_mount(f, "/t") && !is_mount(f, "/t/bind") && !is_mount(f, "/t/file"));
+	CHECK(!clear(f, false) && !clear(f, true));
+	/* A bind mount of the same file system: only the kernel's word tells it. */
+	CHECK(mount(real(f, "/source"), real(f, "/t/bind"), NULL, MS_BIND, NULL) == 0);
+	CHECK(is_mount(f, "/t/bind") && !is_mount(f, "/t"));
+	for (int purge = 0; purge < 2; purge++) {
+		message = clear(f, purge);
+		CHECK(message && strcmp(message, "remove /t/bind: something is mounted there") == 0);
+	}
+	CHECK(umount(real(f, "/t/bind")) == 0);
+	CHECK(mount(real(f, "/source/precious"), real(f, "/t/file"), NULL, MS_BIND, NULL) == 0);
+	CHECK(is_mount(f, "/t/file"));
+	message = clear(f, false);
+	CHECK(message && strstr(message, "/t/file: something is mounted there"));
+	CHECK(umount(real(f, "/t/file")) == 0);
+	CHECK(mount("tmpfs", real(f, "/t"), "tmpfs", 0, NULL) == 0);
+	put(f, "/t/precious", "x");
+	fixture_close(f);
+	fixture_open(f);
+	CHECK(is_mount(f, "/t") && !is_mount(f, "/t/precious"));
+	message = clear(f, false);
+	CHECK(message && strcmp(message, "remove /t: something is mounted there") == 0);
+	CHECK(!clear(f, true)); /* what is in it may go */
+	return 0;
+}
+
+static void local__mount_points_are_told_and_not_cleared(void **state)
+{
+	struct fixture *f = *state;
+
+	NEED_ROOT();
+	make_dir(f, "/t");
+	make_dir(f, "/t/bind");
+	put(f, "/t/file", "");
+	make_dir(f, "/source");
+	put(f, "/source/precious", "x");
+	in_child(f, told_of_mounts);
+	assert_string_equal(get(f, "/source/precious"), "x");
 }
 
 static int as_plain_user(struct fixture *f)
@@ -329,6 +419,7 @@ int main(void)
 		TEST(commit__occupied_staging_place_is_left_alone),
 		TEST(commit__full_disk_fails_the_file_and_keeps_the_old),
 		TEST(commit__each_mount_has_its_own_staging),
+		TEST(local__mount_points_are_told_and_not_cleared),
 		TEST(commit__plain_user_changes_what_is_his),
 		TEST(commit__killed_anywhere_each_file_is_old_or_new),
 		TEST(commit__runs_with_states_of_their_own_share_a_root),

@@ -393,6 +393,37 @@ static void line__nul_bytes(void **state)
 	driver_end(&driver);
 }
 
+static int must_not_be_asked(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			     struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
+{
+	(void)view, (void)path, (void)arena, (void)ret, (void)ret_content, (void)err;
+	fail_msg("the whole of it is read, whatever its size");
+	return -1;
+}
+
+static void line__reads_only_what_fits_in_memory(void **state)
+{
+	const struct neap_resource_type *type = driver_type("line");
+	const char *pairs[] = { P, LINE, NULL };
+	struct driver driver;
+	(void)state;
+
+	driver_begin(&driver, NEAP_OVERLAY_PLAN);
+	driver_put(&driver, &(struct driver_node){ "/t/x", REG, 0644, 0, 0, "b\n" });
+	struct neap_reads reads = *driver.machine->view.reads;
+	reads.file = must_not_be_asked;
+	driver.machine->view.reads = &reads;
+	driver_open(&driver);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct neap_view *view = i ? &driver.overlay->view : &driver.machine->view;
+		struct neap_context ctx = { .scratch = driver.arena };
+		void *have = neap_arena_alloc(driver.arena, type->have_size);
+		assert_int_equal(type->read(view, &ctx, driver_want(driver.arena, type, pairs), have, NULL),
+				 0);
+	}
+	driver_end(&driver);
+}
+
 static void line__file_above_1_mb_is_an_error(void **state)
 {
 	const struct neap_resource_type *type = driver_type("line");
@@ -509,6 +540,7 @@ int main(void)
 		cmocka_unit_test(line__check_refuses_what_contradicts),
 		cmocka_unit_test(line__address_is_path_and_line_else_match),
 		cmocka_unit_test(line__nul_bytes),
+		cmocka_unit_test(line__reads_only_what_fits_in_memory),
 		cmocka_unit_test(line__file_above_1_mb_is_an_error),
 		cmocka_unit_test(line__lines_of_one_file_follow_each_other),
 		cmocka_unit_test(line__unknown_file_stays_unknown),

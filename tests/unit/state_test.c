@@ -27,6 +27,29 @@ static void state__directory_is_made_with_parents_and_private(void **state)
 	assert_int_equal(st.st_uid, geteuid());
 }
 
+static void state__parents_are_for_everybody_whatever_the_umask(void **state)
+{
+	static const mode_t masks[] = { 0, 022, 077, 0777 };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
+		struct neap_state *s;
+		char path[256];
+		struct stat st;
+		mode_t before = umask(masks[i]);
+
+		snprintf(path, sizeof(path), "%s/%zu/lib/neap", f->root, i);
+		assert_int_equal(neap_state_open(path, f->root, 0, &s, NULL), 0);
+		umask(before);
+		neap_state_close(s);
+		for (int level = 0; level < 3; level++) {
+			assert_int_equal(stat(path, &st), 0);
+			assert_int_equal(st.st_mode & 07777, level ? 0755 : 0700);
+			*strrchr(path, '/') = '\0';
+		}
+	}
+}
+
 static void state__held_lock_names_pid_age_and_file(void **state)
 {
 	struct fixture *f = *state;
@@ -359,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(state__directory_is_made_with_parents_and_private),
+		TEST(state__parents_are_for_everybody_whatever_the_umask),
 		TEST(state__held_lock_names_pid_age_and_file),
 		TEST(state__waits_for_the_lock_as_long_as_asked),
 		TEST(state__lock_of_a_killed_run_is_free),
