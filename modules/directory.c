@@ -111,7 +111,8 @@ static int consider(struct walk *walk, const char *path, const struct neap_entry
 	bool directory = entry->kind == NEAP_FILE_DIRECTORY;
 	struct neap_stat stat;
 
-	if (entry->unsure && (doomed || !walk->ctx->owned(walk->ctx->engine, path)))
+	/* Of an owned one, too, it matters whether it is a directory to look into. */
+	if (entry->unsure && (doomed || walk->recurse || !walk->ctx->owned(walk->ctx->engine, path)))
 		return neap_view_stat(walk->view, path, &stat, err); /* unknown, and why */
 	if (!doomed) {
 		if (walk->ctx->owned(walk->ctx->engine, path))

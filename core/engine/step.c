@@ -14,16 +14,22 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* neap's own: its state directory, what lies in it, and what it stages. */
+static bool is_neaps(const struct run *run, const char *path)
+{
+	const char *state = run->options.state_directory;
+	for (const char *at = path; (at = strstr(at, "/.neap-")); at++)
+		if (strncmp(at, "/.neap-stage-", 13) == 0 || strncmp(at, "/.neap-tmp-", 11) == 0)
+			return true;
+	return state && (strcmp(state, path) == 0 || neap_path_below(neap_str(path), neap_str(state)));
+}
+
 /* A purge asks this: the graph's own paths and neap's are nobody else's to remove. */
 static bool owned(const void *engine, const char *path)
 {
 	const struct run *run = engine;
-	struct neap_str name = neap_path_name(neap_str(path));
-	if (strncmp(name.data, ".neap-stage-", 12) == 0 || strncmp(name.data, ".neap-tmp-", 10) == 0)
-		return true;
 	const char *state = run->options.state_directory;
-	if (state && (strcmp(state, path) == 0 || neap_path_below(neap_str(state), neap_str(path)) ||
-		      neap_path_below(neap_str(path), neap_str(state))))
+	if (is_neaps(run, path) || (state && neap_path_below(neap_str(state), neap_str(path))))
 		return true;
 	return neap_aliases_own(run->aliases, path);
 }
@@ -151,6 +157,10 @@ static int check_owner(const struct step *step, struct neap_error **err)
 	const struct neap_change *changes = neap_overlay_changes(run->overlay, &count);
 	for (size_t i = 0; i < count; i++) {
 		const struct neap_change *change = &changes[i];
+		if (is_neaps(run, change->path)) {
+			neap_error_set(err, "this changes %s, which is neap's own", change->path);
+			return neap_error_hint(err, "--state-dir DIR keeps neap's state elsewhere");
+		}
 		const char *claimed = neap_aliases_claimed(run->aliases, change->path);
 		const struct neap_resource *owner = neap_graph_other_owner(run->pub.graph, step->number,
 									   claimed ? claimed : change->path);

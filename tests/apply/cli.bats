@@ -111,6 +111,64 @@ valid() {
 	[ "$(jq -c .errors <<<"$output")" = '[]' ]
 }
 
+@test "an evaluation that must be killed tells all errors too, as text and as a document" {
+	cat >stuck.lua <<-'LUA'
+	local neap = require "neap"
+	neap.file { path = "/etc/motd", ownr = "\"root\"\\" }
+	neap.file { path = "etc/\1ü\xff" }
+	local x = (("x"):rep(1e5)):find(("x*"):rep(20) .. "y")
+	LUA
+	for verb in check plan apply graph; do
+		run -1 --separate-stderr "$NEAP" "$verb" --format json --eval-timeout 1s stuck.lua
+		[ -z "$stderr" ]
+		printf '%s\n' "$output" >errors.json
+		valid errors errors.json
+		[ "$(jq -c '[.errors[] | .line]' errors.json)" = '[2,3,4]' ]
+		[ "$(jq -r '.errors[0].hint' errors.json)" = 'did you mean "owner"?' ]
+		[[ "$(jq -r '.errors[2].message' errors.json)" == "evaluation took more than 1 s"* ]]
+		[ "$verb" != check ] || {
+			run -1 --separate-stderr "$NEAP" check --format json <(sed '$d' stuck.lua)
+			[ "$(jq -c '[.errors[] | .message]' <<<"$output")" = "$(jq -c '[.errors[:2][] | .message]' errors.json)" ]
+		}
+	done
+	run -1 --separate-stderr "$NEAP" apply --eval-timeout 1s --root machine stuck.lua
+	[ -z "$output" ]
+	[[ $stderr == "stuck.lua:2: "*$'\n'"stuck.lua:3: "*$'\n'"stuck.lua:4: evaluation took more than 1 s"*"3 errors; nothing was applied" ]]
+	[ "$(LC_ALL=C tr -d '\n\t -~\200-\377' <<<"$stderr" | wc -c)" = 0 ]
+	run ! grep -q $'\xff' <<<"$stderr"
+}
+
+# A report larger than a pipe waits for its reader; by then all is done.
+@test "a signal after the last step takes nothing from the report" {
+	{
+		printf 'local neap = require "neap"\n'
+		printf 'for i = 1, 2000 do neap.file { path = "/srv/" .. i, content = "x" } end\n'
+		printf 'neap.file { path = "/etc/last" }\n'
+	} >many.lua
+	mkfifo pipe
+	for verb in apply plan; do
+		for signal in TERM INT HUP; do
+			rm -rf machine
+			mkdir -p machine/etc
+			"$NEAP" "$verb" --format json --root machine many.lua >pipe 3>&- &
+			pid=$!
+			exec 8<pipe
+			# It has begun to write, so the run is over.
+			head -c 1 <&8 >report
+			kill -"$signal" "$pid"
+			sleep 0.1
+			cat <&8 >>report
+			exec 8<&-
+			code=0
+			wait "$pid" || code=$?
+			echo "$verb $signal: $code"
+			[ "$verb:$code" = apply:0 ] || [ "$verb:$code" = plan:2 ]
+			[ "$(jq .summary.create report)" = 2001 ]
+			[ "$verb" = plan ] || [ -e machine/etc/last ]
+		done
+	done
+}
+
 @test "graph writes json by its schema" {
 	"$NEAP" graph --format json site.lua >graph.json
 	valid graph graph.json
@@ -120,6 +178,24 @@ valid() {
 	"$NEAP" plan --format json --root machine site.lua >one || [ $? = 2 ]
 	"$NEAP" plan --format json --root machine site.lua >two || [ $? = 2 ]
 	cmp one two
+	cat >addresses.lua <<-'LUA'
+	local neap = require "neap"
+	local t = { {}, print, coroutine.create(print), neap.null, neap }
+	for i, v in ipairs(t) do t[i] = tostring(v) .. string.format("%s", v) end
+	for _, k in ipairs { "a", "b", "c", "d", "e", "f" } do t[k] = k end
+	for k in next, t do t[1] = t[1] .. k end
+	for k in pairs(t) do t[1] = t[1] .. k end
+	local s = {}
+	for i = 1, 5000 do s[i] = { i % 7 == 0 and 1 or 0, i } end
+	table.sort(s, function(a, b) return a[1] < b[1] end)
+	for i = 1, #s do s[i] = s[i][2] end
+	neap.file { path = "/etc/motd", content = table.concat(t) .. table.concat(s) }
+	LUA
+	"$NEAP" plan --format json --root machine addresses.lua >first || [ $? = 2 ]
+	for _ in 1 2 3; do
+		"$NEAP" plan --format json --root machine addresses.lua >next || [ $? = 2 ]
+		cmp first next
+	done
 	jq -S . one >sorted
 	jq . one | cmp - sorted
 	"$NEAP" plan --format json --root machine -D color=red site.lua >three || [ $? = 2 ]
@@ -199,7 +275,8 @@ valid() {
 	run --separate-stderr "$NEAP" apply --root machine --state-dir state site.lua
 	[ "$status" = 3 ]
 	[ -z "$output" ]
-	[ -n "$stderr" ]
+	[[ $stderr == *"give --lock-wait DURATION, as in 30s" ]]
+	run -3 "$NEAP" apply --lock-wait 1s --root machine --state-dir state site.lua
 	run --separate-stderr "$NEAP" apply --format json --root machine --state-dir state site.lua
 	[ "$status" = 3 ]
 	printf '%s\n' "$output" >errors.json

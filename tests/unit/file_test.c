@@ -328,6 +328,57 @@ static void file__large_content_is_compared_by_digest(void **state)
 	driver_end(&driver);
 }
 
+static unsigned secrets_seen, writes_seen;
+
+static int watch_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
+			const struct neap_commit *commit, struct neap_error **err)
+{
+	(void)machine, (void)commit, (void)err;
+	for (size_t i = 0; i < count; i++) {
+		writes_seen += changes[i].kind == NEAP_CHANGE_WRITE;
+		secrets_seen += changes[i].secret;
+	}
+	return 0;
+}
+
+/* The machine has to know, lest it quotes what a validating program says. */
+static void file__machine_is_told_that_bytes_are_secret(void **state)
+{
+	static const struct {
+		const char *type, *pairs[8];
+		unsigned secrets;
+	} cells[] = {
+		{ "file", { P, "!content", "x", "mode", "0644" }, 1 },
+		{ "file", { P, "content", "x" }, 0 },
+		{ "line", { P, "!line", "x" }, 1 },
+		{ "line", { P, "line", "x" }, 0 },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+		const struct neap_resource_type *type = driver_type(cells[i].type);
+		const struct neap_commit commit = { 0 };
+		struct driver driver;
+		driver_begin(&driver, NEAP_OVERLAY_APPLY);
+		const struct neap_machine_ops *ops = driver.machine->ops;
+		struct neap_machine_ops watching = *ops;
+		watching.commit = watch_commit;
+		driver_open(&driver);
+		struct neap_context ctx = { .scratch = driver.arena };
+		void *have = neap_arena_alloc(driver.arena, type->have_size);
+		void *want = driver_want(driver.arena, type, cells[i].pairs);
+		assert_int_equal(type->read(&driver.overlay->view, &ctx, want, have, NULL), 0);
+		assert_int_equal(type->apply(driver.overlay, &ctx, want, have, NULL), 0);
+		secrets_seen = writes_seen = 0;
+		driver.machine->ops = &watching;
+		assert_int_equal(neap_overlay_land(driver.overlay, &commit, NULL), 0);
+		driver.machine->ops = ops;
+		assert_int_equal(writes_seen, 1);
+		assert_int_equal(secrets_seen, cells[i].secrets);
+		driver_end(&driver);
+	}
+}
+
 static void file__hard_links_are_told(void **state)
 {
 	const struct neap_resource_type *type = driver_type("file");
@@ -475,6 +526,7 @@ int main(void)
 		cmocka_unit_test(file__cells),
 		cmocka_unit_test(file__check_refuses_what_contradicts),
 		cmocka_unit_test(file__large_content_is_compared_by_digest),
+		cmocka_unit_test(file__machine_is_told_that_bytes_are_secret),
 		cmocka_unit_test(file__hard_links_are_told),
 		cmocka_unit_test(file__no_op_is_one_call),
 		cmocka_unit_test(file__attributes_do_not_rewrite),

@@ -539,7 +539,7 @@ static void commit__what_validate_has_changed_is_not_put_in_place(void **state)
 		"ln $0 $0.2",
 		"rm $0",
 		"rm -r $(dirname $0)",
-		"rm -r $(dirname $0)/../*",
+		"rm -r $(dirname $(dirname $0))/*",
 		"rm -r $(dirname $(dirname $0))",
 	};
 	struct fixture *f = *state;

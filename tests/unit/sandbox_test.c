@@ -167,7 +167,7 @@ static void timeout__ends_templates(void **state)
 }
 
 /* One C function of Lua's runs on and on: no hook reaches it. */
-static void dies(void **state, const char *body)
+static void dies_saying(void **state, const char *body, const char *expected)
 {
 	struct recipe *r = *state;
 	char *text, *said;
@@ -185,8 +185,14 @@ static void dies(void **state, const char *body)
 	said = capture_end(saved, file);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 1);
-	assert_string_equal(said, "site.lua:2: " TIMEOUT "\n  " TIMEOUT_HINT "\n");
+	assert_string_equal(said, expected);
 	free(said);
+}
+
+static void dies(void **state, const char *body)
+{
+	dies_saying(state, body,
+		    "site.lua:2: " TIMEOUT "\n    " TIMEOUT_HINT "\n1 error; nothing was applied\n");
 }
 
 static void timeout__ends_the_process_inside_a_pattern(void **state)
@@ -197,6 +203,15 @@ static void timeout__ends_the_process_inside_a_pattern(void **state)
 static void timeout__ends_the_process_inside_pcalled_C(void **state)
 {
 	dies(state, "pcall(table.move, {}, 1, math.maxinteger - 5, 2)");
+}
+
+static void timeout__that_ends_the_process_tells_the_errors_before_it(void **state)
+{
+	dies_saying(state,
+		    "neap.thing { path = '/a', lable = 'x' } neap.nothing\27 {}\n"
+		    "neap.thing { path = 'b' }\n"
+		    "return ('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(41))",
+		    "");
 }
 
 static void timeout__of_one_evaluation_does_not_reach_the_next(void **state)
@@ -401,6 +416,116 @@ static void lua__xpcall_and_coroutines_are_as_ever(void **state)
 		"closed\tfalse\tcannot resume dead coroutine");
 }
 
+/* ---- nothing differs from run to run ---------------------------------------------------------------- */
+
+static void determinism__no_value_shows_its_address(void **state)
+{
+	recipe_prints(*state,
+		      "local named = setmetatable({}, { __name = 'point' })\n"
+		      "print({}, print, function() end, coroutine.create(print), named, "
+		      "setmetatable({}, { __name = 5 }), neap.null)\n"
+		      "print(tostring({}), tostring(print), tostring(coroutine.running()), tostring(named))\n"
+		      "print(string.format('%s|%-8s|%5.3s|%%|%d', {}, print, named, 7), ('%s'):format({}))\n"
+		      "print(neap.format('%s %s', {}, tostring), #tostring(setmetatable({}, {})))\n"
+		      "print(string.format('%s %s', 1, nil), pcall(string.format, '%s'))\n"
+		      "print(tostring(setmetatable({}, { __tostring = function() return 'own' end })), "
+		      "tostring(1.5), tostring(nil))",
+		      "table\tfunction\tfunction\tthread\tpoint\ttable\tnull\n"
+		      "table\tfunction\tthread\tpoint\n"
+		      "table|function|  poi|%|7\ttable\n"
+		      "table function\t5\n"
+		      "1 nil\tfalse\tbad argument #2 to 'format' (no value)\n"
+		      "own\t1.5\tnil");
+	recipe_fails(*state, "return ('%5p'):format({})",
+		     "string.format: \"%p\" is not for a recipe: addresses differ from run to run", NULL);
+	recipe_fails(*state, "return ('%p'):format()",
+		     "string.format: \"%p\" is not for a recipe: addresses differ from run to run", NULL);
+	recipe_fails(*state, "neap[{}] = 1", "neap.table is assigned: neap is not yours to change", NULL);
+	recipe_fails(*state, "return tostring(neap.secret { value = 'x' })",
+		     "a secret cannot be used as a plain string; use .. or neap.format or give it to a "
+		     "parameter",
+		     NULL);
+	recipe_fails(*state, "return tostring(setmetatable({}, { __tostring = function() return {} end }))",
+		     "'__tostring' must return a string", NULL);
+	recipe_fails(*state, "return tostring()", "bad argument #1 to 'tostring' (value expected)", NULL);
+	recipe_fails(*state, "return ('%d'):format('x')",
+		     "bad argument #1 to 'format' (number expected, got string)", NULL);
+}
+
+static void determinism__tables_are_walked_in_order(void **state)
+{
+	recipe_prints(
+		*state,
+		"local b, a = neap.thing { path = '/b' }, neap.thing { path = '/a' }\n"
+		"local t = { [a] = 1, [b] = 2, [true] = 3, [false] = 4, z = 5, y = 6, ['1'] = 7, [2.5] = 8, "
+		"[-1] = 9, 10 }\n"
+		"local out = {} for k in pairs(t) do out[#out + 1] = tostring(k) end\n"
+		"print(table.concat(out, ' '))\n"
+		"out = {} for k, v in next, t do out[#out + 1] = v end print(table.concat(out, ' '))\n"
+		"print(next(t), next({}), next({ [{}] = 'only' }) ~= nil)",
+		"-1 1 2.5 1 y z false true thing[/b] thing[/a]\n"
+		"9 10 8 7 6 5 4 3 2 1\n"
+		"-1\tnil\ttrue");
+	recipe_prints(*state,
+		      "local t = {} for i = 1, 100 do t['k' .. i] = i end\n"
+		      "local n = 0 for k in pairs(t) do t[k] = nil n = n + 1 end print(n, next(t))\n"
+		      "for i = 1, 100 do t['k' .. i] = i end n = 0\n"
+		      "for k in next, t do t[k] = nil n = n + 1 end print(n, next(t))\n"
+		      "t.b = 1 t.c = 1 print(next(t, 'b'), next(t, 'c')) t.d = 2 t.a = 0\n"
+		      "print((next(t)), (next(t, 'a')), (next(t, 'c')), next(t, 'd'))\n"
+		      "t = { a = 1, b = 2, c = 3 } local k = next(t) t.b = nil print(next(t, k))",
+		      "100\tnil\n100\tnil\nc\tnil\na\tb\td\tnil\nc\t3");
+	recipe_fails(*state, "for k in pairs({ [{}] = 1 }) do end",
+		     "pairs: a table as a key has no order that is the same in every run; keys are strings, "
+		     "numbers, booleans or resources",
+		     NULL);
+	recipe_fails(*state, "return next({ [print] = 1, x = 1 })",
+		     "next: a function as a key has no order that is the same in every run; keys are "
+		     "strings, numbers, booleans or resources",
+		     NULL);
+	recipe_fails(*state, "return pairs(nil)", "bad argument #1 to 'pairs' (table expected, got nil)",
+		     NULL);
+}
+
+static void determinism__sort_keeps_the_order_of_equal_items(void **state)
+{
+	recipe_prints(
+		*state,
+		"local t = {} for i = 1, 20000 do t[i] = { key = i % 3, i = i } end\n"
+		"table.sort(t, function(a, b) return a.key < b.key end)\n"
+		"local right = true for i = 2, #t do local a, b = t[i - 1], t[i]\n"
+		"right = right and (a.key < b.key or (a.key == b.key and a.i < b.i)) end print(right, #t)\n"
+		"for n = 0, 40 do local t, s = {}, 0 for i = 1, n do t[i] = (i * 7919) % 41 s = s + t[i] "
+		"end\n"
+		"table.sort(t) for i = 1, n do s = s - t[i] assert(i == 1 or t[i - 1] <= t[i]) end\n"
+		"assert(s == 0 and #t == n) end\n"
+		"t = { 'b', 'a', 'C' } table.sort(t, function(a, b) return a > b end) "
+		"print(table.concat(t))\n"
+		"t = { 3, 1, 2 } table.sort(t, function() return true end) print(#t)",
+		"true\t20000\nbaC\n3");
+	recipe_fails(*state, "table.sort({ 1, 'x' })", "attempt to compare string with number", NULL);
+	recipe_fails(*state, "table.sort(5)", "bad argument #1 to 'sort' (table expected, got number)", NULL);
+	recipe_fails(*state, "table.sort({}, 5)", "bad argument #2 to 'sort' (function expected, got number)",
+		     NULL);
+}
+
+static void secret__is_no_number_without_a_word(void **state)
+{
+	static const char refused[] =
+		"a secret cannot be used as a plain string; use .. or neap.format or give it to a parameter";
+
+	recipe_fails(*state, "return tonumber(neap.secret { value = '5' })", refused, NULL);
+	recipe_fails(*state, "return tonumber(neap.secret { value = '5' }, 16)", refused, NULL);
+	recipe_fails(*state, "return math.tointeger(neap.secret { value = '5' })", refused, NULL);
+	recipe_fails(*state, "return tonumber(neap.thing { path = '/a' }.id)",
+		     "a value that is known when applied cannot be used as a plain string; use .. or "
+		     "neap.format or give it to a parameter",
+		     NULL);
+	recipe_prints(*state, "print(tonumber('ff', 16), tonumber('x'), tonumber({}), math.tointeger(3.0))",
+		      "255\tnil\tnil\t3");
+	recipe_fails(*state, "return tonumber()", "bad argument #1 to 'tonumber' (value expected)", NULL);
+}
+
 static void lua__libraries_that_stay_are_whole(void **state)
 {
 	recipe_prints(*state,
@@ -435,6 +560,7 @@ int main(void)
 		recipe_test(timeout__ends_templates),
 		recipe_test(timeout__ends_the_process_inside_a_pattern),
 		recipe_test(timeout__ends_the_process_inside_pcalled_C),
+		recipe_test(timeout__that_ends_the_process_tells_the_errors_before_it),
 		recipe_test(timeout__of_one_evaluation_does_not_reach_the_next),
 		cmocka_unit_test(watchdog__barks_again_until_it_is_stopped),
 		recipe_test(memory__growing_strings),
@@ -450,6 +576,10 @@ int main(void)
 		recipe_test(error__says_from_where_it_was_called),
 		recipe_test(lua__xpcall_and_coroutines_are_as_ever),
 		recipe_test(lua__libraries_that_stay_are_whole),
+		recipe_test(determinism__no_value_shows_its_address),
+		recipe_test(determinism__tables_are_walked_in_order),
+		recipe_test(determinism__sort_keeps_the_order_of_equal_items),
+		recipe_test(secret__is_no_number_without_a_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
