@@ -164,7 +164,8 @@ static bool refused_to_be_sure(const struct world *world, const struct neap_run 
 {
 	for (unsigned i = 0; world->aliased && i < world->resource_count; i++)
 		if (plan->results[i].outcome == NEAP_OUTCOME_FAILED &&
-		    plan->results[i].action == NEAP_ACTION_UNKNOWN)
+		    (plan->results[i].action == NEAP_ACTION_UNKNOWN ||
+		     strstr(plan->results[i].error->message, " owns")))
 			return true;
 	return false;
 }

@@ -208,7 +208,7 @@ static void timeout__ends_the_process_inside_pcalled_C(void **state)
 static void timeout__that_ends_the_process_tells_the_errors_before_it(void **state)
 {
 	dies_saying(state,
-		    "neap.thing { path = '/a', lable = 'x' } neap.nothing\27 {}\n"
+		    "neap.thing { path = '/a', lable = 'x' } neap['nothing\\27']()\n"
 		    "neap.thing { path = 'b' }\n"
 		    "return ('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(41))",
 		    "");
@@ -434,7 +434,7 @@ static void determinism__no_value_shows_its_address(void **state)
 		      "table\tfunction\tthread\tpoint\n"
 		      "table|function|  poi|%|7\ttable\n"
 		      "table function\t5\n"
-		      "1 nil\tfalse\tbad argument #2 to 'format' (no value)\n"
+		      "1 nil\tfalse\tbad argument #2 to 'string.format' (no value)\n"
 		      "own\t1.5\tnil");
 	recipe_fails(*state, "return ('%5p'):format({})",
 		     "string.format: \"%p\" is not for a recipe: addresses differ from run to run", NULL);
