@@ -125,7 +125,7 @@ static int print(lua_State *L)
 	luaL_addchar(&buffer, '\n');
 	luaL_pushresult(&buffer);
 	text = lua_tolstring(L, -1, &len);
-	neap_console_write(text, len);
+	neap_console_print(text, len);
 	return 0;
 }
 

@@ -2,6 +2,9 @@
 #include "engine/console.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 void neap_console_write_to(int fd, const char *data, size_t len)
@@ -18,7 +21,26 @@ void neap_console_write_to(int fd, const char *data, size_t len)
 	}
 }
 
-void neap_console_write(const char *data, size_t len)
+/* Bytes that a terminal would obey; with `next`, also C1 controls as UTF-8 writes them. */
+static bool is_control(unsigned char c, unsigned char next)
 {
-	neap_console_write_to(STDERR_FILENO, data, len);
+	return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ||
+	       (c == 0xc2 && next >= 0x80 && next < 0xa0);
+}
+
+void neap_console_print(const char *data, size_t len)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		char escaped[8];
+
+		if (!is_control(data, len, i))
+			continue;
+		neap_console_write_to(STDERR_FILENO, data + from, i - from);
+		snprintf(escaped, sizeof escaped, "\\x%02x", (unsigned char)data[i]);
+		neap_console_write_to(STDERR_FILENO, escaped, strlen(escaped));
+		from = i + 1;
+	}
+	neap_console_write_to(STDERR_FILENO, data + from, len - from);
 }

@@ -5,4 +5,5 @@
 
 /* Callable in a signal handler. */
 void neap_console_write_to(int fd, const char *data, size_t len);
-void neap_console_write(const char *data, size_t len);
+/* To stderr, with control characters shown as \x1b: what a recipe prints may come from a file. */
+void neap_console_print(const char *data, size_t len);

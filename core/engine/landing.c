@@ -23,7 +23,7 @@ static void block(struct run *run, uint32_t number)
 			if (to >= graph->resources.count)
 				continue;
 			struct neap_result *result = &run->pub.results[to];
-			if (result->outcome == NEAP_OUTCOME_CHANGED && run->verifying)
+			if ((run->plan || result->outcome == NEAP_OUTCOME_CHANGED) && run->verifying)
 				continue; /* it has landed: what was done is said */
 			result->outcome = NEAP_OUTCOME_SKIPPED;
 			result->cause = number;
@@ -44,10 +44,20 @@ void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err)
 	block(run, number);
 }
 
+/* A signal ends a landing between two steps: what has begun is brought to its end, the rest is not done. */
 static bool may(void *ctx, uint32_t step)
 {
-	const struct run *run = ctx;
-	return run->nodes[step].blocked_by == NEAP_NO_STEP;
+	struct run *run = ctx;
+	const volatile sig_atomic_t *stop = run->options.stop;
+	if (run->nodes[step].blocked_by != NEAP_NO_STEP)
+		return false;
+	if (stop && *stop && step != run->landing) {
+		if (run->pub.results[step].outcome == NEAP_OUTCOME_CHANGED)
+			run->pub.results[step].outcome = NEAP_OUTCOME_NOT_DONE;
+		return false;
+	}
+	run->landing = step;
+	return true;
 }
 
 static void failed(void *ctx, uint32_t step, struct neap_error *err)
@@ -76,11 +86,13 @@ static void landed(void *ctx, const struct neap_error *err)
 		neap_step_done(run, number);
 	}
 	run->group.count = 0;
+	run->landing = NEAP_NO_STEP;
 	run->verifying = false;
 }
 
 void neap_landing_init(struct run *run)
 {
+	run->landing = NEAP_NO_STEP;
 	run->commit = (struct neap_commit){ .ctx = run, .may = may, .failed = failed, .landed = landed };
 	if (!run->plan)
 		neap_overlay_commit(run->overlay, &run->commit);
@@ -94,4 +106,21 @@ void neap_landing_land(struct run *run)
 		neap_overlay_land(run->overlay, &run->commit, &err); /* an error comes by landed() */
 	else
 		landed(run, NULL);
+}
+
+/* What one group shows after landing, a plan finds at its end: that a later step undoes what an earlier did.
+ */
+void neap_landing_verify_plan(struct run *run)
+{
+	run->verifying = true;
+	for (uint32_t i = 0; i < run->pub.graph->resources.count; i++) {
+		const struct neap_result *result = &run->pub.results[i];
+		struct neap_error *err = NULL;
+		bool sure = result->outcome == NEAP_OUTCOME_UNCHANGED &&
+			    result->action > NEAP_ACTION_REFRESH && result->cause == NEAP_NO_STEP &&
+			    !run->nodes[i].opaque;
+		if (sure && neap_step_verify(run, i, &err) < 0)
+			neap_landing_fail(run, i, err);
+	}
+	run->verifying = false;
 }

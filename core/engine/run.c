@@ -130,10 +130,8 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 	struct run *run = prepare(graph, machine, options);
 	for (size_t i = 0; i < graph->node_count; i++) {
 		uint32_t node = graph->order[i];
-		if (options->stop && *options->stop) {
-			run->pub.signal = *options->stop;
+		if (options->stop && *options->stop)
 			break;
-		}
 		gather(run, node);
 		if (node >= graph->resources.count)
 			continue;
@@ -143,9 +141,13 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		    (neap_overlay_held(run->overlay, &bytes) >= GROUP_CHANGES || bytes >= GROUP_BYTES))
 			neap_landing_land(run);
 	}
-	if (!run->plan)
+	if (run->plan)
+		neap_landing_verify_plan(run);
+	else
 		neap_landing_land(run);
 	summarise(&run->pub);
+	if (run->pub.summary.not_done && options->stop)
+		run->pub.signal = *options->stop;
 	return &run->pub;
 }
 

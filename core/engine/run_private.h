@@ -28,6 +28,7 @@ struct run {
 	struct neap_map changed;  /* paths changed so far, without links: as they were named */
 	NEAP_VEC(uint32_t) group; /* resources done since the last landing, in order */
 	NEAP_VEC(uint32_t) queue; /* scratch of block() */
+	uint32_t landing;         /* the step whose changes are landing */
 	bool verifying;           /* the group has landed and is read back */
 };
 
@@ -42,3 +43,4 @@ void neap_landing_init(struct run *run);
 void neap_landing_land(struct run *run);
 /* `number` has failed (takes err): so has, by skipping, everything that stands on it. */
 void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err);
+void neap_landing_verify_plan(struct run *run);

@@ -72,3 +72,48 @@ recipe() { # recipe LINES…: site.lua
 	[[ "$output" == *"did you mean neap.file?"* ]]
 	[[ "$output" == *'site.lua:3'*'did you mean "owner"?'* ]]
 }
+
+@test "what a validating program says of a secret is not shown, whoever may read the file" {
+	recipe 'local key = neap.secret { value = "hunter2hunter2" }' \
+		'neap.file { path = "/key", content = key, mode = "0644",' \
+		'  validate = { "/bin/sh", "-c", "cat %s >&2; exit 1" } }'
+	run "$NEAP" apply site.lua --root root
+	[ "$status" -eq 4 ]
+	[[ "$output" != *hunter2* ]]
+}
+
+@test "a file that its validating program has changed does not land" {
+	recipe 'neap.file { path = "/f", content = "x", validate = { "/bin/sh", "-c", "echo more >>%s" } }'
+	run "$NEAP" apply site.lua --root root
+	[ "$status" -eq 4 ]
+	[ ! -e root/f ]
+}
+
+@test "no address of memory gets into what a recipe says" {
+	recipe 'neap.file { path = "/f", content = tostring({}) .. tostring(print) }'
+	"$NEAP" apply site.lua --root root
+	run "$NEAP" plan site.lua --root root
+	[ "$status" -eq 0 ]
+}
+
+@test "directories above the state are 0755 under any umask" {
+	recipe 'neap.file { path = "/f" }'
+	(umask 077 && "$NEAP" apply site.lua --root root)
+	[ "$(id -u)" -ne 0 ] || [ "$(stat -c %a root/var/lib)" = 755 ]
+	[ "$(stat -c %a root/var/lib/neap)" = 700 ]
+}
+
+@test "a file too large for a line is refused without being read" {
+	truncate -s 1T root/f || skip "no file of this size here"
+	recipe 'neap.line { path = "/f", line = "x" }'
+	run timeout 10 "$NEAP" plan site.lua --root root
+	[ "$status" -eq 4 ]
+	[[ "$output" == *"larger than 1 MB"* ]]
+}
+
+@test "the lock is nobody's to replace" {
+	recipe 'neap.file { path = "/var/lib/neap/lock", content = "x" }'
+	run "$NEAP" apply site.lua --root root
+	[ "$status" -eq 4 ]
+	[[ "$output" == *"neap's own"* ]]
+}

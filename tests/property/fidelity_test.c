@@ -165,7 +165,7 @@ static bool refused_to_be_sure(const struct world *world, const struct neap_run 
 	for (unsigned i = 0; world->aliased && i < world->resource_count; i++)
 		if (plan->results[i].outcome == NEAP_OUTCOME_FAILED &&
 		    (plan->results[i].action == NEAP_ACTION_UNKNOWN ||
-		     strstr(plan->results[i].error->message, " owns")))
+		     strstr(plan->results[i].error->message, "this changes")))
 			return true;
 	return false;
 }
@@ -261,7 +261,8 @@ static void round_on(uint64_t seed, const struct world *world, struct neap_machi
 	second(seed, world, fresh, machine, apply);
 	const char *after = world_dump(&machine->view, arena);
 	struct neap_run *third = go(fresh, machine, NEAP_RUN_APPLY);
-	if (apply->summary.failed == 0 && strcmp(after, world_dump(&machine->view, arena)) != 0)
+	if (apply->summary.failed == 0 && !world->aliased &&
+	    strcmp(after, world_dump(&machine->view, arena)) != 0)
 		explain(seed, world, "a second apply changed the machine", 0);
 	neap_run_free(third);
 	neap_run_free(apply);
@@ -321,11 +322,17 @@ static int run_outside(struct neap_machine *machine, const struct neap_process *
 	return 0;
 }
 
-static void remove_directory(const char *path)
+static char base[32]; /* of the round under way; "": none */
+
+static int remove_base(void **state)
 {
-	char command[4200];
-	snprintf(command, sizeof command, "rm -rf -- '%s'", path);
-	assert_int_equal(system(command), 0);
+	(void)state;
+	char command[64];
+	if (!*base)
+		return 0;
+	snprintf(command, sizeof command, "rm -rf -- '%s'", base);
+	*base = '\0';
+	return system(command);
 }
 
 static void fidelity__apply_refines_the_plan_in_real_directories(void **state)
@@ -339,7 +346,8 @@ static void fidelity__apply_refines_the_plan_in_real_directories(void **state)
 		struct world world;
 		struct neap_machine *machine;
 		struct neap_state *lock;
-		char base[] = "/tmp/neap-fidelity-XXXXXX", root[64], where[64];
+		char root[64], where[64];
+		snprintf(base, sizeof base, "/tmp/neap-fidelity-XXXXXX");
 		assert_non_null(mkdtemp(base));
 		snprintf(root, sizeof root, "%s/root", base);
 		snprintf(where, sizeof where, "%s/state", base);
@@ -361,7 +369,7 @@ static void fidelity__apply_refines_the_plan_in_real_directories(void **state)
 		round_on(seed, &world, machine);
 		neap_machine_free(machine);
 		neap_state_close(lock);
-		remove_directory(base);
+		assert_int_equal(remove_base(NULL), 0);
 	}
 }
 
@@ -423,7 +431,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fidelity__apply_refines_the_plan_on_memory_machines),
-		cmocka_unit_test(fidelity__apply_refines_the_plan_in_real_directories),
+		cmocka_unit_test_teardown(fidelity__apply_refines_the_plan_in_real_directories, remove_base),
 		cmocka_unit_test(fidelity__every_important_cell_was_reached),
 	};
 	if (getenv("NEAP_ONLY"))

@@ -117,8 +117,7 @@ static void make_resource(struct world *world, struct world_random *random, stru
 		r->owner = with_owners && world_random(random, 4) == 0 ? PICK(random, owners) : NULL;
 	}
 	if (type && strcmp(type, "directory") == 0) {
-		/* Of what is in a directory a purge knows one name. */
-		r->purge = !r->absent && !world->aliased && world_random(random, 4) == 0;
+		r->purge = !r->absent && world_random(random, 4) == 0;
 		r->recurse = (r->absent || r->purge) && world_random(random, 2);
 	}
 	if (type && strcmp(type, "link") == 0 && !r->absent)
@@ -183,7 +182,7 @@ static void clear_way(struct world *world, const struct world_resource *r, unsig
 				  (neap_path_below(neap_str(path), neap_str(node->path)) &&
 				   !(commands_above(world, k) >> command & 1));
 		}
-		if (!theirs && !world->aliased)
+		if (!theirs)
 			o->clears[o->clear_count++] = node->path;
 	}
 }
@@ -194,7 +193,8 @@ static void plant(struct world *world, struct world_random *random)
 	for (unsigned i = 0; i < world->resource_count; i++) {
 		struct world_resource *r = &world->resources[i];
 		uint32_t above = commands_above(world, i);
-		if (r->type == &neap_test_opaque || !above)
+		/* Two names of one thing: not only who stands on the command may own it. */
+		if (r->type == &neap_test_opaque || !above || world->aliased)
 			continue;
 		unsigned command = 0;
 		for (unsigned n = 0; n < i; n++)

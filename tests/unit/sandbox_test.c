@@ -211,7 +211,10 @@ static void timeout__that_ends_the_process_tells_the_errors_before_it(void **sta
 		    "neap.thing { path = '/a', lable = 'x' } neap['nothing\\27']()\n"
 		    "neap.thing { path = 'b' }\n"
 		    "return ('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(41))",
-		    "");
+		    "site.lua:2: thing[/a]: unknown parameter \"lable\"\n    did you mean \"label\"?\n"
+		    "site.lua:2: neap has no resource type \"nothing\\x1b\"\n    `neap doc` lists the types\n"
+		    "site.lua:3: thing[?]: path \"b\" is not absolute\n"
+		    "site.lua:4: " TIMEOUT "\n    " TIMEOUT_HINT "\n4 errors; nothing was applied\n");
 }
 
 static void timeout__of_one_evaluation_does_not_reach_the_next(void **state)
