@@ -21,11 +21,14 @@ void neap_console_write_to(int fd, const char *data, size_t len)
 	}
 }
 
-/* Bytes that a terminal would obey; with `next`, also C1 controls as UTF-8 writes them. */
-static bool is_control(unsigned char c, unsigned char next)
+/* Whether a terminal would obey the byte at `i`: C0, and both bytes of C1 as UTF-8 writes it. */
+static bool is_control(const char *data, size_t len, size_t i)
 {
+	unsigned char before = i > 0 ? (unsigned char)data[i - 1] : 0, c = (unsigned char)data[i];
+	unsigned char after = i + 1 < len ? (unsigned char)data[i + 1] : 0;
+
 	return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ||
-	       (c == 0xc2 && next >= 0x80 && next < 0xa0);
+	       (c == 0xc2 && after >= 0x80 && after < 0xa0) || (before == 0xc2 && c >= 0x80 && c < 0xa0);
 }
 
 void neap_console_print(const char *data, size_t len)
