@@ -97,13 +97,35 @@ void neap_cli_session_done(struct neap_cli_session *session)
 	neap_arena_free(session->arena);
 }
 
+/* What realpath() will say when the directory has been made: a plan comes before that. NULL: cannot be. */
+static char *future_path(const char *directory)
+{
+	size_t len = strlen(directory);
+	char *head NEAP_AUTO_FREE = neap_alloc(len + 1);
+	memcpy(head, directory, len + 1);
+	for (;; head[len] = '\0') {
+		char *real NEAP_AUTO_FREE = realpath(len > 0 ? head : directory[0] == '/' ? "/" : ".", NULL);
+		if (real) {
+			struct neap_buf path = { 0 };
+			neap_buf_printf(&path, "%s/%s", real, directory + len);
+			return path.data;
+		}
+		if (errno != ENOENT || len == 0)
+			return NULL;
+		while (len > 0 && head[len - 1] == '/')
+			len--;
+		while (len > 0 && head[len - 1] != '/')
+			len--;
+	}
+}
+
 const char *neap_cli_session_state(struct neap_cli_session *session, const char *directory)
 {
 	struct neap_str path;
 	char *real_root NEAP_AUTO_FREE = realpath(session->root, NULL);
-	char *real NEAP_AUTO_FREE = realpath(directory, NULL);
+	char *real NEAP_AUTO_FREE = future_path(directory);
 	if (!real_root || !real || neap_path_normalise(session->arena, neap_str(real), &path, NULL) < 0)
-		return NULL; /* not there: nothing to spare */
+		return NULL;
 	size_t len = strlen(real_root);
 	if (len == 1)
 		return path.data;

@@ -1,9 +1,11 @@
 /*
  * Where claimed paths lead. One read a directory, remembered; nothing at all until somebody asks, and then
- * only what is reached through a link is kept. An answer that cannot be had counts as "no link".
+ * only what is reached through a link is kept. An answer that cannot be had counts as "no link", and what was
+ * in the way is told to who asks: nothing may be removed on the strength of it.
  */
 #include "engine/alias.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/path.h"
@@ -14,9 +16,10 @@ struct neap_aliases {
 	const struct neap_view *view;
 	struct neap_arena *arena;
 	bool built;
-	struct neap_map leads; /* directory, as written -> without links */
-	struct neap_map names; /* path without links -> claimed path that leads there */
-	struct neap_map above; /* every directory above one of those */
+	struct neap_error *blind; /* the first answer that could not be had */
+	struct neap_map leads;    /* directory, as written -> without links */
+	struct neap_map names;    /* path without links -> claimed path that leads there */
+	struct neap_map above;    /* every directory above one of those */
 };
 
 struct neap_aliases *neap_aliases_new(const struct neap_graph *graph, const struct neap_view *view)
@@ -31,6 +34,7 @@ void neap_aliases_free(struct neap_aliases *aliases)
 	neap_map_done(&aliases->leads);
 	neap_map_done(&aliases->names);
 	neap_map_done(&aliases->above);
+	neap_error_free(aliases->blind);
 	neap_arena_free(aliases->arena);
 	free(aliases);
 }
@@ -61,10 +65,17 @@ static const char *lead(struct neap_aliases *aliases, struct neap_str directory)
 			len++;
 		const char *full = joined(aliases, at, (struct neap_str){ directory.data + start, len });
 		const char *target = NULL;
+		struct neap_error *err NEAP_AUTO_ERROR = NULL;
 		struct neap_stat stat;
 		at = full;
-		if (neap_view_link(aliases->view, full, aliases->arena, &stat, &target, NULL) == 0 && target)
-			neap_view_follow(aliases->view, full, aliases->arena, &at, &stat, NULL);
+		int r = neap_view_link(aliases->view, full, aliases->arena, &stat, &target, &err);
+		if (r == 0 && target)
+			r = neap_view_follow(aliases->view, full, aliases->arena, &at, &stat, &err);
+		/* What lies below no directory, or in a loop, leads nowhere. */
+		if (r < 0 && err->errnum != ENOTDIR && err->errnum != ELOOP && !aliases->blind) {
+			aliases->blind = err;
+			err = NULL;
+		}
 		known = (struct neap_str){ directory.data, start + len };
 		neap_map_put(&aliases->leads,
 			     (struct neap_str){ neap_arena_copy(aliases->arena, known.data, known.len),
@@ -98,6 +109,11 @@ const char *neap_aliases_claimed(struct neap_aliases *aliases, const char *path)
 	if (!aliases->built)
 		build(aliases);
 	return neap_map_get(&aliases->names, neap_str(path));
+}
+
+const struct neap_error *neap_aliases_blind(const struct neap_aliases *aliases)
+{
+	return aliases->blind;
 }
 
 bool neap_aliases_own(struct neap_aliases *aliases, const char *path)

@@ -15,5 +15,7 @@ struct neap_aliases *neap_aliases_new(const struct neap_graph *graph, const stru
 void neap_aliases_free(struct neap_aliases *aliases);
 /* The claimed path that leads to `path` (which goes through no link) by another name, or NULL. */
 const char *neap_aliases_claimed(struct neap_aliases *aliases, const char *path);
+/* What kept it from knowing all of them, or NULL. Borrowed. */
+const struct neap_error *neap_aliases_blind(const struct neap_aliases *aliases);
 /* As neap_graph_owns(), by where paths lead. */
 bool neap_aliases_own(struct neap_aliases *aliases, const char *path);

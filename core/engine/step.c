@@ -165,6 +165,11 @@ static int check_owner(const struct step *step, struct neap_error **err)
 		const struct neap_resource *owner = neap_graph_other_owner(run->pub.graph, step->number,
 									   claimed ? claimed : change->path);
 		const char *asked = neap_map_get(&run->changed, neap_str(change->path));
+		const struct neap_error *blind = neap_aliases_blind(run->aliases);
+		if (blind && (change->kind == NEAP_CHANGE_UNLINK || change->kind == NEAP_CHANGE_RMDIR) &&
+		    !neap_map_get(&run->pub.graph->owned, neap_str(change->asked)))
+			return neap_error_set(err, "remove %s: whether a resource owns it cannot be seen: %s",
+					      change->path, blind->message);
 		if (owner)
 			neap_error_set(err, "this changes %s, which %s owns", change->path, owner->address);
 		else if (asked && strcmp(asked, change->asked) != 0)

@@ -44,6 +44,7 @@ struct neap_stat {
 	uint32_t uid, gid;
 	uint64_t size;  /* regular files */
 	uint64_t links; /* hard links of a regular file */
+	uint64_t stamp; /* of a regular file: another one once its bytes have changed; 0: not known */
 	bool mount;     /* something is mounted here: can be neither replaced nor removed */
 };
 

@@ -38,6 +38,15 @@ static enum neap_file_kind kind_of(mode_t mode)
 	}
 }
 
+uint64_t neap_local_stamp(const struct stat *st)
+{
+	const uint64_t parts[] = { st->st_ino, (uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec,
+				   (uint64_t)st->st_mtim.tv_nsec };
+	uint64_t stamp = neap_hash(parts, sizeof(parts));
+
+	return stamp ? stamp : 1;
+}
+
 static void fill(const struct stat *st, struct neap_stat *ret)
 {
 	*ret = (struct neap_stat){ .kind = kind_of(st->st_mode),
@@ -47,6 +56,7 @@ static void fill(const struct stat *st, struct neap_stat *ret)
 	if (ret->kind == NEAP_FILE_REGULAR) {
 		ret->size = (uint64_t)st->st_size;
 		ret->links = st->st_nlink;
+		ret->stamp = neap_local_stamp(st);
 	}
 }
 
@@ -94,7 +104,9 @@ static int local_stat(const struct neap_view *view, const char *path, struct nea
 			     .st_uid = sx.stx_uid,
 			     .st_gid = sx.stx_gid,
 			     .st_size = (off_t)sx.stx_size,
-			     .st_nlink = sx.stx_nlink },
+			     .st_nlink = sx.stx_nlink,
+			     .st_ino = sx.stx_ino,
+			     .st_mtim = { sx.stx_mtime.tv_sec, sx.stx_mtime.tv_nsec } },
 	     ret);
 	if (sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
 		ret->mount = sx.stx_attributes & STATX_ATTR_MOUNT_ROOT;

@@ -162,8 +162,12 @@ void neap_local_touch(struct neap_local_dirty *dirty, struct neap_local_dir *dir
 int neap_local_sync(struct neap_local_dirty *dirty, struct neap_error **err); /* and closes */
 
 int neap_local_land_temp(struct neap_local *local, struct neap_local_dirty *dirty,
-			 const struct neap_change *change, struct neap_local_temp *temp,
+			 const struct neap_change *change, struct neap_local_temp *temp, bool absent,
 			 struct neap_error **err);
+/* Whether the file that `change` replaces is still the one with `stamp` (0: any will do). */
+int neap_local_check_stamp(struct neap_local *local, const struct neap_change *change, uint64_t stamp,
+			   struct neap_error **err);
+uint64_t neap_local_stamp(const struct stat *st);
 int neap_local_land_attributes(struct neap_local *local, struct neap_local_dirty *dirty,
 			       const struct neap_change *change, struct neap_error **err);
 int neap_local_land_removal(struct neap_local *local, struct neap_local_dirty *dirty,

@@ -32,6 +32,9 @@ struct item {
 	uint32_t moved;   /* the first change of the path that makes, removes or links it, up to this one, or
 			     NONE */
 	uint32_t pick;    /* of the WRITE and those that it supersedes: the one that is staged, or NONE */
+	uint64_t stamp; /* of the file that will be replaced, as it was when the plan for it was made; 0: any
+			 */
+	bool absent;    /* and then nothing was there */
 	bool superseded;
 	bool fresh; /* what stands there now is not what will be replaced */
 	bool out;   /* has failed, or may not go on */
@@ -82,8 +85,11 @@ static void link_paths(struct group *group)
 		else if (kind != NEAP_CHANGE_WRITE && kind != NEAP_CHANGE_ATTRIBUTES)
 			item->moved = i;
 		item->fresh = before && before->moved != NONE;
-		if (!before)
+		if (!before) {
+			item->stamp = item->change->stamp;
+			item->absent = item->change->absent;
 			continue;
+		}
 		/* A chain WRITE, ATTRIBUTES, WRITE: the last one says it all. */
 		if (kind == NEAP_CHANGE_ATTRIBUTES && before->change->kind == NEAP_CHANGE_ATTRIBUTES &&
 		    before->earlier != NONE)
@@ -94,6 +100,11 @@ static void link_paths(struct group *group)
 		else if (kind == NEAP_CHANGE_WRITE && before->change->kind == NEAP_CHANGE_ATTRIBUTES &&
 			 before->earlier != NONE)
 			item->earlier = (uint32_t)(last - 1);
+		/* What those before it in the group leave out says what must still be there. */
+		if (kind == NEAP_CHANGE_WRITE && item->earlier == (uint32_t)(last - 1)) {
+			item->stamp = before->stamp;
+			item->absent = before->absent;
+		}
 		if (kind == NEAP_CHANGE_WRITE)
 			for (uint32_t j = item->earlier; j != NONE && !group->items[j].superseded;
 			     j = group->items[j].earlier)
@@ -416,9 +427,11 @@ static int land_write(struct group *group, struct item *item, bool backup, struc
 		return -1;
 	if (item->change->validate && validate(group, item, err) < 0)
 		return -1;
+	if (neap_local_check_stamp(group->local, item->change, item->stamp, err) < 0)
+		return -1;
 	if (backup && back_up(group, item->change->path, err) < 0)
 		return -1;
-	return neap_local_land_temp(group->local, group->dirty, item->change, &item->temp, err);
+	return neap_local_land_temp(group->local, group->dirty, item->change, &item->temp, item->absent, err);
 }
 
 /* Staged after the common sync: has one of its own. */
@@ -501,7 +514,7 @@ static void land(struct group *group, uint32_t number)
 			rc = stage_again(group, item, &err);
 			if (rc == 0)
 				rc = neap_local_land_temp(group->local, group->dirty, item->change,
-							  &item->temp, &err);
+							  &item->temp, item->absent, &err);
 			if (rc < 0)
 				fail(group, item, &err);
 		}

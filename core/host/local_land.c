@@ -168,8 +168,32 @@ static int rename_dir(int from, const char *temp, int to, const char *name, uint
 	return fchmodat(to, name, mode & 07777, 0);
 }
 
+/* Somebody else works on the same thing. What he wrote is not thrown away. */
+static int meanwhile(const struct neap_change *change, const char *what, struct neap_error **err)
+{
+	neap_error_set(err, "%s %s: it %s while neap was at work, and is left as it is",
+		       neap_local_operation(change), change->path, what);
+	return neap_error_hint(err, "run neap again: it starts from what is there now");
+}
+
+int neap_local_check_stamp(struct neap_local *local, const struct neap_change *change, uint64_t stamp,
+			   struct neap_error **err)
+{
+	struct neap_local_dir *dir;
+	const char *name;
+	struct stat st;
+
+	if (!stamp)
+		return 0;
+	if (parent_of(local, change, &dir, &name, err) < 0)
+		return -1;
+	if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? meanwhile(change, "has gone", err) : land_error(change, errno, err);
+	return neap_local_stamp(&st) == stamp ? 0 : meanwhile(change, "has changed", err);
+}
+
 int neap_local_land_temp(struct neap_local *local, struct neap_local_dirty *dirty,
-			 const struct neap_change *change, struct neap_local_temp *temp,
+			 const struct neap_change *change, struct neap_local_temp *temp, bool absent,
 			 struct neap_error **err)
 {
 	char staged[NEAP_LOCAL_TEMP_NAME];
@@ -182,8 +206,11 @@ int neap_local_land_temp(struct neap_local *local, struct neap_local_dirty *dirt
 	neap_local_temp_name(temp, change->path, staged);
 	if (change->kind == NEAP_CHANGE_MKDIR)
 		rc = rename_dir(temp->stage->fd, staged, dir->fd, name, change->mode);
-	else
+	else if (!absent || (rc = renameat2(temp->stage->fd, staged, dir->fd, name, RENAME_NOREPLACE),
+			     rc < 0 && (errno == EINVAL || errno == ENOSYS)))
 		rc = renameat(temp->stage->fd, staged, dir->fd, name);
+	if (rc < 0 && absent && errno == EEXIST)
+		return meanwhile(change, "has appeared", err);
 	if (rc < 0)
 		return land_error(change, errno, err);
 	if (temp->fd >= 0)

@@ -24,6 +24,8 @@ struct neap_change {
 	const char *path;
 	const char *asked;           /* the path as the step named it */
 	struct neap_content content; /* WRITE */
+	uint64_t stamp;              /* WRITE: of the regular file that was there; 0: not known */
+	bool absent;                 /* WRITE, SYMLINK: nothing was there */
 	uint32_t mode, uid, gid;     /* WRITE, MKDIR, ATTRIBUTES; SYMLINK: the owner */
 	const char *target;          /* SYMLINK */
 	const char *const *validate; /* WRITE */

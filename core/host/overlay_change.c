@@ -44,6 +44,7 @@ static int ask_machine(struct neap_overlay *overlay, const char *path, struct ne
 		.uid = stat.uid,
 		.gid = stat.gid,
 		.links = stat.links,
+		.stamp = stat.stamp,
 		.machines = stat.kind == NEAP_FILE_REGULAR,
 		.content.size = stat.size,
 	};
@@ -157,6 +158,7 @@ static struct neap_change *hold(struct neap_overlay *overlay, enum neap_change_k
 				const struct neap_overlay_state *was, struct neap_overlay_state *state)
 {
 	struct neap_str canonical = neap_str(path);
+	struct neap_change *change;
 
 	state->held = true;
 	if ((was->kind == UNKNOWN_KIND || was->fill == NEAP_OVERLAY_UNSURE) && state->kind != UNKNOWN_KIND &&
@@ -168,7 +170,9 @@ static struct neap_change *hold(struct neap_overlay *overlay, enum neap_change_k
 	if ((was->kind != NEAP_FILE_REGULAR && was->kind != NEAP_FILE_ABSENT) ||
 	    state->kind == NEAP_FILE_LINK)
 		neap_accounts_drop(overlay->accounts); /* a way to the accounts may have changed */
-	return hold_change(overlay, kind, path);
+	change = hold_change(overlay, kind, path);
+	change->absent = was->kind == NEAP_FILE_ABSENT && !was->held;
+	return change;
 }
 
 /* The bytes are copied: what is held outlives the step's memory. Large ones without a source too. */
@@ -251,6 +255,7 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	change->validate = copy_argv(overlay->arena, file->validate);
 	change->backup = file->backup;
 	change->secret = file->secret;
+	change->stamp = was.kind == NEAP_FILE_REGULAR && !was.held ? was.stamp : 0;
 	overlay->bytes += state.content.size;
 	return 0;
 }

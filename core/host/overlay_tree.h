@@ -29,7 +29,7 @@ struct neap_overlay_state {
 	enum neap_overlay_fill fill;
 	uint32_t cause;          /* of what is not known */
 	uint32_t mode, uid, gid; /* NEAP_KEEP: not known */
-	uint64_t links;
+	uint64_t links, stamp;
 	struct neap_content content;
 	const char *target;
 };

@@ -291,6 +291,18 @@ valid() {
 	[ ! -e machine/etc/motd ]
 }
 
+@test "what is neap's own is refused in a plan too, before the state is there" {
+	echo 'require "neap".directory { path = "/var/lib/neap", mode = "0755" }' >own.lua
+	for options in "" "--state-dir machine/var//lib/neap/" "--state-dir ./machine/x/../var/lib/neap"; do
+		mkdir -p machine/x
+		run -4 "$NEAP" plan --root machine $options own.lua
+		[[ $output == *"neap's own"* ]]
+	done
+	run -2 "$NEAP" plan --root machine --state-dir state own.lua
+	run -2 "$NEAP" plan --root machine --state-dir site.lua/x own.lua
+	[ ! -e machine/var ]
+}
+
 @test "-D: the last wins, and one that is never read is a warning" {
 	run -2 --separate-stderr "$NEAP" plan --format json --root machine -Dcolor=one -D color=two -D shape=x site.lua
 	[ "$(jq -r '.params.color' <<<"$output")" = two ]

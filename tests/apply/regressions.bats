@@ -117,3 +117,43 @@ recipe() { # recipe LINES…: site.lua
 	[ "$status" -eq 4 ]
 	[[ "$output" == *"neap's own"* ]]
 }
+
+@test "what somebody else writes between reading and landing is not lost" {
+	mkdir -p root/d
+	echo first >root/d/hosts
+	recipe 'neap.file { path = "/d/v", content = "2", validate = { "sh", "-c", "sleep 1; test -s $0", "%s" } }' \
+		'neap.line { path = "/d/hosts", line = "mine" }' \
+		'neap.file { path = "/d/new", content = "ours\n" }'
+	"$NEAP" apply site.lua --root root >out 2>&1 &
+	pid=$!
+	sleep 0.4
+	echo other >>root/d/hosts
+	echo theirs >root/d/new
+	status=0
+	wait $pid || status=$?
+	cat out
+	[ $status -eq 4 ]
+	grep -q "while neap was at work" out
+	[ "$(cat root/d/hosts)" = "$(printf 'first\nother')" ]
+	[ "$(cat root/d/new)" = theirs ]
+	"$NEAP" apply site.lua --root root
+	[ "$(cat root/d/hosts)" = "$(printf 'first\nother\nmine')" ]
+	[ "$(cat root/d/new)" = ours ]
+}
+
+@test "a signal while a group lands ends the run between two resources" {
+	recipe 'for i = 1, 3 do neap.file { path = "/f" .. i, content = "x",' \
+		'validate = { "sh", "-c", "sleep 1; test -s $0", "%s" } } end'
+	"$NEAP" apply site.lua --root root --format json >out &
+	pid=$!
+	sleep 0.5
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	[ $status -eq 143 ]
+	[ -f root/f1 ]
+	[ ! -e root/f2 ]
+	[ "$(jq -r '.summary.not_done' out)" = 2 ]
+	"$NEAP" apply site.lua --root root
+	[ -f root/f3 ]
+}
