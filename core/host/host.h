@@ -188,6 +188,8 @@ struct neap_reads {
 	struct neap_accounts *(*accounts)(const struct neap_view *);
 	/* The user and group this host acts as. */
 	void (*caller)(const struct neap_view *, uint32_t *uid, uint32_t *gid);
+	/* Machines only, may be NULL: whether the caller may make and remove entries in `directory`. */
+	int (*writable)(const struct neap_view *, const char *directory, struct neap_error **);
 	uint32_t (*cause)(const struct neap_view *);
 };
 

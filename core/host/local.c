@@ -487,6 +487,20 @@ static void local_free(struct neap_machine *machine)
 	free(local);
 }
 
+/* Permission alone: that a file system is read-only now says nothing of the hour in which a plan is applied.
+ */
+static int local_writable(const struct neap_view *view, const char *directory, struct neap_error **err)
+{
+	struct neap_local *local = neap_local_of(view);
+	struct neap_local_dir *dir;
+
+	if (neap_local_dir(local, "write in", directory, neap_str(directory), &dir, err) < 0)
+		return -1;
+	if (dir && faccessat(dir->fd, ".", W_OK | X_OK, AT_EACCESS) < 0 && errno == EACCES)
+		return neap_error_errno(err, EACCES, "write in %s", directory);
+	return 0;
+}
+
 static const struct neap_reads reads = {
 	.stat = local_stat,
 	.file = local_file,
@@ -495,6 +509,7 @@ static const struct neap_reads reads = {
 	.list = local_list,
 	.accounts = local_accounts,
 	.caller = local_caller,
+	.writable = local_writable,
 	.cause = local_cause,
 };
 

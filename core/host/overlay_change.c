@@ -217,6 +217,43 @@ static int refuse_mount(const char *operation, const char *path, struct neap_err
 
 /* ---- changes ----------------------------------------------------------------------------------------- */
 
+/* Whom root's rights are not with: what the machine would refuse for that is refused now. */
+static bool is_plain_user(const struct neap_overlay *overlay, uint32_t *ret_uid)
+{
+	uint32_t gid;
+
+	neap_overlay_below(overlay)->reads->caller(neap_overlay_below(overlay), ret_uid, &gid);
+	return *ret_uid != 0;
+}
+
+/* As look(), for a change of the directory's entries. */
+static int look_to_change(struct neap_overlay *overlay, const char *operation, const char *path,
+			  struct neap_overlay_place *place, struct neap_overlay_state *ret,
+			  struct neap_error **err)
+{
+	const struct neap_view *below = neap_overlay_below(overlay);
+	int r = look(overlay, operation, path, place, ret, err);
+	uint32_t uid;
+
+	if (r != 0 || ret->kind == UNKNOWN_KIND || !place->way || !below->reads->writable ||
+	    !is_plain_user(overlay, &uid) || place->way->end != NEAP_OVERLAY_DIRECTORY ||
+	    neap_overlay_tree_get(&overlay->tree, place->way->path))
+		return r;
+	r = below->reads->writable(below, place->way->path.data, err);
+	return r < 0 ? neap_error_prefix(err, "%s %s", operation, path) : 0;
+}
+
+static int check_owner(struct neap_overlay *overlay, const char *path, uint32_t owner,
+		       struct neap_error **err)
+{
+	uint32_t uid;
+
+	if (!is_plain_user(overlay, &uid) || owner == uid || owner == NEAP_KEEP)
+		return 0;
+	neap_error_errno(err, EPERM, "give %s to user %u", path, owner);
+	return neap_error_hint(err, "only root may: run neap as root, or leave out what belongs to others");
+}
+
 int neap_overlay_write(struct neap_host *host, const char *path, const struct neap_file_write *file,
 		       struct neap_error **err)
 {
@@ -224,7 +261,7 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	struct neap_overlay_state was, state = { .kind = NEAP_FILE_REGULAR, .links = 1 };
 	struct neap_overlay_place place;
 	struct neap_change *change;
-	int r = look(overlay, "write", path, &place, &was, err);
+	int r = look_to_change(overlay, "write", path, &place, &was, err);
 
 	if (r != 0)
 		return r;
@@ -246,6 +283,8 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 		state.uid = chosen(state.uid, uid);
 		state.gid = chosen(state.gid, gid);
 	}
+	if (check_owner(overlay, path, state.uid, err) < 0)
+		return -1;
 	copy_content(overlay->arena, &file->content, &state.content);
 	change = hold(overlay, NEAP_CHANGE_WRITE, place.path, &was, &state);
 	change->content = state.content;
@@ -267,6 +306,7 @@ int neap_overlay_attributes(struct neap_host *host, const char *path, uint32_t m
 	struct neap_overlay_place place;
 	struct neap_overlay_state was, state;
 	struct neap_change *change;
+	uint32_t caller;
 	int r = look(overlay, "set owner and mode of", path, &place, &was, err);
 
 	if (r != 0)
@@ -279,6 +319,13 @@ int neap_overlay_attributes(struct neap_host *host, const char *path, uint32_t m
 	state.mode = mode == NEAP_KEEP ? was.mode : mode & 07777;
 	state.uid = chosen(uid, was.uid);
 	state.gid = chosen(gid, was.gid);
+	if (was.uid != NEAP_KEEP && is_plain_user(overlay, &caller) && was.uid != caller) {
+		neap_error_errno(err, EPERM, "set owner and mode of %s, which belongs to user %u", path,
+				 was.uid);
+		return neap_error_hint(err, "only its owner or root may");
+	}
+	if (check_owner(overlay, path, uid, err) < 0)
+		return -1;
 	change = hold(overlay, NEAP_CHANGE_ATTRIBUTES, place.path, &was, &state);
 	change->mode = mode == NEAP_KEEP ? NEAP_KEEP : mode & 07777;
 	change->uid = uid;
@@ -294,7 +341,7 @@ int neap_overlay_mkdir(struct neap_host *host, const char *path, uint32_t mode, 
 	struct neap_overlay_place place;
 	struct neap_change *change;
 	uint32_t caller_uid, caller_gid;
-	int r = look(overlay, "mkdir", path, &place, &was, err);
+	int r = look_to_change(overlay, "mkdir", path, &place, &was, err);
 
 	if (r != 0)
 		return r;
@@ -310,6 +357,8 @@ int neap_overlay_mkdir(struct neap_host *host, const char *path, uint32_t mode, 
 	state.mode = chosen(mode, NEW_DIRECTORY_MODE) & 07777;
 	state.uid = chosen(uid, caller_uid);
 	state.gid = chosen(gid, caller_gid);
+	if (check_owner(overlay, path, state.uid, err) < 0)
+		return -1;
 	change = hold(overlay, NEAP_CHANGE_MKDIR, place.path, &was, &state);
 	change->mode = state.mode;
 	change->uid = state.uid;
@@ -324,7 +373,7 @@ int neap_overlay_symlink(struct neap_host *host, const char *path, const char *t
 	struct neap_overlay_state was, state = { .kind = NEAP_FILE_LINK, .mode = 0777, .links = 1 };
 	struct neap_overlay_place place;
 	struct neap_change *change;
-	int r = look(overlay, "link", path, &place, &was, err);
+	int r = look_to_change(overlay, "link", path, &place, &was, err);
 
 	if (r != 0)
 		return r;
@@ -352,7 +401,7 @@ int neap_overlay_unlink(struct neap_host *host, const char *path, struct neap_er
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 	struct neap_overlay_state was, state = { .kind = NEAP_FILE_ABSENT };
 	struct neap_overlay_place place;
-	int r = look(overlay, "remove", path, &place, &was, err);
+	int r = look_to_change(overlay, "remove", path, &place, &was, err);
 
 	if (r != 0)
 		return r;
@@ -403,7 +452,7 @@ int neap_overlay_rmdir(struct neap_host *host, const char *path, struct neap_err
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 	struct neap_overlay_state was, state = { .kind = NEAP_FILE_ABSENT };
 	struct neap_overlay_place place;
-	int r = look(overlay, "rmdir", path, &place, &was, err);
+	int r = look_to_change(overlay, "rmdir", path, &place, &was, err);
 
 	if (r != 0)
 		return r;

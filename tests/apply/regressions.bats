@@ -1,5 +1,7 @@
 # What once went wrong, one fact a test.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
 	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-regress-XXXXXX")
 	mkdir "$work/root"
@@ -156,4 +158,27 @@ recipe() { # recipe LINES…: site.lua
 	[ "$(jq -r '.summary.not_done' out)" = 2 ]
 	"$NEAP" apply site.lua --root root
 	[ -f root/f3 ]
+}
+
+@test "a plain user's plan foresees what only root may do" {
+	[ "$(id -u)" -eq 0 ] || skip "becoming another user needs root"
+	chmod 755 "$work"
+	mkdir root/closed root/open root/var
+	chown 4711 root root/open root/var
+	echo x >root/open/roots
+	chmod 644 root/open/roots
+	recipe 'neap.file { path = "/open/mine", content = "x" }' \
+		'neap.file { path = "/closed/f", content = "x" }' \
+		'neap.file { path = "/open/given", content = "x", owner = "0" }' \
+		'neap.file { path = "/open/roots", mode = "0600" }' \
+		'neap.line { path = "/open/roots", line = "y", require = {} }'
+	for verb in plan apply; do
+		run --separate-stderr setpriv --reuid=4711 --regid=4711 --clear-groups "$NEAP" $verb site.lua --root root --format json
+		[ "$status" -eq 4 ]
+		echo "$output" >$verb.json
+		[ "$(jq '.summary.create' $verb.json)" = 1 ]
+		[ "$(jq '.summary.failed' $verb.json)" = 3 ]
+		[ "$(jq '.summary.skipped' $verb.json)" = 1 ]
+	done
+	diff <(jq '[.resources[0:4][].error]' plan.json) <(jq '[.resources[0:4][].error]' apply.json)
 }
