@@ -12,13 +12,8 @@ static int open_machine(struct neap_cli_session *session, const char *directory,
 {
 	struct neap_error *err = NULL;
 	int r = neap_state_open(directory, session->root, session->options->lock_wait, ret_state, &err);
-	if (r == NEAP_STATE_LOCKED) {
-		/* What the options are called is known here, not in the room below. */
-		free(err->hint);
-		err->hint = NULL;
-		neap_error_hint(&err, "wait for it to end, or give --lock-wait DURATION, as in 30s");
+	if (r == NEAP_STATE_LOCKED)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_LOCKED);
-	}
 	if (r < 0 || neap_host_local_new(session->root, *ret_state, ret_machine, &err) < 0)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
 	return 0;

@@ -3,8 +3,6 @@
 
 bats_require_minimum_version 1.5.0
 
-bats_require_minimum_version 1.5.0
-
 setup() {
 	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-truth-XXXXXX")
 	mkdir -p "$work/root/etc/old" "$work/root/srv/junk"
