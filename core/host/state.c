@@ -218,7 +218,7 @@ static int locked(const struct neap_state *state, struct neap_error **err)
 		/* It has the lock, but has not yet said who it is. */
 		neap_error_set(err, "another run holds the lock (%s/lock)", state->directory);
 	}
-	neap_error_hint(err, "wait for it to end, or give --lock-wait DURATION");
+	neap_error_hint(err, "wait for it to end, or give --lock-wait DURATION, as in 30s");
 	return NEAP_STATE_LOCKED;
 }
 
