@@ -208,7 +208,7 @@ valid() {
 	[[ $stderr == "neap: write standard output: No space left on device" ]]
 	run --separate-stderr sh -c '"$NEAP" apply --root machine site.lua >/dev/full'
 	[ "$status" = 4 ]
-	for words in "help" "doc" "doc file" "version" "graph site.lua" "check site.lua" "plan --format json site.lua" \
+	for words in "help" "doc" "doc file" "version" "graph site.lua" "check site.lua" "plan --format json --root machine site.lua" \
 		"check --format json wrong.lua"; do
 		run sh -c "\"\$NEAP\" $words >/dev/full"
 		echo "$words: $status: $output"

@@ -449,13 +449,13 @@ static uint32_t random_of(const uint32_t *items, uint32_t count)
 
 static struct call random_call(void)
 {
-	static const enum op mostly[] = { WRITE,  WRITE,  MKDIR, MKDIR,   SYMLINK,   SYMLINK,
-					  UNLINK, UNLINK, RMDIR, PARENTS, ATTRIBUTES };
+	static const enum op mostly[] = { WRITE,  WRITE, MKDIR,   MKDIR,      SYMLINK,    SYMLINK,   UNLINK,
+					  UNLINK, RMDIR, PARENTS, ATTRIBUTES, ATTRIBUTES, ATTRIBUTES };
 	static const unsigned depths[] = { 1, 1, 2, 2, 2, 2, 3, 3, 3, 4 };
 	static const uint32_t modes[] = { 0644, 0755, 0700, 04755, 02755, 01777, 0600, 0 };
 	/* Ways must stay among trusted owners: any other owner is for files only. */
 	static const uint32_t uids[] = { 0, OWNER, 4321 }, gids[] = { 0, 55, 66 };
-	struct call call = { .op = pick(3) ? mostly[pick(11)] : (enum op)pick(OPS) };
+	struct call call = { .op = pick(3) ? mostly[pick(13)] : (enum op)pick(OPS) };
 
 	random_path(call.path, depths[pick(10)]);
 	if (call.op >= STAT && pick(40) == 0)

@@ -25,7 +25,8 @@ static const char *const directories[] = { "/a", "/a/b", "/a/b/c", "/d" };
 static const char *const leaves[] = { "/x",       "/a/x", "/a/y", "/a/b/x", "/a/b/y",  "/a/b/c/x",
 				      "/a/b/c/y", "/d/x", "/d/y", "/d/e/x", "/a/n/m/x" };
 static const char *const contents[] = {
-	"", "one\n", "two\n", "one\ntwo\nthree\n", "k=1\r\nk=2\r\n", "no newline", "\n\n", "a\nk=1\n"
+	"",           "one\n", "two\n",    "one\ntwo\nthree\n", "k=1\r\nk=2\r\n",
+	"no newline", "\n\n",  "a\nk=1\n", "one\r\ntwo"
 };
 static const char *const modes[] = { "0644", "0600", "0755", "4755", "0000" };
 static const char *const owners[] = { "0", "12", "34" };
@@ -144,8 +145,10 @@ static bool contradicts(const struct world *world, const struct world_resource *
 				  !((r->match || o->match) && r->line[0] == 'k' && o->line[0] == 'k');
 		if (neap_str_equal(a, b) && !both_lines)
 			return true;
-		if ((o->absent && !o->line && neap_path_below(a, b)) ||
-		    (r->absent && !r->line && neap_path_below(b, a)))
+		/* What is in a directory that goes has to go, too. */
+		bool gone = (o->absent && !o->line) && (r->absent && !r->line);
+		if (!gone && ((o->absent && !o->line && neap_path_below(a, b)) ||
+			      (r->absent && !r->line && neap_path_below(b, a))))
 			return true;
 	}
 	return false;
@@ -228,8 +231,12 @@ void world_make(struct world *world, uint64_t seed, bool with_owners)
 	for (unsigned tries = 0; world->resource_count < count && tries < 100; tries++) {
 		struct world_resource r = { 0 };
 		make_resource(world, &random, &r, with_owners);
-		if (world_random(&random, 30) == 0 || !contradicts(world, &r))
-			world->resources[world->resource_count++] = r;
+		if (world_random(&random, r.line ? 5 : 30) && contradicts(world, &r))
+			continue;
+		world->resources[world->resource_count++] = r;
+		if (r.type == &neap_test_opaque && world_random(&random, 4) == 0) /* has run before */
+			world->nodes[world->node_count++] =
+				(struct world_node){ r.path, NEAP_FILE_REGULAR, 0644, 0, 0, "made\n" };
 	}
 	plant(world, &random);
 }

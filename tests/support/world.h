@@ -8,7 +8,7 @@
 #include "host/machine.h"
 
 #define WORLD_RESOURCES 12
-#define WORLD_PATHS 32
+#define WORLD_PATHS 48
 
 struct world_random {
 	uint64_t state;

