@@ -402,6 +402,8 @@ static void fidelity__every_important_cell_was_reached(void **state)
 		{ 3, NEAP_FILE_REGULAR, NEAP_ACTION_NONE },
 		{ 3, NEAP_FILE_REGULAR, NEAP_ACTION_UNKNOWN },
 		{ 4, NEAP_FILE_ABSENT, NEAP_ACTION_RUN },
+		{ 4, NEAP_FILE_REGULAR, NEAP_ACTION_REFRESH },
+		{ 4, NEAP_FILE_REGULAR, NEAP_ACTION_NONE },
 	};
 	for (unsigned t = 0; t < TYPES; t++)
 		for (unsigned s = 0; s < STATES; s++)
@@ -421,7 +423,9 @@ static void fidelity__every_important_cell_was_reached(void **state)
 			fail_msg("never reached: %s, %s, %s", type_names[wanted[i].type],
 				 neap_file_kind_name(wanted[i].state), neap_action_name(wanted[i].action));
 	assert_true(lies_found > 0);
+	assert_int_equal(unknown_became[NEAP_ACTION_UNKNOWN], 0);
 	assert_true(unknown_became[NEAP_ACTION_NONE] > 0);
+	assert_true(unknown_became[NEAP_ACTION_REFRESH] > 0);
 	assert_true(unknown_became[NEAP_ACTION_UPDATE] + unknown_became[NEAP_ACTION_CREATE] > 0);
 	assert_true(failed_cells[0] > 0 && failed_cells[1] > 0 && failed_cells[2] > 0);
 	assert_true(planned > refused / 2);

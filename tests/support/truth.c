@@ -195,6 +195,8 @@ static const char *resource_of_run(const struct world *world, const struct neap_
 		return NULL;
 	if (run->mode == NEAP_RUN_APPLY)
 		return "unknown in an apply";
+	if (refresh == NEAP_MAYBE)
+		return NULL;
 	if (!may_be_unknown(world, run, number, below))
 		return "unknown for no reason";
 	return must_be_known(world, run, number) ? "unknown, though what is there is known" : NULL;

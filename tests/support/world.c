@@ -181,7 +181,9 @@ static void clear_way(struct world *world, const struct world_resource *r, unsig
 			continue;
 		for (unsigned k = 0; k < world->resource_count; k++) {
 			const char *path = world->resources[k].path;
+			bool sweeps = world->resources[k].purge || world->resources[k].absent;
 			theirs |= strcmp(path, node->path) == 0 ||
+				  (sweeps && neap_path_below(neap_str(node->path), neap_str(path))) ||
 				  (neap_path_below(neap_str(path), neap_str(node->path)) &&
 				   !(commands_above(world, k) >> command & 1));
 		}
