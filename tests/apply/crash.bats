@@ -36,9 +36,14 @@ leftovers() {
 @test "kill -9 at 200 random moments leaves old or new, no temps after the next run, and it converges" {
 	"$NEAP" apply "$work/site.lua" --root "$work/root" -D VERSION=one
 	tree >"$work/one"
-	start=$(date +%s%N)
-	"$NEAP" apply "$work/site.lua" --root "$work/root" -D VERSION=two
-	took=$((($(date +%s%N) - start) / 1000))
+	# The shortest of some runs: what else the machine has to do must not make every moment come too late.
+	took=
+	for version in two one two one two; do
+		start=$(date +%s%N)
+		"$NEAP" apply -q "$work/site.lua" --root "$work/root" -D VERSION=$version
+		round=$((($(date +%s%N) - start) / 1000))
+		if [ -z "$took" ] || [ "$round" -lt "$took" ]; then took=$round; fi
+	done
 	tree >"$work/two"
 	sort -u "$work/one" "$work/two" >"$work/allowed"
 	version=two

@@ -158,7 +158,8 @@ static void fault__every_call_failing_once_leaves_old_or_new_and_the_next_run_co
 	(void)state;
 	unsigned worlds = 0, converging = 0;
 	uint64_t walked = 0, recorded = 0;
-	unsigned wanted = getenv("NEAP_ROUNDS") ? (unsigned)strtoul(getenv("NEAP_ROUNDS"), NULL, 10) : 1000;
+	const char *rounds = getenv("NEAP_ROUNDS");
+	unsigned wanted = rounds ? (unsigned)strtoul(rounds, NULL, 10) : 1000;
 	neap_test_root = "";
 	for (uint64_t seed = 500000; worlds < wanted; seed++) {
 		struct world world;

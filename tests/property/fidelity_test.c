@@ -49,6 +49,14 @@ static bool same_value(const struct neap_value *a, const struct neap_value *b)
 	return neap_value_equal(a, b);
 }
 
+static const struct neap_change_entry *entry_of(const struct neap_result *result, const char *param)
+{
+	for (size_t i = 0; i < result->change_count; i++)
+		if (strcmp(result->changes[i].param, param) == 0)
+			return &result->changes[i];
+	return NULL;
+}
+
 /* NULL, or what is wrong. */
 static const char *refines(const struct neap_result *plan, const struct neap_result *apply)
 {
@@ -69,21 +77,16 @@ static const char *refines(const struct neap_result *plan, const struct neap_res
 		return "action differs";
 	if ((apply->action == NEAP_ACTION_NONE) != (apply->outcome == NEAP_OUTCOME_UNCHANGED))
 		return "outcome and action disagree";
-	if (plan->change_count != apply->change_count) {
-		/* a parameter not known then may turn out as it is */
-		for (size_t i = 0; i < plan->change_count; i++)
-			if (plan->changes[i].unknown)
-				return NULL;
-		return "other parameters change";
-	}
+	for (size_t i = 0; i < apply->change_count; i++)
+		if (!entry_of(plan, apply->changes[i].param))
+			return "a parameter changes that the plan does not name";
 	for (size_t i = 0; i < plan->change_count; i++) {
-		const struct neap_change_entry *p = &plan->changes[i], *a = NULL;
-		for (size_t k = 0; k < apply->change_count; k++)
-			if (strcmp(apply->changes[k].param, p->param) == 0)
-				a = &apply->changes[k];
+		const struct neap_change_entry *p = &plan->changes[i], *a = entry_of(apply, p->param);
+		if (p->unknown)
+			continue; /* it may turn out as it is */
 		if (!a)
-			return "another parameter changes";
-		if (!p->unknown && (!same_value(&p->before, &a->before) || !same_value(&p->after, &a->after)))
+			return "a parameter does not change";
+		if (!same_value(&p->before, &a->before) || !same_value(&p->after, &a->after))
 			return "values differ";
 	}
 	if ((plan->reason == NULL) != (apply->reason == NULL) ||

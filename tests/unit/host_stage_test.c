@@ -54,6 +54,19 @@ static void commit__occupied_staging_place_is_left_alone(void **state)
 	close(fd);
 }
 
+/* Seen by who may look at a staged file: the program that validates it. */
+static void commit__staging_directory_is_for_nobody_else(void **state)
+{
+	static const char *const argv[] = { "sh", "-c", "[ \"$(stat -c %a \"${1%/*/*}\")\" = 700 ]",
+					    "sh", "%s", NULL };
+	const struct fixture *f = *state;
+	struct neap_change change = write_of(0, "/file", "bytes");
+
+	change.validate = argv;
+	commit_all(f, &change, 1);
+	assert_true(exists(f, "/file"));
+}
+
 /* In a child with mounts of its own. `inside` returns 0 when all is well. */
 static void in_child(struct fixture *f, int (*inside)(struct fixture *f))
 {
@@ -417,6 +430,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(commit__occupied_staging_place_is_left_alone),
+		TEST(commit__staging_directory_is_for_nobody_else),
 		TEST(commit__full_disk_fails_the_file_and_keeps_the_old),
 		TEST(commit__each_mount_has_its_own_staging),
 		TEST(local__mount_points_are_told_and_not_cleared),
