@@ -129,8 +129,9 @@ static void make_resource(struct world *world, struct world_random *random, stru
 		r->insert_after = !r->absent && world_random(random, 3) == 0 ? "^one" : NULL;
 	}
 	unsigned needs = world_random(random, 3);
-	while (world->resource_count && r->require_count < needs)
+	while (world->resource_count && r->require_count < needs) {
 		r->requires[r->require_count++] = world_random(random, world->resource_count);
+	}
 	r->subscribes = !type && world_random(random, 2);
 	r->lies = !type && world_random(random, 25) == 0;
 }
