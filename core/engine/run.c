@@ -128,6 +128,13 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 			  const struct neap_run_options *options)
 {
 	struct run *run = prepare(graph, machine, options);
+	/* An apply finds neap's state made when its first step begins, so a plan does too. */
+	if (run->plan && options->state_directory) {
+		neap_overlay_step(run->overlay, NEAP_NO_STEP, NEAP_NO_STEP);
+		if (neap_host_mkdir_parents(run->overlay, options->state_directory, NULL) == 0)
+			neap_host_mkdir(run->overlay, options->state_directory, 0700, NEAP_KEEP, NEAP_KEEP,
+					NULL);
+	}
 	for (size_t i = 0; i < graph->node_count; i++) {
 		uint32_t node = graph->order[i];
 		if (options->stop && *options->stop)

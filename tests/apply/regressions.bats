@@ -182,3 +182,11 @@ recipe() { # recipe LINES…: site.lua
 	done
 	diff <(jq '[.resources[0:4][].error]' plan.json) <(jq '[.resources[0:4][].error]' apply.json)
 }
+
+@test "a first plan below a root knows that neap's state makes /var/lib" {
+	recipe 'neap.file { path = "/var/lib/x/y", content = "x" }' 'neap.directory { path = "/var/spool" }'
+	for verb in plan apply; do
+		"$NEAP" $verb site.lua --root root --format json >$verb.json || [ $verb = plan ]
+	done
+	diff <(jq '[.resources[] | {action, reason, changes}]' plan.json) <(jq '[.resources[] | {action, reason, changes}]' apply.json)
+}
