@@ -33,6 +33,7 @@ static int apply(const struct neap_cli_options *options)
 	if (code == 0)
 		code = open_machine(&session, where, &state, &machine);
 	if (code == 0) {
+		neap_host_local_cache(machine, where);
 		struct neap_run *run = neap_cli_session_run(&session, machine, NEAP_RUN_APPLY,
 							    neap_cli_session_state(&session, where));
 		neap_cli_session_report(&session, run, &report, &len);

@@ -17,6 +17,7 @@ static int plan(const struct neap_cli_options *options)
 		size_t len = 0;
 		char *directory NEAP_AUTO_FREE = neap_state_default_directory(options->root);
 		const char *where = options->state_dir ? options->state_dir : directory;
+		neap_host_local_cache(machine, where);
 		struct neap_run *run = neap_cli_session_run(&session, machine, NEAP_RUN_PLAN,
 							    neap_cli_session_state(&session, where));
 		neap_cli_session_report(&session, run, &report, &len);

@@ -10,8 +10,8 @@
  *
  * So there is no dry-run flag: both run the same code against the same overlay.
  *
- * The machine's parts: fs (files) and process. To come, each with its issue: accounts, units (systemd),
- * net, firewall, mounts, kernel, packages, fetch, http, keys, clock.
+ * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), clock. To come,
+ *each with its issue: units (systemd), net, firewall.
  *
  * Paths are absolute and normalised (base/path.h), below the host's root. Directories on the way may be
  * links (they are resolved inside the root); the last component is never followed. Returns: 0, negative with
@@ -48,14 +48,27 @@ struct neap_stat {
 	bool mount;     /* something is mounted here: can be neither replaced nor removed */
 };
 
-/* More than this is never held as bytes: digest and size, and for wanted content the file it comes from. */
+/* More than this is never held as bytes: digest and size, and for wanted content where it comes from. */
 #define NEAP_CONTENT_MAX ((uint64_t)1 << 20)
 
+/* Bytes that are produced when they are needed: once when they land, again when a later step of the run wants
+ * to read them before. All of it lives as long as the run. */
+struct neap_stream {
+	void *ctx;
+	int (*open)(void *ctx, void **ret_reader, struct neap_error **err);
+	/* Bytes read, 0 at the end, negative with *err. */
+	ssize_t (*read)(void *reader, void *bytes, size_t size, struct neap_error **err);
+	void (*close)(void *reader);
+};
+
 struct neap_content {
-	const char *data; /* NULL: too large for memory; the digest says what it is */
+	const char *data; /* NULL: too large for memory, or not to be held; the digest says what it is */
 	uint64_t size;
 	uint8_t digest[NEAP_DIGEST_SIZE]; /* set only when data is NULL */
-	const char *source; /* data NULL and wanted: file of the evaluating machine that holds the bytes */
+	/* data NULL and wanted: where the bytes come from. */
+	const char *source; /* a file of the evaluating machine */
+	const struct neap_stream *stream;
+	bool unknown; /* what the bytes will be is not known in this plan; only hosts say so */
 };
 bool neap_content_equal(const struct neap_content *a, const struct neap_content *b);
 
@@ -68,6 +81,25 @@ struct neap_entry {
 
 struct neap_view {
 	const struct neap_reads *reads;
+};
+
+/* A program. It gets PATH, HOME, LANG and LC_ALL and nothing else of neap's environment, an empty standard
+ * input, and is its own process group. With --root it runs in that root (chroot), which only root may. */
+struct neap_process {
+	const char *const *argv;     /* NULL-terminated; argv[0] is looked up in PATH */
+	const char *const *effects;  /* paths it may make or change, NULL-terminated, or NULL */
+	unsigned timeout;            /* seconds; 0 = 300 */
+	const char *directory;       /* where it runs; NULL: "/" */
+	const char *user;            /* account, with its groups and HOME; NULL: the caller */
+	const char *const *settings; /* "NAME=value", NULL-terminated, or NULL; may hold secrets */
+	uint32_t umask;              /* 0: 022 */
+	bool shared;                 /* a query's answer is kept, by argv, until something changes */
+	size_t output_max;           /* bytes kept of each stream; 0 = 64 KB */
+};
+struct neap_process_result {
+	int status;               /* exit code, or 128 + signal */
+	const char *out, *errors; /* at most output_max each, NUL-terminated, in the arena */
+	size_t out_len;
 };
 
 /* ---- reads ------------------------------------------------------------------------------------------- */
@@ -106,6 +138,31 @@ int neap_view_creator(const struct neap_view *view, const char *path, uint32_t *
 /* The directories missing above `path`, outermost first. */
 int neap_view_missing_parents(const struct neap_view *view, const char *path, struct neap_arena *arena,
 			      const char *const **ret, size_t *ret_count, struct neap_error **err);
+
+/*
+ * A program that only looks (a guard, dpkg-query). As root it runs where every file system is read-only.
+ * Where something that this step stands on has changed or may change in this plan, the answer is NEAP_UNKNOWN
+ * and nothing runs. In an apply all changes before it land first.
+ */
+int neap_view_query(const struct neap_view *view, const struct neap_process *process,
+		    struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err);
+
+/* Seconds since 1970. */
+int64_t neap_view_clock(const struct neap_view *view);
+
+/* Whether this is a running system, with a kernel and processes of its own. A tree of files (--root) is none:
+ * what is only in memory (settings of the kernel, mounts) is neither there nor missing. */
+bool neap_view_running(const struct neap_view *view);
+/* A setting of the kernel by its sysctl name, "net.ipv4.ip_forward"; with a "/" before the first "." slashes
+ * separate, as in "net/ipv4/conf/eth0.1/forwarding". *ret has no newline at its end; NULL: there is no such
+ * setting. "kernel.hostname" is the name of the machine. Not on a machine that does not run. */
+int neap_view_kernel(const struct neap_view *view, const char *name, struct neap_arena *arena,
+		     const char **ret, struct neap_error **err);
+
+/* Data derived from what else is there, kept in neap's state by kind and key: 0 and content, which has data
+ * NULL when there is none. Never fails. */
+void neap_view_cached(const struct neap_view *view, const char *kind, const char *key,
+		      struct neap_arena *arena, struct neap_content *ret);
 
 /* After NEAP_UNKNOWN: the number of the step that makes it so. */
 uint32_t neap_view_cause(const struct neap_view *view);
@@ -156,19 +213,28 @@ int neap_host_remove_tree(struct neap_host *host, const char *path, struct neap_
  */
 int neap_host_unsettle(struct neap_host *host, const char *path, struct neap_error **err);
 
-struct neap_process_result {
-	int status;               /* exit code, or 128 + signal */
-	const char *out, *errors; /* at most 64 KB each, NUL-terminated, in the arena */
-};
-struct neap_process {
-	const char *const *argv;    /* NULL-terminated; argv[0] is looked up in PATH */
-	const char *const *effects; /* paths it may make or change, NULL-terminated, or NULL */
-	unsigned timeout;           /* seconds; 0 = 300 */
-};
+/* A setting of the kernel, as neap_view_kernel() names it. Transparent: a plan reads what was set. */
+int neap_host_kernel(struct neap_host *host, const char *name, const char *value, struct neap_error **err);
+
+/*
+ * A value that cannot be foreseen (a key, a signature, a random token): `make` is called where changes are
+ * really made; in a plan it is not, and *ret is content that is not known. Either way *ret is for
+ * neap_host_write(). `make` touches nothing.
+ */
+typedef int neap_make_fn(void *ctx, struct neap_arena *arena, struct neap_text *ret, struct neap_error **err);
+int neap_host_make(struct neap_host *host, neap_make_fn *make, void *ctx, struct neap_arena *arena,
+		   struct neap_content *ret, struct neap_error **err);
+
+/* Keeps what neap_view_cached() finds; a plan keeps nothing. Best effort: a full disk is no reason to fail.
+ */
+void neap_host_cache(struct neap_host *host, const char *kind, const char *key, const void *data, size_t len);
 /* An opaque change: in a plan it does not run, returns 0 with status 0, and what it may have touched reads
  * as unknown (see overlay.h). Where it runs, all changes before it have landed. */
 int neap_host_run(struct neap_host *host, const struct neap_process *process, struct neap_arena *arena,
 		  struct neap_process_result *ret, struct neap_error **err);
+
+/* Where kernel settings are files. */
+#define NEAP_KERNEL_ROOT "/proc/sys"
 
 /* ---- for hosts --------------------------------------------------------------------------------------- */
 
@@ -191,6 +257,15 @@ struct neap_reads {
 	/* Machines only, may be NULL: whether the caller may make and remove entries in `directory`. */
 	int (*writable)(const struct neap_view *, const char *directory, struct neap_error **);
 	uint32_t (*cause)(const struct neap_view *);
+	int (*query)(const struct neap_view *, const struct neap_process *, struct neap_arena *,
+		     struct neap_process_result *, struct neap_error **);
+	int64_t (*clock)(const struct neap_view *);
+	bool (*running)(const struct neap_view *);
+	/* `path` is the setting's below /proc/sys, as of a file. */
+	int (*kernel)(const struct neap_view *, const char *path, struct neap_arena *, const char **,
+		      struct neap_error **);
+	void (*cached)(const struct neap_view *, const char *kind, const char *key, struct neap_arena *,
+		       struct neap_content *);
 };
 
 struct neap_changes {
@@ -206,4 +281,8 @@ struct neap_changes {
 	int (*unsettle)(struct neap_host *, const char *path, struct neap_error **);
 	int (*run)(struct neap_host *, const struct neap_process *, struct neap_arena *,
 		   struct neap_process_result *, struct neap_error **);
+	int (*kernel)(struct neap_host *, const char *path, const char *value, struct neap_error **);
+	int (*make)(struct neap_host *, neap_make_fn *, void *ctx, struct neap_arena *, struct neap_content *,
+		    struct neap_error **);
+	void (*cache)(struct neap_host *, const char *kind, const char *key, const void *data, size_t len);
 };

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "host/process.h"
 
 #define RACES_MAX 4 /* how often a file may be swapped under our eyes before it is an error */
 #define SNAPSHOT_MIN ((size_t)64 << 10)
@@ -451,22 +450,6 @@ static uint32_t local_cause(const struct neap_view *view)
 	return UINT32_MAX;
 }
 
-/* A program may have moved anything: nothing that was seen before it is believed after it. */
-static int local_run(struct neap_machine *machine, const struct neap_process *process,
-		     struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
-{
-	struct neap_local *local = neap_local_of(&machine->view);
-	int rc;
-
-	if (local->root[0])
-		return neap_error_set(err, "run %s: programs cannot be run below the root %s",
-				      process->argv[0], local->root);
-	rc = neap_process_run(process, arena, ret, err);
-	neap_local_forget(local);
-	neap_accounts_drop(local->accounts);
-	return rc;
-}
-
 static void local_free(struct neap_machine *machine)
 {
 	struct neap_local *local = neap_local_of(&machine->view);
@@ -482,6 +465,10 @@ static void local_free(struct neap_machine *machine)
 	neap_vec_done(&local->stages);
 	snapshot_drop(&local->snapshot);
 	neap_accounts_free(local->accounts);
+	neap_local_answers_drop(local);
+	neap_map_done(&local->answers);
+	neap_arena_free(local->answer_arena);
+	free(local->cache);
 	neap_local_dir_unref(local->top);
 	free(local->root);
 	free(local);
@@ -511,11 +498,17 @@ static const struct neap_reads reads = {
 	.caller = local_caller,
 	.writable = local_writable,
 	.cause = local_cause,
+	.query = neap_local_query,
+	.clock = neap_local_clock,
+	.running = neap_local_running,
+	.kernel = neap_local_kernel,
+	.cached = neap_local_cached,
 };
 
 static const struct neap_machine_ops ops = {
 	.commit = neap_local_commit,
-	.run = local_run,
+	.run = neap_local_run,
+	.cache = neap_local_cache,
 	.free = local_free,
 };
 
@@ -559,6 +552,7 @@ int neap_host_local_new(const char *root, struct neap_state *state, struct neap_
 		.owner = st.st_uid,
 		.accounts = neap_accounts_new(),
 		.keys = neap_arena_new(),
+		.answer_arena = neap_arena_new(),
 		.limit = open_limit(),
 	};
 	top = neap_alloc(sizeof(*top));

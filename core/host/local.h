@@ -3,6 +3,7 @@
  * state.c, which needs the tree remover.
  *
  *	local.c         reads, and the table of functions
+ *	local_system.c  programs, settings of the kernel, neap's cache
  *	local_walk.c    from a path to an open directory, resolving links inside the root
  *	local_stage.c   staging directories and the temps in them
  *	local_commit.c  a group of changes: stage, sync, validate, land, sync
@@ -77,6 +78,11 @@ struct neap_local {
 
 	struct neap_local_snapshot snapshot;
 
+	/* What shared queries have said, by argv, until something may have changed. */
+	struct neap_map answers;
+	struct neap_arena *answer_arena;
+	char *cache; /* directory of neap's cache, or NULL */
+
 	NEAP_VEC(struct neap_local_stage *) stages;
 	uint64_t commits;
 };
@@ -86,6 +92,25 @@ static inline struct neap_local *neap_local_of(const struct neap_view *view)
 	/* The view is the first member of the machine, that of the local. */
 	return (struct neap_local *)(uintptr_t)view;
 }
+
+/* ---- local_system.c ---- */
+
+int neap_local_run(struct neap_machine *machine, const struct neap_process *process, struct neap_arena *arena,
+		   struct neap_process_result *ret, struct neap_error **err);
+int neap_local_query(const struct neap_view *view, const struct neap_process *process,
+		     struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err);
+int64_t neap_local_clock(const struct neap_view *view);
+bool neap_local_running(const struct neap_view *view);
+int neap_local_kernel(const struct neap_view *view, const char *path, struct neap_arena *arena,
+		      const char **ret, struct neap_error **err);
+int neap_local_land_kernel(struct neap_local *local, const struct neap_change *change,
+			   struct neap_error **err);
+void neap_local_cached(const struct neap_view *view, const char *kind, const char *key,
+		       struct neap_arena *arena, struct neap_content *ret);
+void neap_local_cache(struct neap_machine *machine, const char *kind, const char *key, const void *data,
+		      size_t len);
+/* Something has changed: what queries have said counts no more. */
+void neap_local_answers_drop(struct neap_local *local);
 
 /* ---- local_walk.c ---- */
 

@@ -355,6 +355,8 @@ static int validate(struct group *group, const struct item *item, struct neap_er
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	NEAP_AUTO_BUF struct neap_buf command = { 0 };
 	struct neap_process process = { .timeout = VALIDATE_TIMEOUT };
+	/* Of this machine, also for a file below --root: it is given the whole path. */
+	struct neap_process_place place = { 0 };
 	struct neap_process_result result;
 	char name[NEAP_LOCAL_TEMP_NAME];
 	const char **argv, *staged;
@@ -372,7 +374,7 @@ static int validate(struct group *group, const struct item *item, struct neap_er
 		neap_buf_printf(&command, "%s%s", i ? " " : "", change->validate[i]);
 	}
 	process.argv = argv;
-	rc = neap_process_run(&process, arena, &result, err);
+	rc = neap_process_run(&process, &place, arena, &result, err);
 	group->disturbed = true;
 	neap_local_stages_check(group->local);
 	if (rc < 0)
@@ -526,6 +528,10 @@ static void land(struct group *group, uint32_t number)
 		    neap_local_land_removal(group->local, group->dirty, item->change, &err) < 0)
 			fail(group, item, &err);
 		return;
+	case NEAP_CHANGE_KERNEL:
+		if (may(group, item) && neap_local_land_kernel(group->local, item->change, &err) < 0)
+			fail(group, item, &err);
+		return;
 	}
 }
 
@@ -542,6 +548,7 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 	if (count >= UINT32_MAX)
 		return neap_error_set(err, "commit: too many changes");
 	local->commits++;
+	neap_local_answers_drop(local);
 	group.count = (uint32_t)count;
 	group.items = neap_alloc((count ? count : 1) * sizeof(*group.items));
 	for (uint32_t i = 0; i < group.count; i++)

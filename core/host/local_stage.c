@@ -385,29 +385,70 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-/* Bytes too many for memory come from the file that the digest was taken of, and must still be those. */
+/* Bytes that are not held come from where the digest was taken of them, and must still be those. */
+struct origin {
+	const struct neap_stream *stream; /* or … */
+	void *reader;
+	int fd; /* … of the file `name` */
+	const char *name;
+};
+
+static int open_origin(const struct neap_change *change, struct origin *ret, struct neap_error **err)
+{
+	const struct neap_content *content = &change->content;
+	struct origin origin = { .stream = content->stream, .name = content->source, .fd = -1 };
+
+	if (origin.stream && origin.stream->open(origin.stream->ctx, &origin.reader, err) < 0)
+		return -1;
+	if (!origin.stream && !origin.name)
+		return neap_error_set(err, "write %s: its content is not at hand", change->path);
+	if (!origin.stream) {
+		origin.fd = open(origin.name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (origin.fd < 0)
+			return neap_error_errno(err, errno, "open %s", origin.name);
+	}
+	*ret = origin;
+	return 0;
+}
+
+static ssize_t read_origin(const struct origin *origin, char *bytes, struct neap_error **err)
+{
+	ssize_t got;
+
+	if (origin->stream)
+		return origin->stream->read(origin->reader, bytes, COPY_SIZE, err);
+	do {
+		got = read(origin->fd, bytes, COPY_SIZE);
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? neap_error_errno(err, errno, "read %s", origin->name) : got;
+}
+
+static void close_origin(struct origin *origin)
+{
+	if (origin->stream)
+		origin->stream->close(origin->reader);
+	else
+		close(origin->fd);
+}
+
 static int copy_source(int fd, const struct neap_change *change, struct neap_error **err)
 {
 	const struct neap_content *content = &change->content;
 	NEAP_AUTO_FREE char *bytes = neap_alloc(COPY_SIZE);
 	uint8_t digest[NEAP_DIGEST_SIZE];
 	struct neap_digest_state *state;
+	struct origin origin = { .fd = -1 };
 	uint64_t total = 0;
-	int source, rc = 0;
+	int rc = 0;
 
-	if (!content->source)
-		return neap_error_set(err, "write %s: its content is not at hand", change->path);
-	source = open(content->source, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (source < 0)
-		return neap_error_errno(err, errno, "open %s", content->source);
+	if (open_origin(change, &origin, err) < 0)
+		return -1;
 	state = neap_digest_begin();
 	while (rc == 0) {
-		ssize_t got = read(source, bytes, COPY_SIZE);
+		ssize_t got = read_origin(&origin, bytes, err);
 
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got < 0)
-			rc = neap_error_errno(err, errno, "read %s", content->source);
+			rc = -1;
 		if (got <= 0)
 			break;
 		total += (uint64_t)got;
@@ -417,11 +458,11 @@ static int copy_source(int fd, const struct neap_change *change, struct neap_err
 		if (write_all(fd, bytes, (size_t)got) < 0)
 			rc = neap_error_errno(err, errno, "write %s", change->path);
 	}
-	close(source);
+	close_origin(&origin);
 	neap_digest_end(state, digest);
 	if (rc == 0 && (total != content->size || memcmp(digest, content->digest, sizeof(digest)) != 0)) {
-		neap_error_set(err, "write %s: its source %s changed while it was read", change->path,
-			       content->source);
+		neap_error_set(err, "write %s: its source%s%s changed while it was read", change->path,
+			       origin.name ? " " : "", origin.name ? origin.name : "");
 		rc = neap_error_hint(err, "run again when nobody writes to it");
 	}
 	return rc;

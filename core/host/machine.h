@@ -14,6 +14,7 @@ enum neap_change_kind {
 	NEAP_CHANGE_SYMLINK,
 	NEAP_CHANGE_UNLINK,
 	NEAP_CHANGE_RMDIR,
+	NEAP_CHANGE_KERNEL, /* `path` below /proc/sys, content */
 };
 
 /* Everything is resolved: `path` goes through no link, mode and owners are numbers (KEEP only for
@@ -60,6 +61,8 @@ struct neap_machine_ops {
 		      const struct neap_commit *commit, struct neap_error **err);
 	int (*run)(struct neap_machine *, const struct neap_process *, struct neap_arena *,
 		   struct neap_process_result *, struct neap_error **err);
+	/* May be NULL: nothing is kept. */
+	void (*cache)(struct neap_machine *, const char *kind, const char *key, const void *data, size_t len);
 	void (*free)(struct neap_machine *);
 };
 
@@ -70,6 +73,9 @@ struct neap_machine_ops {
 struct neap_state;
 int neap_host_local_new(const char *root, struct neap_state *state, struct neap_machine **ret,
 			struct neap_error **err);
+
+/* Where neap_view_cached() looks: below this state directory. Not said: nowhere. */
+void neap_host_local_cache(struct neap_machine *local, const char *state_directory);
 
 /*
  * A machine made of tables. Every call has an index, counted from 1 over reads and commits' changes alike;
@@ -82,10 +88,16 @@ uint64_t neap_host_memory_calls(const struct neap_machine *memory); /* since new
 /* Puts something there without counting; makes parents. `data` for files and links' targets. */
 void neap_host_memory_put(struct neap_machine *memory, const char *path, enum neap_file_kind kind,
 			  uint32_t mode, uint32_t uid, uint32_t gid, const char *data, size_t len);
-/* What neap_host_run() does on it: called with the machine; NULL: exit code 0. */
+/* What neap_host_run() and neap_view_query() do on it: called with the machine; NULL: exit code 0. */
 typedef int neap_host_memory_run_fn(struct neap_machine *memory, const struct neap_process *process,
 				    void *ctx);
 void neap_host_memory_on_run(struct neap_machine *memory, neap_host_memory_run_fn *run, void *ctx);
+
+/* What a query or a run prints: set by the function above it. */
+void neap_host_memory_say(struct neap_machine *memory, const char *out, const char *errors);
+/* A setting of the kernel, without counting. `value` NULL: there is none. */
+void neap_host_memory_kernel(struct neap_machine *memory, const char *name, const char *value);
+void neap_host_memory_clock(struct neap_machine *memory, int64_t now);
 
 static inline void neap_machine_free(struct neap_machine *machine)
 {

@@ -35,6 +35,10 @@ struct memory {
 	int errnum;
 	neap_host_memory_run_fn *run;
 	void *run_ctx;
+	const char *out, *errors; /* of the program under way */
+	struct neap_map settings; /* of the kernel: path → value */
+	struct neap_map cache;    /* kind/key → content */
+	int64_t clock;
 	struct neap_accounts *accounts;
 };
 
@@ -267,6 +271,67 @@ static uint32_t memory_cause(const struct neap_view *view)
 	return UINT32_MAX; /* no step: here everything is known */
 }
 
+static int64_t memory_clock(const struct neap_view *view)
+{
+	return memory_of(view)->clock;
+}
+
+static bool memory_running(const struct neap_view *view)
+{
+	(void)view;
+	return true;
+}
+
+static int memory_kernel(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			 const char **ret, struct neap_error **err)
+{
+	struct memory *memory = memory_of(view);
+	const char *value = neap_map_get(&memory->settings, neap_str(path));
+
+	if (has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "open %s", path);
+	*ret = value ? neap_arena_strdup(arena, value) : NULL;
+	return 0;
+}
+
+static const char *cache_key(struct neap_arena *arena, const char *kind, const char *key)
+{
+	return neap_arena_printf(arena, "%s/%s", kind, key);
+}
+
+static void memory_cached(const struct neap_view *view, const char *kind, const char *key,
+			  struct neap_arena *arena, struct neap_content *ret)
+{
+	const struct neap_content *found =
+		neap_map_get(&memory_of(view)->cache, neap_str(cache_key(arena, kind, key)));
+
+	if (found)
+		*ret = *found;
+}
+
+static int execute(struct memory *memory, const struct neap_process *process, struct neap_arena *arena,
+		   struct neap_process_result *ret)
+{
+	memory->out = memory->errors = "";
+	*ret = (struct neap_process_result){ 0 };
+	if (memory->run)
+		ret->status = memory->run(&memory->machine, process, memory->run_ctx);
+	ret->out = neap_arena_strdup(arena, memory->out);
+	ret->out_len = strlen(ret->out);
+	ret->errors = neap_arena_strdup(arena, memory->errors);
+	return 0;
+}
+
+static int memory_query(const struct neap_view *view, const struct neap_process *process,
+			struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
+{
+	struct memory *memory = memory_of(view);
+
+	if (has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "run %s", process->argv[0]);
+	return execute(memory, process, arena, ret);
+}
+
 static const struct neap_reads memory_reads = {
 	.stat = memory_stat,
 	.file = memory_file,
@@ -276,6 +341,11 @@ static const struct neap_reads memory_reads = {
 	.accounts = memory_accounts,
 	.caller = memory_caller,
 	.cause = memory_cause,
+	.query = memory_query,
+	.clock = memory_clock,
+	.running = memory_running,
+	.kernel = memory_kernel,
+	.cached = memory_cached,
 };
 
 /* ---- changes ----------------------------------------------------------------------------------------- */
@@ -296,6 +366,23 @@ static int read_source(struct memory *memory, const char *path, const char **ret
 	*ret = neap_arena_copy(memory->arena, bytes.data, bytes.len);
 	*ret_size = bytes.len;
 	return 0;
+}
+
+static int read_stream(struct memory *memory, const struct neap_stream *stream, const char **ret,
+		       size_t *ret_size)
+{
+	NEAP_AUTO_BUF struct neap_buf bytes = { 0 };
+	ssize_t got;
+	void *reader;
+
+	if (stream->open(stream->ctx, &reader, NULL) < 0)
+		return EIO;
+	while ((got = stream->read(reader, neap_buf_reserve(&bytes, 65536), 65536, NULL)) > 0)
+		bytes.len += (size_t)got;
+	stream->close(reader);
+	*ret = neap_arena_copy(memory->arena, bytes.data ? bytes.data : "", bytes.len);
+	*ret_size = bytes.len;
+	return got < 0 ? EIO : 0;
 }
 
 /* A new thing with what the change says of it. */
@@ -326,6 +413,8 @@ static int land_write(struct memory *memory, const struct neap_change *change, s
 		data = neap_arena_copy(memory->arena, change->content.data, size);
 	else if (change->content.source)
 		errnum = read_source(memory, change->content.source, &data, &size);
+	else if (change->content.stream)
+		errnum = read_stream(memory, change->content.stream, &data, &size);
 	else
 		errnum = EINVAL;
 	if (errnum)
@@ -381,13 +470,25 @@ static int land_removal(const struct neap_change *change, struct thing *old)
 	return 0;
 }
 
+static int land_kernel(struct memory *memory, const struct neap_change *change)
+{
+	if (!neap_map_get(&memory->settings, neap_str(change->path)))
+		return ENOENT;
+	neap_map_put(&memory->settings, neap_str(neap_arena_strdup(memory->arena, change->path)),
+		     neap_arena_strdup(memory->arena, change->content.data));
+	return 0;
+}
+
 /* An errno. */
 static int land(struct memory *memory, const struct neap_change *change)
 {
 	struct thing *parent, *old;
 	struct neap_str name;
-	int errnum = walk(memory, change->path, true, &parent, &name, &old);
+	int errnum;
 
+	if (change->kind == NEAP_CHANGE_KERNEL)
+		return land_kernel(memory, change);
+	errnum = walk(memory, change->path, true, &parent, &name, &old);
 	if (errnum)
 		return errnum;
 	switch (change->kind) {
@@ -406,6 +507,7 @@ static int land(struct memory *memory, const struct neap_change *change)
 		return 0;
 	case NEAP_CHANGE_UNLINK:
 	case NEAP_CHANGE_RMDIR:
+	case NEAP_CHANGE_KERNEL:
 		break;
 	}
 	return land_removal(change, old);
@@ -438,13 +540,20 @@ static int memory_run(struct neap_machine *machine, const struct neap_process *p
 {
 	struct memory *memory = memory_of(&machine->view);
 
-	(void)arena;
 	(void)err;
-	*ret = (struct neap_process_result){ .out = "", .errors = "" };
-	if (memory->run)
-		ret->status = memory->run(machine, process, memory->run_ctx);
+	execute(memory, process, arena, ret);
 	neap_accounts_drop(memory->accounts);
 	return 0;
+}
+
+static void memory_cache(struct neap_machine *machine, const char *kind, const char *key, const void *data,
+			 size_t len)
+{
+	struct memory *memory = memory_of(&machine->view);
+	struct neap_content *content = neap_arena_new_of(memory->arena, struct neap_content);
+
+	*content = (struct neap_content){ .data = neap_arena_copy(memory->arena, data, len), .size = len };
+	neap_map_put(&memory->cache, neap_str(cache_key(memory->arena, kind, key)), content);
 }
 
 static void memory_free(struct neap_machine *machine)
@@ -453,6 +562,8 @@ static void memory_free(struct neap_machine *machine)
 
 	for (struct thing *thing = memory->all; thing; thing = thing->next)
 		neap_map_done(&thing->entries);
+	neap_map_done(&memory->settings);
+	neap_map_done(&memory->cache);
 	neap_accounts_free(memory->accounts);
 	neap_arena_free(memory->arena);
 	free(memory);
@@ -461,6 +572,7 @@ static void memory_free(struct neap_machine *machine)
 static const struct neap_machine_ops memory_ops = {
 	.commit = memory_commit,
 	.run = memory_run,
+	.cache = memory_cache,
 	.free = memory_free,
 };
 
@@ -534,4 +646,30 @@ void neap_host_memory_on_run(struct neap_machine *machine, neap_host_memory_run_
 
 	memory->run = run;
 	memory->run_ctx = ctx;
+}
+
+void neap_host_memory_say(struct neap_machine *machine, const char *out, const char *errors)
+{
+	struct memory *memory = memory_of(&machine->view);
+
+	memory->out = neap_arena_strdup(memory->arena, out);
+	memory->errors = neap_arena_strdup(memory->arena, errors);
+}
+
+void neap_host_memory_kernel(struct neap_machine *machine, const char *name, const char *value)
+{
+	struct memory *memory = memory_of(&machine->view);
+	char *path = neap_arena_printf(memory->arena, NEAP_KERNEL_ROOT "/%s", name);
+
+	for (char *at = path; *at; at++)
+		if (*at == '.')
+			*at = '/';
+	neap_map_remove(&memory->settings, neap_str(path));
+	if (value)
+		neap_map_put(&memory->settings, neap_str(path), neap_arena_strdup(memory->arena, value));
+}
+
+void neap_host_memory_clock(struct neap_machine *machine, int64_t now)
+{
+	memory_of(&machine->view)->clock = now;
 }

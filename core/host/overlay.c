@@ -18,11 +18,19 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->step = step;
 	/* In an apply what was pending has been done. */
 	overlay->pending = overlay->mode == NEAP_OVERLAY_PLAN ? pending : NEAP_NO_STEP;
+	overlay->moved = NEAP_NO_STEP;
 	overlay->opaque = false;
 	overlay->held_before = overlay->held.count;
 	overlay->bytes_before = overlay->bytes;
 	neap_overlay_tree_begin(&overlay->tree);
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
+}
+
+void neap_overlay_moved(struct neap_host *host, uint32_t moved)
+{
+	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+
+	overlay->moved = overlay->mode == NEAP_OVERLAY_PLAN ? moved : NEAP_NO_STEP;
 }
 
 bool neap_overlay_opaque(const struct neap_host *host)
@@ -131,11 +139,29 @@ static void mark_effect(struct neap_overlay *overlay, const char *path)
 	neap_arena_reset(overlay->scratch);
 }
 
+int neap_overlay_land_first(struct neap_overlay *overlay, const char *program, struct neap_error **err)
+{
+	uint32_t step = overlay->step;
+	int r;
+
+	if (!overlay->held.count)
+		return 0;
+	if (!overlay->commit)
+		return neap_error_set(err, "run %s: changes are held and nobody lands them", program);
+	r = neap_overlay_land(&overlay->host, overlay->commit, err);
+	/* Who is told of the landing looks at other steps. */
+	neap_overlay_step(&overlay->host, step, NEAP_NO_STEP);
+	if (r < 0)
+		return r;
+	if (!overlay->commit->may(overlay->commit->ctx, step))
+		return neap_error_set(err, "run %s: not run, for a change before it failed", program);
+	return 0;
+}
+
 static int overlay_run(struct neap_host *host, const struct neap_process *process, struct neap_arena *arena,
 		       struct neap_process_result *ret, struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
-	uint32_t step = overlay->step;
 	int r;
 
 	if (overlay->mode == NEAP_OVERLAY_PLAN) {
@@ -146,19 +172,9 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 		*ret = (struct neap_process_result){ .out = "", .errors = "" };
 		return 0;
 	}
-	if (overlay->held.count) {
-		if (!overlay->commit)
-			return neap_error_set(err, "run %s: changes are held and nobody lands them",
-					      process->argv[0]);
-		r = neap_overlay_land(host, overlay->commit, err);
-		/* Who is told of the landing looks at other steps. */
-		neap_overlay_step(host, step, NEAP_NO_STEP);
-		if (r < 0)
-			return r;
-		if (!overlay->commit->may(overlay->commit->ctx, step))
-			return neap_error_set(err, "run %s: not run, for a change before it failed",
-					      process->argv[0]);
-	}
+	r = neap_overlay_land_first(overlay, process->argv[0], err);
+	if (r < 0)
+		return r;
 	overlay->opaque = true;
 	r = overlay->machine->ops->run(overlay->machine, process, arena, ret, err);
 	neap_overlay_tree_stale(&overlay->tree);
@@ -177,6 +193,9 @@ static const struct neap_changes overlay_changes = {
 	.rmdir = neap_overlay_rmdir,
 	.unsettle = neap_overlay_unsettle,
 	.run = overlay_run,
+	.kernel = neap_overlay_kernel,
+	.make = neap_overlay_make,
+	.cache = neap_overlay_cache,
 };
 
 struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overlay_mode mode)
@@ -189,6 +208,7 @@ struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overl
 		.mode = mode,
 		.step = NEAP_NO_STEP,
 		.pending = NEAP_NO_STEP,
+		.moved = NEAP_NO_STEP,
 		.cause = NEAP_NO_STEP,
 		.arena = neap_arena_new(),
 		.scratch = neap_arena_new(),

@@ -11,6 +11,8 @@
  * - A change of something unknown succeeds and the overlay then holds what was wanted, for the parameters
  *   given.
  * - A read that fails while `pending` is set is NEAP_UNKNOWN with that cause, never an error.
+ * - A query sees the machine, not the overlay: behind any change it is NEAP_UNKNOWN in a plan, and in an
+ * apply what is held lands before it.
  */
 #pragma once
 
@@ -30,6 +32,9 @@ void neap_overlay_free(struct neap_host *overlay);
 /* From now on changes belong to `step`. `pending` is the nearest opaque change that this step stands on, or
  * NEAP_NO_STEP. */
 void neap_overlay_step(struct neap_host *overlay, uint32_t step, uint32_t pending);
+/* Of the current step: the nearest step that it stands on and that changes or may change something, or
+ * NEAP_NO_STEP: in a plan a query cannot see that change, so its answer is not known. */
+void neap_overlay_moved(struct neap_host *overlay, uint32_t moved);
 /* Whether the current step has made an opaque change. */
 bool neap_overlay_opaque(const struct neap_host *overlay);
 /* Changes and bytes held since the last landing; the number at which the current step began. */

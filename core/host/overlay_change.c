@@ -182,7 +182,7 @@ static void copy_content(struct neap_arena *arena, const struct neap_content *co
 	*ret = *content;
 	if (content->source)
 		ret->source = neap_arena_strdup(arena, content->source);
-	if (content->data || !content->size)
+	if (content->data || (!content->size && !content->unknown))
 		ret->data = neap_arena_copy(arena, content->size ? content->data : "", content->size);
 	if (content->data && content->size > NEAP_CONTENT_MAX)
 		neap_digest(content->data, content->size, ret->digest);
@@ -286,6 +286,7 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	if (check_owner(overlay, path, state.uid, err) < 0)
 		return -1;
 	copy_content(overlay->arena, &file->content, &state.content);
+	state.cause = overlay->step; /* of content that is not known */
 	change = hold(overlay, NEAP_CHANGE_WRITE, place.path, &was, &state);
 	change->content = state.content;
 	change->mode = state.mode;
@@ -486,4 +487,17 @@ int neap_overlay_unsettle(struct neap_host *host, const char *path, struct neap_
 	hold(overlay, NEAP_CHANGE_ATTRIBUTES, place.path, &was, &state);
 	neap_overlay_tree_stale(&overlay->tree); /* ways through it know how it was filled */
 	return 0;
+}
+
+void neap_overlay_hold_kernel(struct neap_overlay *overlay, const char *path,
+			      const struct neap_overlay_state *was, const char *value)
+{
+	struct neap_overlay_state state = { .kind = NEAP_FILE_REGULAR };
+	struct neap_change *change;
+
+	state.content = (struct neap_content){ .data = neap_arena_strdup(overlay->arena, value),
+					       .size = strlen(value) };
+	overlay->asked = path;
+	change = hold(overlay, NEAP_CHANGE_KERNEL, path, was, &state);
+	change->content = state.content;
 }

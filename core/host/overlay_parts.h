@@ -4,6 +4,7 @@
  *	overlay.c         life, steps, landing, opaque changes
  *	overlay_read.c    locating and reads
  *	overlay_change.c  transparent changes
+ *	overlay_system.c  what is no file: queries, settings of the kernel, values made in an apply
  *	overlay_tree.c    what is held, and where ways lead
  */
 #pragma once
@@ -17,7 +18,7 @@ struct neap_overlay {
 	struct neap_host host; /* first */
 	struct neap_machine *machine;
 	enum neap_overlay_mode mode;
-	uint32_t step, pending;
+	uint32_t step, pending, moved;
 	bool opaque;    /* the step has made an opaque change */
 	uint32_t cause; /* of the last NEAP_UNKNOWN */
 
@@ -73,6 +74,13 @@ int neap_overlay_locate(struct neap_overlay *overlay, const char *path, struct n
 int neap_overlay_list(struct neap_overlay *overlay, const char *path, bool through, struct neap_arena *arena,
 		      struct neap_entry **ret, size_t *ret_count, struct neap_error **err);
 
+/* Something outside is about to look: what is held lands. Negative when the step must not go on. */
+int neap_overlay_land_first(struct neap_overlay *overlay, const char *program, struct neap_error **err);
+/* What a read ends with: `r` of the machine's, bent by what is pending. `absent`: nothing is there. Takes
+ * *local. */
+int neap_overlay_settle(struct neap_overlay *overlay, int r, bool absent, struct neap_error **local,
+			struct neap_error **err);
+
 extern const struct neap_reads neap_overlay_reads;
 
 int neap_overlay_write(struct neap_host *host, const char *path, const struct neap_file_write *file,
@@ -86,3 +94,20 @@ int neap_overlay_symlink(struct neap_host *host, const char *path, const char *t
 int neap_overlay_unlink(struct neap_host *host, const char *path, struct neap_error **err);
 int neap_overlay_rmdir(struct neap_host *host, const char *path, struct neap_error **err);
 int neap_overlay_unsettle(struct neap_host *host, const char *path, struct neap_error **err);
+
+int neap_overlay_query(const struct neap_view *view, const struct neap_process *process,
+		       struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err);
+int64_t neap_overlay_clock(const struct neap_view *view);
+bool neap_overlay_running(const struct neap_view *view);
+int neap_overlay_kernel_read(const struct neap_view *view, const char *path, struct neap_arena *arena,
+			     const char **ret, struct neap_error **err);
+void neap_overlay_cached(const struct neap_view *view, const char *kind, const char *key,
+			 struct neap_arena *arena, struct neap_content *ret);
+int neap_overlay_kernel(struct neap_host *host, const char *path, const char *value, struct neap_error **err);
+int neap_overlay_make(struct neap_host *host, neap_make_fn *make, void *ctx, struct neap_arena *arena,
+		      struct neap_content *ret, struct neap_error **err);
+void neap_overlay_cache(struct neap_host *host, const char *kind, const char *key, const void *data,
+			size_t len);
+/* The state of a setting of the kernel takes the place of what was; the change is held. */
+void neap_overlay_hold_kernel(struct neap_overlay *overlay, const char *path,
+			      const struct neap_overlay_state *was, const char *value);

@@ -76,9 +76,8 @@ int neap_overlay_locate(struct neap_overlay *overlay, const char *path, struct n
 
 /* ---- reads ------------------------------------------------------------------------------------------- */
 
-/* What a read ends with: `r` and `stat` of the machine's, bent by what is pending. Takes *local. */
-static int settle(struct neap_overlay *overlay, int r, const struct neap_stat *stat,
-		  struct neap_error **local, struct neap_error **err)
+int neap_overlay_settle(struct neap_overlay *overlay, int r, bool absent, struct neap_error **local,
+			struct neap_error **err)
 {
 	if (r < 0 && neap_overlay_pends(overlay)) {
 		neap_error_free(*local);
@@ -94,9 +93,15 @@ static int settle(struct neap_overlay *overlay, int r, const struct neap_stat *s
 	if (r > 0)
 		return unknown(overlay,
 			       neap_overlay_below(overlay)->reads->cause(neap_overlay_below(overlay)));
-	if (stat && stat->kind == NEAP_FILE_ABSENT && neap_overlay_pends(overlay))
+	if (absent && neap_overlay_pends(overlay))
 		return unknown(overlay, overlay->pending);
 	return 0;
+}
+
+static int settle(struct neap_overlay *overlay, int r, const struct neap_stat *stat,
+		  struct neap_error **local, struct neap_error **err)
+{
+	return neap_overlay_settle(overlay, r, r == 0 && stat && stat->kind == NEAP_FILE_ABSENT, local, err);
 }
 
 /*
@@ -173,15 +178,44 @@ static int overlay_stat(const struct neap_view *view, const char *path, struct n
 	return r;
 }
 
-static void copy_content(struct neap_arena *arena, const struct neap_content *content,
-			 struct neap_content *ret)
+/* The bytes of a stream that is not too long to be held. */
+static int read_stream(struct neap_arena *arena, struct neap_content *content, struct neap_error **err)
 {
-	*ret = *content;
-	ret->source = content->source ? neap_arena_strdup(arena, content->source) : NULL;
+	const struct neap_stream *stream = content->stream;
+	char *bytes = neap_arena_bytes(arena, content->size + 1);
+	uint64_t len = 0;
+	ssize_t got = 0;
+	void *reader;
+
+	if (stream->open(stream->ctx, &reader, err) < 0)
+		return -1;
+	while (len < content->size &&
+	       (got = stream->read(reader, bytes + len, (size_t)(content->size - len), err)) > 0)
+		len += (uint64_t)got;
+	stream->close(reader);
+	if (got < 0)
+		return -1;
+	if (len < content->size)
+		return neap_error_set(err, "read content that is held: it ends early");
+	bytes[len] = '\0';
+	content->data = bytes;
+	return 0;
+}
+
+static int copy_content(struct neap_arena *arena, const struct neap_content *content,
+			struct neap_content *ret, struct neap_error **err)
+{
+	struct neap_content copy = *content;
+
+	copy.source = content->source ? neap_arena_strdup(arena, content->source) : NULL;
 	if (content->data && content->size > NEAP_CONTENT_MAX)
-		ret->data = NULL; /* as the machine would answer; the digest is there */
+		copy.data = NULL; /* as the machine would answer; the digest is there */
 	else if (content->data)
-		ret->data = neap_arena_copy(arena, content->data, content->size);
+		copy.data = neap_arena_copy(arena, content->data, content->size);
+	else if (content->stream && content->size <= NEAP_CONTENT_MAX && read_stream(arena, &copy, err) < 0)
+		return -1;
+	*ret = copy;
+	return 0;
 }
 
 static int read_file(const struct neap_view *view, const char *path, bool small, struct neap_arena *arena,
@@ -198,11 +232,12 @@ static int read_file(const struct neap_view *view, const char *path, bool small,
 	if (r != 0)
 		return r;
 	if (place.where == NEAP_OVERLAY_AT_STATE && !place.state->machines) {
+		if (place.state->content.unknown)
+			return unknown(overlay, place.state->cause);
 		*ret = stat_of(place.state);
 		if (place.state->kind == NEAP_FILE_REGULAR)
-			copy_content(arena, &place.state->content, ret_content);
-		else
-			*ret_content = content;
+			return copy_content(arena, &place.state->content, ret_content, err);
+		*ret_content = content;
 		return 0;
 	}
 	r = (small ? below->reads->small_file : below->reads->file)(below, place.path, arena, &stat, &content,
@@ -385,4 +420,9 @@ const struct neap_reads neap_overlay_reads = {
 	.accounts = overlay_accounts,
 	.caller = overlay_caller,
 	.cause = overlay_cause,
+	.query = neap_overlay_query,
+	.clock = neap_overlay_clock,
+	.running = neap_overlay_running,
+	.kernel = neap_overlay_kernel_read,
+	.cached = neap_overlay_cached,
 };

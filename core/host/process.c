@@ -6,12 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +28,7 @@
 
 struct stream {
 	int fd; /* -1 when it has ended */
+	size_t max;
 	struct neap_buf text;
 };
 
@@ -43,31 +47,28 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool is_program(const char *path)
+/* Where the program may be, in the order of PATH. Under cron the PATH lacks sbin, by hand it has it: the
+ * usual directories are always searched too, so that a run at night finds what the run by hand has found. */
+static char **candidates(struct neap_arena *arena, const char *name, const char *path)
 {
-	struct stat st;
+	size_t count = 1;
+	char **list;
 
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	       faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
-}
-
-/* Under cron the PATH lacks sbin, by hand it has it: the usual directories are always searched too, so that a
- * run at night finds what the run by hand has found. */
-static const char *find_program(struct neap_arena *arena, const char *name, const char *path)
-{
-	while (*path) {
+	for (const char *at = path; *at; at++)
+		count += *at == ':';
+	list = neap_arena_array_of(arena, char *, count + 1);
+	count = 0;
+	if (strchr(name, '/'))
+		list[count++] = neap_arena_strdup(arena, name);
+	while (*path && !strchr(name, '/')) {
 		size_t len = strcspn(path, ":");
 
-		if (len && path[0] == '/') {
-			const char *candidate = neap_arena_printf(arena, "%.*s/%s", (int)len, path, name);
-
-			if (is_program(candidate))
-				return candidate;
-		}
+		if (len && path[0] == '/')
+			list[count++] = neap_arena_printf(arena, "%.*s/%s", (int)len, path, name);
 		path += len;
 		path += *path == ':';
 	}
-	return NULL;
+	return list;
 }
 
 /* Takes what is there, in a bounded number of reads: a program that never stops talking must not keep us from
@@ -77,7 +78,7 @@ static void drain(struct stream *stream, unsigned reads)
 	while (stream->fd >= 0 && reads--) {
 		char bytes[16384];
 		ssize_t got = read(stream->fd, bytes, sizeof(bytes));
-		size_t room = OUTPUT_MAX - stream->text.len;
+		size_t room = stream->max - stream->text.len;
 
 		if (got > 0) {
 			neap_buf_append(&stream->text, bytes, (size_t)got < room ? (size_t)got : room);
@@ -130,48 +131,181 @@ static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned time
 	}
 }
 
-static int spawn(const char *program, const struct neap_process *process, const char *path, int out,
-		 int errors, pid_t *ret)
+/* ---- the child --------------------------------------------------------------------------------------- */
+
+struct start {
+	const struct neap_process *process;
+	const struct neap_process_place *place;
+	char **programs, **environment;
+	int out, errors, report;
+};
+
+/* What the child could not do, sent to the parent. */
+enum failure { FAILED_EXEC, FAILED_ROOT, FAILED_USER, FAILED_DIRECTORY, FAILED_PLUMBING };
+struct report {
+	enum failure failure;
+	int errnum;
+};
+
+/* Whatever it tries, it changes no file. Where that cannot be had (no right to mount, an old kernel) the
+ * program is taken at its word. */
+static void make_read_only(void)
 {
-	const char *home = getenv("HOME");
-	NEAP_AUTO_BUF struct neap_buf path_variable = { 0 }, home_variable = { 0 };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int rc;
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
-	neap_buf_printf(&path_variable, "PATH=%s", path);
-	neap_buf_printf(&home_variable, "HOME=%s", home && home[0] == '/' ? home : "/");
-	char *environment[] = { path_variable.data, home_variable.data, (char[]){ "LANG=C.UTF-8" },
-				(char[]){ "LC_ALL=C.UTF-8" }, NULL };
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return;
+	syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof(attr));
+}
 
-	if (posix_spawn_file_actions_init(&actions) || posix_spawnattr_init(&attributes))
-		neap_out_of_memory();
-	sigemptyset(&none);
-	sigfillset(&all);
-	rc = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (!rc)
-		rc = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	if (!rc)
-		rc = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+static int become(const struct neap_identity *identity)
+{
+	if (!identity)
+		return 0;
+	/* A plain user is who it is already, or it fails. */
+	if (geteuid() != 0 && geteuid() == identity->uid)
+		return 0;
+	return setgroups(identity->group_count, identity->groups) < 0 ||
+			       setresgid(identity->gid, identity->gid, identity->gid) < 0 ||
+			       setresuid(identity->uid, identity->uid, identity->uid) < 0
+		       ? -1
+		       : 0;
+}
+
+/* Only what is safe between fork and exec. Does not return. */
+static void child(const struct start *start)
+{
+	const struct neap_process *process = start->process;
+	struct report report = { FAILED_PLUMBING, 0 };
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int report_fd = start->report;
+	sigset_t none;
+
+	setpgid(0, 0);
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	if (in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(start->out, STDOUT_FILENO) < 0 ||
+	    dup2(start->errors, STDERR_FILENO) < 0)
+		goto failed;
 	/* Ours are all O_CLOEXEC; what neap itself was started with may not be. */
-	if (!rc)
-		rc = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-	if (!rc)
-		rc = posix_spawnattr_setpgroup(&attributes, 0);
-	if (!rc)
-		rc = posix_spawnattr_setsigmask(&attributes, &none);
-	if (!rc)
-		rc = posix_spawnattr_setsigdefault(&attributes, &all);
-	if (!rc)
-		rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-								   POSIX_SPAWN_SETSIGDEF);
-	if (!rc)
-		rc = posix_spawn(ret, program, &actions, &attributes, (char *const *)process->argv,
-				 environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return rc;
+	if (dup3(report_fd, STDERR_FILENO + 1, O_CLOEXEC) < 0 && report_fd != STDERR_FILENO + 1)
+		goto failed;
+	report_fd = STDERR_FILENO + 1;
+	close_range(STDERR_FILENO + 2, ~0U, 0);
+	if (start->place->read_only && geteuid() == 0)
+		make_read_only();
+	report.failure = FAILED_ROOT;
+	if (start->place->root && (chroot(start->place->root) < 0 || chdir("/") < 0))
+		goto failed;
+	umask(process->umask ? process->umask : 022);
+	report.failure = FAILED_USER;
+	if (become(start->place->identity) < 0)
+		goto failed;
+	report.failure = FAILED_DIRECTORY;
+	if (chdir(process->directory ? process->directory : "/") < 0)
+		goto failed;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	report.failure = FAILED_EXEC;
+	errno = ENOENT;
+	for (char **program = start->programs; *program; program++) {
+		int before = errno;
+
+		execve(*program, (char *const *)process->argv, start->environment);
+		if (errno == ENOENT || errno == ENOTDIR)
+			errno = before;
+		else if (errno != EACCES)
+			break;
+	}
+failed:
+	report.errnum = errno;
+	if (write(report_fd, &report, sizeof(report)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+static int tell(const struct start *start, const struct report *report, struct neap_error **err)
+{
+	const struct neap_process *process = start->process;
+	const char *name = process->argv[0];
+
+	switch (report->failure) {
+	case FAILED_ROOT:
+		neap_error_errno(err, report->errnum, "run %s: enter the root %s", name, start->place->root);
+		return neap_error_hint(err, "only root may run programs below --root");
+	case FAILED_USER:
+		neap_error_errno(err, report->errnum, "run %s: become user %s", name, process->user);
+		return neap_error_hint(err, "only root may run programs as somebody else");
+	case FAILED_DIRECTORY:
+		return neap_error_errno(err, report->errnum, "run %s: enter %s", name, process->directory);
+	case FAILED_EXEC:
+	case FAILED_PLUMBING:
+		break;
+	}
+	return neap_error_errno(err, report->errnum, "run %s", name);
+}
+
+/* The program runs when this returns 0. */
+static int spawn(struct start *start, int report_in, pid_t *ret, struct neap_error **err)
+{
+	struct report report;
+	sigset_t all, before;
+	ssize_t got;
+
+	/* No handler of ours may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	*ret = fork();
+	if (*ret == 0)
+		child(start);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (*ret < 0)
+		return neap_error_errno(err, errno, "run %s", start->process->argv[0]);
+	close_fd(&start->report);
+	do {
+		got = read(report_in, &report, sizeof(report));
+	} while (got < 0 && errno == EINTR);
+	if (got != sizeof(report))
+		return 0;
+	while (waitpid(*ret, NULL, 0) < 0 && errno == EINTR)
+		;
+	return tell(start, &report, err);
+}
+
+/* Whether a setting of the caller's has the name that `text` begins with. */
+static bool is_set(const char *const *settings, const char *text)
+{
+	size_t len = strcspn(text, "=") + 1;
+
+	for (; settings && *settings; settings++)
+		if (strncmp(*settings, text, len) == 0)
+			return true;
+	return false;
+}
+
+/* What the caller sets, and PATH and a few others where it does not. */
+static char **make_environment(const struct neap_process *process, const struct neap_process_place *place,
+			       const char *path, struct neap_arena *arena)
+{
+	const char *home = place->identity ? place->identity->home : getenv("HOME");
+	char *usual[] = {
+		neap_arena_printf(arena, "PATH=%s", path),
+		neap_arena_printf(arena, "HOME=%s", home && home[0] == '/' ? home : "/"),
+		neap_arena_strdup(arena, "LANG=C.UTF-8"),
+		neap_arena_strdup(arena, "LC_ALL=C.UTF-8"),
+	};
+	size_t count = 0, settings = 0;
+	char **list;
+
+	while (process->settings && process->settings[settings])
+		settings++;
+	list = neap_arena_array_of(arena, char *, settings + 5);
+	for (size_t i = 0; i < settings; i++)
+		list[count++] = (char *)(uintptr_t)process->settings[i];
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
+		if (!is_set(process->settings, usual[i]))
+			list[count++] = usual[i];
+	return list;
 }
 
 /* A pipe whose ends are above the standard ones, should neap have been started without those. */
@@ -193,32 +327,41 @@ static int make_pipe(int ret[2])
 	return fcntl(ret[0], F_SETFL, O_NONBLOCK);
 }
 
-int neap_process_run(const struct neap_process *process, struct neap_arena *arena,
-		     struct neap_process_result *ret, struct neap_error **err)
+int neap_process_run(const struct neap_process *process, const struct neap_process_place *place,
+		     struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
 {
-	const char *name = process->argv[0], *inherited = getenv("PATH"), *path, *program;
+	const char *name = process->argv[0], *inherited = getenv("PATH"), *path;
 	unsigned timeout = process->timeout ? process->timeout : TIMEOUT;
-	int out[2] = { -1, -1 }, errors[2] = { -1, -1 }, pidfd = -1, status = 0, rc = -1;
-	struct stream streams[2] = { { .fd = -1 }, { .fd = -1 } };
+	int out[2] = { -1, -1 }, errors[2] = { -1, -1 }, report[2] = { -1, -1 }, pidfd = -1, status = 0,
+	    rc = -1;
+	size_t max = process->output_max ? process->output_max : OUTPUT_MAX;
+	struct stream streams[2] = { { .fd = -1, .max = max }, { .fd = -1, .max = max } };
+	struct start start;
 	bool late;
 	pid_t pid;
 
 	if (!name || !*name)
 		return neap_error_set(err, "run: no program is named");
-	path = inherited && *inherited ? neap_arena_printf(arena, "%s:%s", inherited, USUAL_PATH)
-				       : USUAL_PATH;
-	program = strchr(name, '/') ? name : find_program(arena, name, path);
-	if (!program)
-		return neap_error_errno(err, ENOENT, "run %s", name);
-	if (make_pipe(out) < 0 || make_pipe(errors) < 0) {
+	path = inherited && *inherited && !place->root
+		       ? neap_arena_printf(arena, "%s:%s", inherited, USUAL_PATH)
+		       : USUAL_PATH;
+	if (make_pipe(out) < 0 || make_pipe(errors) < 0 || make_pipe(report) < 0 ||
+	    fcntl(report[0], F_SETFL, 0) < 0) {
 		neap_error_errno(err, errno, "run %s: make a pipe", name);
 		goto done;
 	}
-	status = spawn(program, process, path, out[1], errors[1], &pid);
-	if (status) {
-		neap_error_errno(err, status, "run %s", name);
+	start = (struct start){
+		.process = process,
+		.place = place,
+		.programs = candidates(arena, name, path),
+		.environment = make_environment(process, place, path, arena),
+		.out = out[1],
+		.errors = errors[1],
+		.report = report[1],
+	};
+	report[1] = -1; /* spawn() closes it */
+	if (spawn(&start, report[0], &pid, err) < 0)
 		goto done;
-	}
 	close_fd(&out[1]);
 	close_fd(&errors[1]);
 	pidfd = pidfd_open(pid, 0);
@@ -246,8 +389,8 @@ int neap_process_run(const struct neap_process *process, struct neap_arena *aren
 		goto done;
 	}
 	ret->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	ret->out =
-		neap_arena_copy(arena, streams[0].text.data ? streams[0].text.data : "", streams[0].text.len);
+	ret->out_len = streams[0].text.len;
+	ret->out = neap_arena_copy(arena, streams[0].text.data ? streams[0].text.data : "", ret->out_len);
 	ret->errors =
 		neap_arena_copy(arena, streams[1].text.data ? streams[1].text.data : "", streams[1].text.len);
 	rc = 0;
@@ -256,6 +399,7 @@ done:
 	for (int i = 0; i < 2; i++) {
 		close_fd(&out[i]);
 		close_fd(&errors[i]);
+		close_fd(&report[i]);
 		neap_buf_done(&streams[i].text);
 	}
 	return rc;

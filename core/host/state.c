@@ -1,13 +1,14 @@
 /*
- * neap's own state on the machine; the one file that writes it. It must not know what is staged or backed up,
- * nor why.
+ * neap's own state on the machine; this and state_*.c are what writes it. It must not know what is staged or
+ *backed up, nor why.
  *
  *	lock     flock'ed for the length of a run; says pid and time for the message. The kernel drops it on
  *	         death, so a stale one cannot be.
  *	stages   paths that may be left behind, each ended by a NUL; durable before the thing is made
  *	backup/  replaced files: <digest of the path>-<name>/<time>-<n>
+ *	cache/   see state_cache.c
  */
-#include "host/state.h"
+#include "host/state_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,12 +28,6 @@
 
 #define STAGES_MAX ((size_t)16 << 20)
 #define POLL_MS 100
-
-struct neap_state {
-	char *directory;
-	int fd, lock, stages;
-	off_t kept, end; /* of the record: what stays for the next run, and all of it */
-};
 
 static void close_fd(int fd)
 {
@@ -417,8 +412,7 @@ void neap_state_close(struct neap_state *state)
 
 /* ---- backups ------------------------------------------------------------------------------------------- */
 
-/* Makes `name` when absent, durably, and opens it. */
-static int sub_directory(int at, const char *name)
+int neap_state_sub_directory(int at, const char *name)
 {
 	if (mkdirat(at, name, 0700) == 0) {
 		if (fsync(at) < 0)
@@ -483,9 +477,9 @@ int neap_state_backup(struct neap_state *state, const char *path, int fd, struct
 	neap_digest(path, strlen(path), digest);
 	neap_digest_hex(digest, hex);
 	snprintf(folder, sizeof(folder), "%.16s-%.200s", hex, base);
-	all = sub_directory(state->fd, "backup");
+	all = neap_state_sub_directory(state->fd, "backup");
 	if (all >= 0)
-		one = sub_directory(all, folder);
+		one = neap_state_sub_directory(all, folder);
 	if (one >= 0)
 		to = new_backup(one, name);
 	if (to >= 0) {

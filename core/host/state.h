@@ -28,5 +28,10 @@ int neap_state_note_stage(struct neap_state *state, const char *path, struct nea
 int neap_state_forget_stages(struct neap_state *state, struct neap_error **err);
 /* Copies the open file `fd` to a new 0600 file in the backup folder, durably. `path` is the machine's. */
 int neap_state_backup(struct neap_state *state, const char *path, int fd, struct neap_error **err);
+/* Keeps derived data in cache/KIND-KEY, at one moment; of one kind the newest 100 stay. Best effort. */
+void neap_state_cache(struct neap_state *state, const char *kind, const char *key, const void *data,
+		      size_t len);
+/* Whether both may be part of a file's name: letters, digits, "." "_" "-", not too long. */
+bool neap_state_cache_name(const char *kind, const char *key);
 /* The default state directory: see docs/contract.md. `root` as given by --root or NULL. malloc'd. */
 char *neap_state_default_directory(const char *root);

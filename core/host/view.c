@@ -90,6 +90,64 @@ uint32_t neap_view_cause(const struct neap_view *view)
 	return view->reads->cause(view);
 }
 
+int neap_view_query(const struct neap_view *view, const struct neap_process *process,
+		    struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
+{
+	return view->reads->query(view, process, arena, ret, err);
+}
+
+int64_t neap_view_clock(const struct neap_view *view)
+{
+	return view->reads->clock(view);
+}
+
+bool neap_view_running(const struct neap_view *view)
+{
+	return view->reads->running(view);
+}
+
+/* The setting's file, in which what does not separate stands as the other character. */
+static int kernel_path(const char *name, struct neap_arena *arena, const char **ret, struct neap_error **err)
+{
+	char separator = name[strcspn(name, "./")];
+	char *path = neap_arena_printf(arena, NEAP_KERNEL_ROOT "/%s", name);
+	char *at = path + strlen(NEAP_KERNEL_ROOT "/");
+	bool wrong = !*at;
+
+	for (; *at && !wrong; at++) {
+		if (*at == '.' && separator == '.')
+			*at = '/';
+		else if (*at == '/' && separator == '.')
+			*at = '.';
+		/* Each part has a name, which is not "." nor "..". */
+		if (*at == '/')
+			wrong = at[-1] == '/' || !at[1];
+		else if (*at == '.' && at[-1] == '/')
+			wrong = at[1] == '/' || !at[1] || (at[1] == '.' && (at[2] == '/' || !at[2]));
+	}
+	if (wrong)
+		return neap_error_set(err, "\"%s\" is no name of a kernel setting", name);
+	*ret = path;
+	return 0;
+}
+
+int neap_view_kernel(const struct neap_view *view, const char *name, struct neap_arena *arena,
+		     const char **ret, struct neap_error **err)
+{
+	const char *path;
+
+	if (kernel_path(name, arena, &path, err) < 0)
+		return -1;
+	return view->reads->kernel(view, path, arena, ret, err);
+}
+
+void neap_view_cached(const struct neap_view *view, const char *kind, const char *key,
+		      struct neap_arena *arena, struct neap_content *ret)
+{
+	*ret = (struct neap_content){ 0 };
+	view->reads->cached(view, kind, key, arena, ret);
+}
+
 /* 1: `text` is a number; 0: it is not; negative: it is one that cannot be meant. */
 static int number_in(const char *text, const char *word, uint32_t *ret, struct neap_error **err)
 {
@@ -247,6 +305,27 @@ int neap_host_run(struct neap_host *host, const struct neap_process *process, st
 		  struct neap_process_result *ret, struct neap_error **err)
 {
 	return host->changes->run(host, process, arena, ret, err);
+}
+
+int neap_host_kernel(struct neap_host *host, const char *name, const char *value, struct neap_error **err)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *path;
+
+	if (kernel_path(name, arena, &path, err) < 0)
+		return -1;
+	return host->changes->kernel(host, path, value, err);
+}
+
+int neap_host_make(struct neap_host *host, neap_make_fn *make, void *ctx, struct neap_arena *arena,
+		   struct neap_content *ret, struct neap_error **err)
+{
+	return host->changes->make(host, make, ctx, arena, ret, err);
+}
+
+void neap_host_cache(struct neap_host *host, const char *kind, const char *key, const void *data, size_t len)
+{
+	host->changes->cache(host, kind, key, data, len);
 }
 
 int neap_host_mkdir_parents(struct neap_host *host, const char *path, struct neap_error **err)

@@ -7,6 +7,8 @@
 
 #include "host/process.h"
 
+static const struct neap_process_place here;
+
 static struct neap_process_result run(struct neap_arena *arena, const char *script)
 {
 	const char *argv[] = { "sh", "-c", script, NULL };
@@ -14,7 +16,7 @@ static struct neap_process_result run(struct neap_arena *arena, const char *scri
 	struct neap_process_result result = { 0 };
 	struct neap_error *err = NULL;
 
-	if (neap_process_run(&process, arena, &result, &err) < 0)
+	if (neap_process_run(&process, &here, arena, &result, &err) < 0)
 		fail_msg("%s", err->message);
 	return result;
 }
@@ -103,7 +105,7 @@ static void process__missing_program_is_an_error(void **state)
 		char wanted[128];
 
 		snprintf(wanted, sizeof(wanted), "run %s: No such file or directory", names[i]);
-		assert_true(neap_process_run(&process, arena, &result, &err) < 0);
+		assert_true(neap_process_run(&process, &here, arena, &result, &err) < 0);
 		assert_string_equal(err->message, wanted);
 	}
 }
@@ -114,7 +116,7 @@ static int run_late(const char *script, struct neap_arena *arena, struct neap_er
 	struct neap_process process = { .argv = argv, .timeout = 1 };
 	struct neap_process_result result;
 
-	return neap_process_run(&process, arena, &result, err);
+	return neap_process_run(&process, &here, arena, &result, err);
 }
 
 static void process__timeout_kills_the_group(void **state)
