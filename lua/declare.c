@@ -15,7 +15,8 @@
 /* Upvalues of a declaring function. */
 enum {
 	UP_TYPE = 1,
-	UP_NAMES, /* name → number of the parameter; common ones at PARAMS_MAX + relation */
+	UP_NAMES, /* name → number of the parameter; those of every type at PARAMS_MAX + relation, then meta
+		   */
 	UP_METATABLE,
 };
 
@@ -104,34 +105,56 @@ static void relate(struct declaration *d, enum neap_relation relation, int index
 /* ---- parameters -----------------------------------------------------------------------------------------
  */
 
-static void set(struct declaration *d, unsigned param, int index)
+/* The value at `index`; negative with the error in d->lua. */
+static int convert(struct declaration *d, const struct neap_param *table, int index, struct neap_value *ret)
 {
-	const struct neap_param *table = &d->type->params[param];
-	struct neap_value value = { .kind = NEAP_NIL };
 	size_t weight = 0;
 
 	if (lua_type(d->L, index) == LUA_TSTRING) { /* nearly all of them */
 		size_t len;
 		const char *data = lua_tolstring(d->L, index, &len);
 
-		value = neap_value_text(neap_text_plain(data, len));
-	} else if (neap_lua_value(d->L, index, table->name, &value, &weight) < 0) {
-		neap_graph_set_wrong(d->lua->graph, d->resource, param, &d->lua->error);
-		return;
+		*ret = neap_value_text(neap_text_plain(data, len));
+		return 0;
 	}
+	if (neap_lua_value(d->L, index, table->name, ret, &weight) < 0)
+		return -1;
 	/* {} is a map unless a list is asked for. */
-	if (value.kind == NEAP_MAP && value.map.count == 0 &&
+	if (ret->kind == NEAP_MAP && ret->map.count == 0 &&
 	    (table->kind == NEAP_PARAM_STRINGS || table->kind == NEAP_PARAM_ARGV)) {
-		value.kind = NEAP_LIST;
-		value.list.items = NULL;
-		value.list.count = 0;
+		ret->kind = NEAP_LIST;
+		ret->list.items = NULL;
+		ret->list.count = 0;
 	}
-	if (value.kind == NEAP_NIL) {
-		neap_error_set(&d->lua->error, "%s: null is no value here", table->name);
+	if (ret->kind == NEAP_NIL)
+		return neap_error_set(&d->lua->error, "%s: null is no value here", table->name);
+	return 0;
+}
+
+static void set(struct declaration *d, unsigned param, int index)
+{
+	const struct neap_param *table = &d->type->params[param];
+	struct neap_value value = { .kind = NEAP_NIL };
+
+	if (table->kind == NEAP_PARAM_RESOURCE && neap_lua_tag(d->L, index) == NEAP_LUA_HANDLE) {
+		const struct neap_lua_handle *handle = lua_touserdata(d->L, index);
+
+		neap_graph_set_resource(d->lua->graph, d->resource, param, handle->resource);
+	} else if (convert(d, table, index, &value) < 0) {
 		neap_graph_set_wrong(d->lua->graph, d->resource, param, &d->lua->error);
-		return;
+	} else {
+		neap_graph_set(d->lua->graph, d->resource, param, &value);
 	}
-	neap_graph_set(d->lua->graph, d->resource, param, &value);
+}
+
+static void set_meta(struct declaration *d, unsigned param, int index)
+{
+	struct neap_value value = { .kind = NEAP_NIL };
+
+	if (convert(d, &neap_meta.params[param], index, &value) < 0)
+		neap_problem_take(d->lua->graph->problems, d->at, NULL, &d->lua->error);
+	else
+		neap_graph_set_meta(d->lua->graph, d->resource, param, &value);
 }
 
 /* Names that the type does not have, sorted: Lua walks a table in any order. */
@@ -189,7 +212,7 @@ static void report_unknown(struct declaration *d, const struct unknown *unknown,
 static void set_all(struct declaration *d, int table)
 {
 	lua_State *L = d->L;
-	int base = lua_gettop(L), slots = (int)d->type->param_count + NEAP_RELATIONS;
+	int base = lua_gettop(L), slots = (int)d->type->param_count + NEAP_RELATIONS + NEAP_META_COUNT;
 	uint64_t given = 0;
 	unsigned related = 0;
 	struct unknown unknown = { 0 };
@@ -221,8 +244,10 @@ static void set_all(struct declaration *d, int table)
 		if (given & 1)
 			set(d, i, base + 1 + (int)i);
 	for (unsigned i = 0; related; i++, related >>= 1)
-		if (related & 1)
+		if ((related & 1) && i < NEAP_RELATIONS)
 			relate(d, (enum neap_relation)i, base + 1 + (int)(d->type->param_count + i));
+		else if (related & 1)
+			set_meta(d, i - NEAP_RELATIONS, base + 1 + (int)(d->type->param_count + i));
 	report_unknown(d, &unknown, numbered);
 	lua_settop(L, base);
 }
@@ -238,7 +263,7 @@ static int declare(lua_State *L)
 	if (lua_type(L, 1) != LUA_TTABLE || lua_gettop(L) != 1)
 		neap_lua_fail(L, "neap.%s takes one table: neap.%s { name = value }", d.type->name,
 			      d.type->name);
-	luaL_checkstack(L, PARAMS_MAX + NEAP_RELATIONS + 8, "declare");
+	luaL_checkstack(L, PARAMS_MAX + NEAP_RELATIONS + NEAP_META_COUNT + 8, "declare");
 	neap_lua_check_memory(L, d.lua);
 	neap_lua_scratch(d.lua);
 	place = neap_lua_caller(d.lua, L);
@@ -257,14 +282,17 @@ static int declare(lua_State *L)
 
 static void push_names(lua_State *L, const struct neap_resource_type *type)
 {
-	lua_createtable(L, 0, (int)type->param_count + NEAP_RELATIONS);
+	lua_createtable(L, 0, (int)type->param_count + NEAP_RELATIONS + NEAP_META_COUNT);
+	for (int i = 0; i < NEAP_RELATIONS + NEAP_META_COUNT; i++) {
+		lua_pushinteger(L, PARAMS_MAX + i);
+		lua_setfield(L, -2,
+			     i < NEAP_RELATIONS ? neap_common_params[i].name
+						: neap_meta.params[i - NEAP_RELATIONS].name);
+	}
+	/* A type may have a parameter of its own by the name of a common one. */
 	for (size_t i = 0; i < type->param_count; i++) {
 		lua_pushinteger(L, (lua_Integer)i);
 		lua_setfield(L, -2, type->params[i].name);
-	}
-	for (int i = 0; i < NEAP_RELATIONS; i++) {
-		lua_pushinteger(L, PARAMS_MAX + i);
-		lua_setfield(L, -2, neap_common_params[i].name);
 	}
 }
 

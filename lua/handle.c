@@ -52,6 +52,22 @@ static void push_member(lua_State *L, const struct neap_param *param, const stru
 	case NEAP_PARAM_BOOLEAN:
 		lua_pushboolean(L, *(const bool *)member);
 		break;
+	case NEAP_PARAM_RESOURCE:
+		lua_pushstring(L, ((const struct neap_related *)member)->path);
+		break;
+	case NEAP_PARAM_DURATION:
+		lua_pushfstring(L, "%Is", (lua_Integer) * (const int64_t *)member);
+		break;
+	case NEAP_PARAM_TEXTS: {
+		const struct neap_texts *texts = member;
+
+		lua_createtable(L, 0, (int)texts->count);
+		for (size_t i = 0; i < texts->count; i++) {
+			neap_lua_text_push_known(L, texts->texts[i]);
+			lua_setfield(L, -2, texts->names[i]);
+		}
+		break;
+	}
 	case NEAP_PARAM_INTEGER:
 		lua_pushinteger(L, *(const int64_t *)member);
 		break;

@@ -123,6 +123,9 @@ void neap_doc_type_text(FILE *out, const struct neap_resource_type *type, unsign
 	struct neap_buf buf NEAP_AUTO_BUF = { 0 };
 	size_t name_width = widest_name(type->params, type->param_count);
 	size_t common_width = widest_name(neap_common_params, NEAP_RELATIONS);
+	size_t meta_width = widest_name(neap_meta.params, NEAP_META_COUNT);
+	if (common_width < meta_width)
+		common_width = meta_width;
 	if (width > 100)
 		width = 100; /* longer lines are hard to read */
 	if (width < 40)
@@ -142,6 +145,9 @@ void neap_doc_type_text(FILE *out, const struct neap_resource_type *type, unsign
 	for (size_t i = 0; i < NEAP_RELATIONS; i++)
 		put_param(&buf, &neap_common_params[i], "a resource, its address, or a list of them", NULL,
 			  common_width, width, color);
+	for (size_t i = 0; i < NEAP_META_COUNT; i++)
+		put_param(&buf, &neap_meta.params[i], neap_schema_takes(&neap_meta.params[i], arena),
+			  not_given(&neap_meta.params[i], arena), common_width, width, color);
 	if (type->output_count > 0)
 		heading(&buf, "Outputs", color);
 	for (size_t i = 0; i < type->output_count; i++) {
@@ -239,6 +245,9 @@ void neap_doc_reference(FILE *out, const struct neap_registry *registry)
 		      "\n## Parameters of every type\n\n| Parameter | Takes | Meaning |\n|---|---|---|\n");
 	for (size_t i = 0; i < NEAP_RELATIONS; i++)
 		put_row(&buf, &neap_common_params[i], "a resource, its address, or a list of them", NULL);
+	for (size_t i = 0; i < NEAP_META_COUNT; i++)
+		put_row(&buf, &neap_meta.params[i], neap_schema_takes(&neap_meta.params[i], arena),
+			not_given(&neap_meta.params[i], arena));
 	for (size_t i = 0; registry->types[i]; i++)
 		put_reference(&buf, registry->types[i], arena);
 	fwrite(buf.data, 1, buf.len, out);
@@ -249,12 +258,20 @@ void neap_doc_reference(FILE *out, const struct neap_registry *registry)
 static void put_lua_type(struct neap_buf *buf, const struct neap_param *param)
 {
 	static const char *const names[] = {
-		[NEAP_PARAM_TEXT] = "neap.text",  [NEAP_PARAM_STRING] = "string",
-		[NEAP_PARAM_PATH] = "string",     [NEAP_PARAM_SOURCE] = "string",
-		[NEAP_PARAM_BOOLEAN] = "boolean", [NEAP_PARAM_INTEGER] = "integer",
-		[NEAP_PARAM_MODE] = "string",     [NEAP_PARAM_OWNER] = "string|integer",
-		[NEAP_PARAM_REGEX] = "string",    [NEAP_PARAM_STRINGS] = "string[]",
+		[NEAP_PARAM_TEXT] = "neap.text",
+		[NEAP_PARAM_STRING] = "string",
+		[NEAP_PARAM_PATH] = "string",
+		[NEAP_PARAM_SOURCE] = "string",
+		[NEAP_PARAM_BOOLEAN] = "boolean",
+		[NEAP_PARAM_INTEGER] = "integer",
+		[NEAP_PARAM_MODE] = "string",
+		[NEAP_PARAM_OWNER] = "string|integer",
+		[NEAP_PARAM_REGEX] = "string",
+		[NEAP_PARAM_STRINGS] = "string[]",
 		[NEAP_PARAM_ARGV] = "string[]",
+		[NEAP_PARAM_DURATION] = "string",
+		[NEAP_PARAM_TEXTS] = "table<string, neap.text>",
+		[NEAP_PARAM_RESOURCE] = "string|neap.handle",
 	};
 	if (param->kind != NEAP_PARAM_CHOICE) {
 		neap_buf_puts(buf, names[param->kind]);
@@ -270,25 +287,27 @@ static void put_comment(struct neap_buf *buf, const char *text)
 		neap_buf_putc(buf, *text == '\n' ? ' ' : *text);
 }
 
+static void put_field(struct neap_buf *buf, const struct neap_param *param, struct neap_arena *arena)
+{
+	neap_buf_printf(buf, "---@field %s%s ", param->name, param->flags & NEAP_PARAM_REQUIRED ? "" : "?");
+	put_lua_type(buf, param);
+	neap_buf_putc(buf, ' ');
+	put_comment(buf, param->doc);
+	const char *fallback = not_given(param, arena);
+	if (fallback) {
+		neap_buf_puts(buf, " Not given: ");
+		put_comment(buf, fallback);
+		neap_buf_putc(buf, '.');
+	}
+	neap_buf_putc(buf, '\n');
+}
+
 static void put_annotations(struct neap_buf *buf, const struct neap_resource_type *type,
 			    struct neap_arena *arena)
 {
 	neap_buf_printf(buf, "\n---@class neap.%s.params: neap.common\n", type->name);
-	for (size_t i = 0; i < type->param_count; i++) {
-		const struct neap_param *param = &type->params[i];
-		neap_buf_printf(buf, "---@field %s%s ", param->name,
-				param->flags & NEAP_PARAM_REQUIRED ? "" : "?");
-		put_lua_type(buf, param);
-		neap_buf_putc(buf, ' ');
-		put_comment(buf, param->doc);
-		const char *fallback = not_given(param, arena);
-		if (fallback) {
-			neap_buf_puts(buf, " Not given: ");
-			put_comment(buf, fallback);
-			neap_buf_putc(buf, '.');
-		}
-		neap_buf_putc(buf, '\n');
-	}
+	for (size_t i = 0; i < type->param_count; i++)
+		put_field(buf, &type->params[i], arena);
 	neap_buf_printf(buf, "\n---@class neap.%s: neap.handle, neap.%s.params\n", type->name, type->name);
 	for (size_t i = 0; i < type->output_count; i++) {
 		neap_buf_printf(buf, "---@field %s neap.text ", type->outputs[i].name);
@@ -321,6 +340,8 @@ void neap_doc_annotations(FILE *out, const struct neap_registry *registry)
 		put_comment(&buf, neap_common_params[i].doc);
 		neap_buf_putc(&buf, '\n');
 	}
+	for (size_t i = 0; i < NEAP_META_COUNT; i++)
+		put_field(&buf, &neap_meta.params[i], arena);
 	neap_buf_puts(&buf, "\n---@class neap\nlocal neap = {}\n");
 	for (size_t i = 0; registry->types[i]; i++)
 		put_annotations(&buf, registry->types[i], arena);

@@ -200,6 +200,58 @@ void neap_graph_set(struct neap_graph *graph, uint32_t number, unsigned param, c
 	}
 }
 
+void neap_graph_set_meta(struct neap_graph *graph, uint32_t number, unsigned param,
+			 const struct neap_value *value)
+{
+	struct neap_resource *resource = resource_of(graph, number);
+	struct neap_error *err = NULL;
+
+	assert(number == graph->build->open && param < NEAP_META_COUNT);
+	if (!resource->meta) {
+		resource->meta = neap_arena_new_of(graph->arena, struct neap_meta);
+		resource->meta->delay = 1;
+	}
+	if (neap_schema_set(&graph->schema, &neap_meta, param, value, &resource->meta->base, &err) == 0)
+		return;
+	neap_problem_take(graph->problems, resource->at, NULL, &err);
+	graph->build->broken.items[number] = true;
+}
+
+static const char *path_of(const struct neap_resource *resource)
+{
+	const struct neap_resource_type *type = resource->type;
+	unsigned i;
+
+	for (i = 0; i < type->param_count; i++)
+		if ((type->params[i].flags & NEAP_PARAM_KEY) && type->params[i].kind == NEAP_PARAM_PATH)
+			return *(const char *const *)(const void *)((const char *)resource->want +
+								    type->params[i].offset);
+	return NULL;
+}
+
+void neap_graph_set_resource(struct neap_graph *graph, uint32_t number, unsigned param, uint32_t other)
+{
+	struct neap_resource *resource = resource_of(graph, number);
+	const struct neap_resource *target = resource_of(graph, other);
+	const struct neap_param *table = &resource->type->params[param];
+	const char *path = path_of(target);
+
+	assert(number == graph->build->open && table->kind == NEAP_PARAM_RESOURCE && other < number);
+	graph->build->tried |= UINT64_C(1) << param;
+	if (!path) {
+		graph->build->broken.items[number] = true;
+		if (!graph->build->broken.items[other])
+			neap_problem_add(graph->problems, resource->at, NULL,
+					 "%s takes a resource that has a path: %s has none", table->name,
+					 target->address);
+		return;
+	}
+	*(struct neap_related *)(void *)((char *)resource->want + table->offset) =
+		(struct neap_related){ .path = path, .type = target->type, .want = target->want };
+	resource->want->given |= UINT64_C(1) << param;
+	neap_graph_edge(graph, other, number, NEAP_WHY_REFERENCE, false, resource->at);
+}
+
 void neap_graph_set_wrong(struct neap_graph *graph, uint32_t number, unsigned param, struct neap_error **err)
 {
 	assert(number == graph->build->open && param < resource_of(graph, number)->type->param_count);

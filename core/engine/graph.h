@@ -46,6 +46,7 @@ struct neap_resource {
 	const char *name;    /* the part in brackets */
 	struct neap_position at;
 	struct neap_want *want;
+	struct neap_meta *meta; /* NULL: nothing of it is given */
 	struct neap_deferred *deferred;
 	size_t deferred_count;
 };
@@ -87,6 +88,11 @@ uint32_t neap_graph_begin(struct neap_graph *graph, const struct neap_resource_t
  * TEXT, STRING, PATH … that are not KEY). */
 void neap_graph_set(struct neap_graph *graph, uint32_t resource, unsigned param,
 		    const struct neap_value *value);
+/* As set(), for a NEAP_PARAM_RESOURCE that is a handle: the other resource comes first. */
+void neap_graph_set_resource(struct neap_graph *graph, uint32_t resource, unsigned param, uint32_t other);
+/* As set(), for one of neap_meta's parameters. */
+void neap_graph_set_meta(struct neap_graph *graph, uint32_t resource, unsigned param,
+			 const struct neap_value *value);
 /* As set(), for a value that could not be converted: takes the error. The parameter counts as given. */
 void neap_graph_set_wrong(struct neap_graph *graph, uint32_t resource, unsigned param,
 			  struct neap_error **err);

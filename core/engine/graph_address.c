@@ -26,7 +26,10 @@ static struct neap_text key_text(const struct neap_resource *resource, unsigned 
 		return neap_text(param->choices[*(const unsigned *)member]);
 	case NEAP_PARAM_BOOLEAN:
 		return neap_text(*(const bool *)member ? "true" : "false");
+	case NEAP_PARAM_RESOURCE:
+		return neap_text(((const struct neap_related *)member)->path);
 	case NEAP_PARAM_INTEGER:
+	case NEAP_PARAM_DURATION:
 		snprintf(number, 24, "%" PRId64, *(const int64_t *)member);
 		return neap_text(number);
 	case NEAP_PARAM_MODE:
@@ -36,6 +39,7 @@ static struct neap_text key_text(const struct neap_resource *resource, unsigned 
 		return neap_text(((const struct neap_pattern *)member)->text);
 	case NEAP_PARAM_STRINGS:
 	case NEAP_PARAM_ARGV:
+	case NEAP_PARAM_TEXTS:
 		break;
 	}
 	return neap_text("");

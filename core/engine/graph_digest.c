@@ -71,6 +71,7 @@ static void add_member(struct sum *sum, const struct neap_param *param, const st
 	const void *member = (const char *)want + param->offset;
 	const struct neap_source *source;
 	const struct neap_strings *strings;
+	const struct neap_texts *texts;
 	size_t i;
 
 	switch (param->kind) {
@@ -96,7 +97,19 @@ static void add_member(struct sum *sum, const struct neap_param *param, const st
 	case NEAP_PARAM_BOOLEAN:
 		add_number(sum, *(const bool *)member);
 		return;
+	case NEAP_PARAM_RESOURCE:
+		add_string(sum, ((const struct neap_related *)member)->path);
+		return;
+	case NEAP_PARAM_TEXTS:
+		texts = member;
+		add_number(sum, texts->count);
+		for (i = 0; i < texts->count; i++) {
+			add_string(sum, texts->names[i]);
+			add_text(sum, texts->texts[i]);
+		}
+		return;
 	case NEAP_PARAM_INTEGER:
+	case NEAP_PARAM_DURATION:
 		add_number(sum, (uint64_t) * (const int64_t *)member);
 		return;
 	case NEAP_PARAM_MODE:
@@ -152,6 +165,17 @@ static void add_expr(struct sum *sum, const struct neap_expr *const *root)
 	neap_map_done(&seen);
 }
 
+static void add_params(struct sum *sum, const struct neap_resource_type *type, const struct neap_want *want,
+		       uint64_t given)
+{
+	for (size_t i = 0; i < type->param_count; i++) {
+		if (!(given >> i & 1))
+			continue;
+		add_string(sum, type->params[i].name);
+		add_member(sum, &type->params[i], want);
+	}
+}
+
 void neap_graph_digest(const struct neap_graph *graph, char ret[NEAP_DIGEST_HEX_SIZE])
 {
 	struct sum sum = { .state = neap_digest_begin() };
@@ -168,12 +192,9 @@ void neap_graph_digest(const struct neap_graph *graph, char ret[NEAP_DIGEST_HEX_
 		for (j = 0; j < resource->deferred_count; j++)
 			given &= ~(UINT64_C(1)
 				   << resource->deferred[j].param); /* a run may have filled it in */
-		for (j = 0; j < resource->type->param_count; j++) {
-			if (!(given >> j & 1))
-				continue;
-			add_string(&sum, resource->type->params[j].name);
-			add_member(&sum, &resource->type->params[j], resource->want);
-		}
+		add_params(&sum, resource->type, resource->want, given);
+		if (resource->meta)
+			add_params(&sum, &neap_meta, &resource->meta->base, resource->meta->base.given);
 		add_number(&sum, resource->deferred_count);
 		for (j = 0; j < resource->deferred_count; j++) {
 			add_string(&sum, resource->type->params[resource->deferred[j].param].name);

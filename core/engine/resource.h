@@ -10,6 +10,7 @@
  *	apply     only with a non-empty diff, or when read answered NEAP_UNKNOWN
  *	read, diff again: still different is an error against the type ("did not converge")
  *	output    when another resource refers to it
+ *	wait      at the end
  *	refresh   when something it subscribes to has changed
  *
  * A type never asks whether this is a plan and never whether a value is unknown: a parameter not known yet
@@ -27,21 +28,25 @@
 #include "base/value.h"
 #include "host/host.h"
 
-enum neap_param_kind {                     /* member of the want struct at `offset` */
-		       NEAP_PARAM_TEXT,    /* struct neap_text: any bytes, secrets allowed with the flag */
-		       NEAP_PARAM_STRING,  /* const char *: no NUL, no newline, not empty */
-		       NEAP_PARAM_PATH,    /* const char *: absolute, normalised */
-		       NEAP_PARAM_SOURCE,  /* struct neap_source: a local file beside the recipe, read at
-					      evaluation */
-		       NEAP_PARAM_CHOICE,  /* unsigned: index into choices */
-		       NEAP_PARAM_BOOLEAN, /* bool */
-		       NEAP_PARAM_INTEGER, /* int64_t, within min … max */
-		       NEAP_PARAM_MODE,    /* uint32_t: "0644" or "644"; a number is refused */
-		       NEAP_PARAM_OWNER,   /* const char *: account name or decimal number (a Lua integer is
-					      taken too) */
-		       NEAP_PARAM_REGEX,   /* struct neap_pattern: compiled */
-		       NEAP_PARAM_STRINGS, /* struct neap_strings: a list of strings */
-		       NEAP_PARAM_ARGV,    /* struct neap_strings: a list, not empty */
+enum neap_param_kind {                      /* member of the want struct at `offset` */
+		       NEAP_PARAM_TEXT,     /* struct neap_text: any bytes, secrets allowed with the flag */
+		       NEAP_PARAM_STRING,   /* const char *: no NUL, no newline, not empty */
+		       NEAP_PARAM_PATH,     /* const char *: absolute, normalised */
+		       NEAP_PARAM_SOURCE,   /* struct neap_source: a local file beside the recipe, read at
+					       evaluation */
+		       NEAP_PARAM_CHOICE,   /* unsigned: index into choices */
+		       NEAP_PARAM_BOOLEAN,  /* bool */
+		       NEAP_PARAM_INTEGER,  /* int64_t, within min … max */
+		       NEAP_PARAM_MODE,     /* uint32_t: "0644" or "644"; a number is refused */
+		       NEAP_PARAM_OWNER,    /* const char *: account name or decimal number (a Lua integer is
+					       taken too) */
+		       NEAP_PARAM_REGEX,    /* struct neap_pattern: compiled */
+		       NEAP_PARAM_STRINGS,  /* struct neap_strings: a list of strings */
+		       NEAP_PARAM_ARGV,     /* struct neap_strings: a list, not empty */
+		       NEAP_PARAM_DURATION, /* int64_t, seconds within min … max: "30s", "90d" */
+		       NEAP_PARAM_TEXTS, /* struct neap_texts: a table of names and strings, secrets allowed
+					    with the flag */
+		       NEAP_PARAM_RESOURCE, /* struct neap_related: a handle, which is an edge, or a path */
 };
 
 enum neap_param_flags {
@@ -64,6 +69,18 @@ struct neap_strings {
 	size_t count;
 };
 
+struct neap_texts {
+	const char *const *names; /* sorted */
+	const struct neap_text *texts;
+	size_t count;
+};
+struct neap_resource_type;
+struct neap_related {
+	const char *path; /* as given, or the first KEY parameter of the resource that is a path */
+	const struct neap_resource_type *type; /* NULL: only a path was given */
+	const void *want;                      /* of the resource */
+};
+
 struct neap_param {
 	const char *name;
 	enum neap_param_kind kind;
@@ -71,7 +88,7 @@ struct neap_param {
 	const char *doc;            /* one or two sentences, ends in a full stop */
 	const char *fallback;       /* what happens when it is not given, for people; NULL: nothing */
 	const char *const *choices; /* CHOICE: NULL-terminated; the first is the default */
-	int64_t min, max;           /* INTEGER */
+	int64_t min, max;           /* INTEGER, DURATION */
 	size_t offset;              /* in the want struct */
 };
 
@@ -179,6 +196,10 @@ struct neap_resource_type {
 		     const void *have, struct neap_error **err);
 	int (*refresh)(struct neap_host *host, const struct neap_context *ctx, const void *want,
 		       struct neap_error **err); /* NULL: cannot be notified */
+	/* Holds until what others stand on is there: called when the resource is as wanted. Never a change;
+	 * the host knows not to wait in a plan. */
+	int (*wait)(struct neap_host *host, const struct neap_context *ctx, const void *want,
+		    struct neap_error **err);
 	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		      unsigned index, struct neap_text *ret, struct neap_error **err);
 };

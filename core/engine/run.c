@@ -44,6 +44,12 @@ static void gather(struct run *run, uint32_t node)
 		const struct node *from = &run->nodes[edge->from];
 		if (from->blocked_by != NEAP_NO_STEP && self->blocked_by == NEAP_NO_STEP)
 			self->blocked_by = from->blocked_by;
+		/* What a join gathers is others': it changes nothing itself. */
+		uint32_t moved = from->changed != NEAP_NO && edge->from < graph->resources.count
+					 ? edge->from
+					 : from->moved;
+		if (moved != NEAP_NO_STEP)
+			self->moved = moved;
 		uint32_t pending = from->opaque ? edge->from : from->pending;
 		if (pending != NEAP_NO_STEP && (self->pending == NEAP_NO_STEP || from->opaque))
 			self->pending = pending;
@@ -85,6 +91,8 @@ static void summarise(struct neap_run *run)
 {
 	for (size_t i = 0; i < run->graph->resources.count; i++) {
 		const struct neap_result *result = &run->results[i];
+		if (!neap_run_selected(run, (uint32_t)i))
+			continue;
 		switch (result->outcome) {
 		case NEAP_OUTCOME_FAILED:
 			run->summary.failed++;
@@ -108,13 +116,16 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	*run = (struct run){ .options = *options };
 	run->pub.mode = options->mode;
 	run->pub.graph = graph;
+	run->pub.selected = options->selected;
 	run->arena = neap_arena_new();
 	run->plan = options->mode == NEAP_RUN_PLAN;
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
 	run->aliases = neap_aliases_new(graph, &run->overlay->view);
 	run->nodes = neap_arena_array_of(run->arena, struct node, graph->node_count + 1);
 	for (size_t i = 0; i < graph->node_count; i++)
-		run->nodes[i] = (struct node){ .blocked_by = NEAP_NO_STEP, .pending = NEAP_NO_STEP };
+		run->nodes[i] = (struct node){ .blocked_by = NEAP_NO_STEP,
+					       .pending = NEAP_NO_STEP,
+					       .moved = NEAP_NO_STEP };
 	run->pub.results = neap_arena_array_of(run->arena, struct neap_result, graph->resources.count + 1);
 	for (size_t i = 0; i < graph->resources.count; i++) {
 		run->pub.results[i].outcome = NEAP_OUTCOME_NOT_DONE;
@@ -140,7 +151,7 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		if (options->stop && *options->stop)
 			break;
 		gather(run, node);
-		if (node >= graph->resources.count)
+		if (node >= graph->resources.count || !neap_run_selected(&run->pub, node))
 			continue;
 		neap_step(run, node);
 		uint64_t bytes;

@@ -51,8 +51,15 @@ struct neap_run {
 	const struct neap_graph *graph;
 	struct neap_result *results; /* by resource index */
 	struct neap_summary summary;
-	int signal; /* that stopped it, or 0 */
+	int signal;           /* that stopped it, or 0 */
+	const bool *selected; /* by resource index; NULL: all */
 };
+
+/* Whether a resource is part of the run: one that is not has no result. */
+static inline bool neap_run_selected(const struct neap_run *run, uint32_t resource)
+{
+	return !run->selected || run->selected[resource];
+}
 
 /* Called when a resource is done with (NULL allowed); for progress. */
 struct neap_run_observer {
@@ -66,7 +73,13 @@ struct neap_run_options {
 	const struct neap_run_observer *observer;
 	const volatile sig_atomic_t *stop; /* set to a signal number: no new step is begun */
 	const char *state_directory;       /* neap's own: a purge spares it; or NULL */
+	const bool *selected;              /* by resource index, closed under what they stand on; NULL: all */
 };
+
+/* What `tags` select, and in *ret_needed how many more those stand on. The array is the caller's to free.
+ * NULL with *err when a tag is nobody's. */
+bool *neap_run_select(const struct neap_graph *graph, const char *const *tags, size_t count,
+		      size_t *ret_selected, size_t *ret_needed, struct neap_error **err);
 
 /* Never fails as a whole: what failed is in the results. Free with neap_run_free. */
 struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *machine,

@@ -11,6 +11,7 @@
 struct node {
 	uint32_t blocked_by; /* resource that failed and that this stands on, or is; NEAP_NO_STEP */
 	uint32_t pending;    /* nearest opaque change before it that a plan did not run; NEAP_NO_STEP */
+	uint32_t moved;      /* nearest step before it that changes or may change something; NEAP_NO_STEP */
 	enum neap_maybe changed;
 	enum neap_maybe refresh; /* what its notifiers say */
 	bool opaque;             /* it made such a change itself */
@@ -33,6 +34,13 @@ struct run {
 };
 
 void neap_step(struct run *run, uint32_t number);
+
+/* Whether the guards of a resource let it be touched: 1 yes; 0 no, and *ret_reason (static) says which says
+ * so; negative; NEAP_GUARD_UNKNOWN: behind something that has not happened in this plan, see
+ * neap_view_cause(). guard.c */
+#define NEAP_GUARD_UNKNOWN 2
+int neap_guards(const struct run *run, const struct neap_resource *resource, const char **ret_reason,
+		struct neap_error **err);
 /* Reads and compares once more. 0: as wanted; negative: *err says what still differs. */
 int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err);
 /* The resource's result is final: tells the observer. */

@@ -28,6 +28,52 @@ const struct neap_param neap_common_params[NEAP_RELATIONS] = {
 			     .doc = "As require; and when one of them changes, this one refreshes." },
 };
 
+#define META(member) .offset = offsetof(struct neap_meta, member)
+static const struct neap_param meta_params[NEAP_META_COUNT] = {
+	[NEAP_META_ONLY_IF] = { .name = "only_if",
+				.kind = NEAP_PARAM_ARGV,
+				META(only_if),
+				.doc = "A command that only looks: the resource is left alone unless it "
+				       "exits with "
+				       "0." },
+	[NEAP_META_NOT_IF] = { .name = "not_if",
+			       .kind = NEAP_PARAM_ARGV,
+			       META(not_if),
+			       .doc = "A command that only looks: the resource is left alone when it exits "
+				      "with 0." },
+	[NEAP_META_TAGS] = { .name = "tags",
+			     .kind = NEAP_PARAM_STRINGS,
+			     META(tags),
+			     .doc = "Names by which `-t` selects resources." },
+	[NEAP_META_RETRIES] = { .name = "retries",
+				.kind = NEAP_PARAM_INTEGER,
+				META(retries),
+				.min = 0,
+				.max = 1000,
+				.doc = "How many more times it is tried when it fails." },
+	[NEAP_META_DELAY] = { .name = "delay",
+			      .kind = NEAP_PARAM_DURATION,
+			      META(delay),
+			      .min = 0,
+			      .max = 86400,
+			      .fallback = "1s",
+			      .doc = "The pause between two tries." },
+	[NEAP_META_NOOP] = { .name = "noop",
+			     .kind = NEAP_PARAM_BOOLEAN,
+			     META(noop),
+			     .doc = "Look and say what would be done, but do nothing." },
+	[NEAP_META_PROTECT] = { .name = "protect",
+				.kind = NEAP_PARAM_BOOLEAN,
+				META(protect),
+				.doc = "It is an error when a run would remove it." },
+};
+const struct neap_resource_type neap_meta = {
+	.name = "every type",
+	.params = meta_params,
+	.param_count = NEAP_META_COUNT,
+	.want_size = sizeof(struct neap_meta),
+};
+
 int neap_schema_find(const struct neap_resource_type *type, const char *name)
 {
 	size_t i;
@@ -40,13 +86,17 @@ int neap_schema_find(const struct neap_resource_type *type, const char *name)
 
 const char *neap_schema_nearest(const struct neap_resource_type *type, const char *name)
 {
-	const char **names = neap_alloc((type->param_count + NEAP_RELATIONS + 1) * sizeof *names), *nearest;
+	const char **names = neap_alloc((type->param_count + NEAP_RELATIONS + NEAP_META_COUNT + 1) *
+					sizeof *names),
+		   *nearest;
 	size_t count = 0, i;
 
 	for (i = 0; i < type->param_count; i++)
 		names[count++] = type->params[i].name;
 	for (i = 0; i < NEAP_RELATIONS; i++)
 		names[count++] = neap_common_params[i].name;
+	for (i = 0; i < NEAP_META_COUNT; i++)
+		names[count++] = meta_params[i].name;
 	names[count] = NULL;
 	nearest = neap_str_nearest(name, names);
 	free(names);
@@ -102,6 +152,12 @@ const char *neap_schema_takes(const struct neap_param *param, struct neap_arena 
 		return "a list of strings";
 	case NEAP_PARAM_ARGV:
 		return "a command as a list of strings";
+	case NEAP_PARAM_DURATION:
+		return "a duration such as \"30s\" or \"90d\"";
+	case NEAP_PARAM_TEXTS:
+		return "a table of names and strings";
+	case NEAP_PARAM_RESOURCE:
+		return "a resource that has a path, or an absolute path";
 	}
 	return "a value";
 }
@@ -387,6 +443,77 @@ static int set_strings(const struct setting *set, struct neap_strings *ret)
 	return 0;
 }
 
+/* A number and s, m, h, d, w or y (365 days). */
+static int set_duration(const struct setting *set, int64_t *ret)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = { { 's', 1 },     { 'm', 60 },        { 'h', 3600 },
+		      { 'd', 86400 }, { 'w', 7 * 86400 }, { 'y', 365 * 86400 } };
+	const struct neap_param *param = set->param;
+	struct neap_text text;
+	int64_t number = 0;
+	size_t i, digits;
+
+	if (set->value->kind == NEAP_INTEGER || set->value->kind == NEAP_FLOAT)
+		return neap_error_set(set->err, "%s must be a string with a unit, such as \"30s\" or \"90d\"",
+				      param->name);
+	if (plain_string(set, "a string such as \"30s\" or \"90d\"", &text) < 0)
+		return -1;
+	for (digits = 0; digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9'; digits++)
+		if (digits < 10)
+			number = number * 10 + (text.data[digits] - '0');
+	for (i = 0; i < sizeof units / sizeof *units; i++)
+		if (digits > 0 && digits < 10 && digits + 1 == text.len && text.data[digits] == units[i].unit)
+			break;
+	if (i == sizeof units / sizeof *units) {
+		neap_error_set(set->err, "%s must be a duration such as \"30s\" or \"90d\", not \"%s\"",
+			       param->name, quoted(set, text));
+		return neap_error_hint(set->err, "a whole number and s, m, h, d, w or y");
+	}
+	number *= units[i].seconds;
+	if (ranged(param) && (number < param->min || number > param->max))
+		return neap_error_set(set->err, "%s must be from %llds to %llds, not %s", param->name,
+				      (long long)param->min, (long long)param->max, quoted(set, text));
+	*ret = number;
+	return 0;
+}
+
+static int set_texts(const struct setting *set, struct neap_texts *ret)
+{
+	const struct neap_value *value = set->value;
+	const struct neap_param *param = set->param;
+	size_t count = value->kind == NEAP_MAP ? value->map.count : 0, i;
+	const char **names;
+	struct neap_text *texts;
+
+	if (value->kind != NEAP_MAP && !(value->kind == NEAP_LIST && !value->list.count))
+		return wrong_kind(set, "a table such as { NAME = \"value\" }");
+	names = neap_arena_array_of(set->ctx->arena, const char *, count + 1);
+	texts = neap_arena_array_of(set->ctx->arena, struct neap_text, count + 1);
+	for (i = 0; i < count; i++) {
+		const struct neap_pair *pair = &value->map.pairs[i];
+		const char *name = neap_arena_copy(set->ctx->arena, pair->key.data, pair->key.len);
+
+		if (!pair->key.len || memchr(pair->key.data, '\0', pair->key.len))
+			return neap_error_set(set->err, "%s has a name that is empty or holds a NUL byte",
+					      param->name);
+		if (pair->value.kind == NEAP_EXPRESSION)
+			return neap_error_set(set->err, "%s in %s must be known when the recipe is evaluated",
+					      name, param->name);
+		if (pair->value.kind != NEAP_STRING)
+			return neap_error_set(set->err, "%s in %s must be a string, not %s", name,
+					      param->name, neap_value_kind_name(pair->value.kind));
+		if (pair->value.text.span_count && !(param->flags & NEAP_PARAM_SECRET))
+			return neap_error_set(set->err, "%s cannot hold a secret", param->name);
+		names[i] = name;
+		texts[i] = neap_text_copy(set->ctx->arena, pair->value.text);
+	}
+	*ret = (struct neap_texts){ names, texts, count };
+	return 0;
+}
+
 int neap_schema_set(const struct neap_schema_context *ctx, const struct neap_resource_type *type,
 		    unsigned param, const struct neap_value *value, struct neap_want *want,
 		    struct neap_error **err)
@@ -434,6 +561,16 @@ int neap_schema_set(const struct neap_schema_context *ctx, const struct neap_res
 	case NEAP_PARAM_STRINGS:
 	case NEAP_PARAM_ARGV:
 		r = set_strings(&set, member);
+		break;
+	case NEAP_PARAM_DURATION:
+		r = set_duration(&set, member);
+		break;
+	case NEAP_PARAM_TEXTS:
+		r = set_texts(&set, member);
+		break;
+	case NEAP_PARAM_RESOURCE: /* a handle comes by neap_graph_set_resource() */
+		*(struct neap_related *)member = (struct neap_related){ 0 };
+		r = set_path(&set, &((struct neap_related *)member)->path);
 		break;
 	}
 	if (r < 0)

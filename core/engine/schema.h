@@ -1,7 +1,8 @@
 /*
  * From the parameter table of a type: validation of a value and its place in the want struct; texts for
- * people. The parameters that every type has (require, before, notify, subscribe) are in
- * neap_common_params: same table, but they become edges, not members of want.
+ * people. The parameters that every type has are two tables more: require, before, notify and subscribe in
+ * neap_common_params become edges; the rest in neap_meta, a type that nothing is declared of, fill a struct
+ * neap_meta as others fill a want struct.
  */
 #pragma once
 
@@ -16,6 +17,24 @@ enum neap_relation {
 };
 /* Indexed by neap_relation; kind is meaningless. */
 extern const struct neap_param neap_common_params[NEAP_RELATIONS];
+
+enum neap_meta_param {
+	NEAP_META_ONLY_IF,
+	NEAP_META_NOT_IF,
+	NEAP_META_TAGS,
+	NEAP_META_RETRIES,
+	NEAP_META_DELAY,
+	NEAP_META_NOOP,
+	NEAP_META_PROTECT,
+	NEAP_META_COUNT,
+};
+struct neap_meta {
+	struct neap_want base;
+	struct neap_strings only_if, not_if, tags; /* items NULL: not given */
+	int64_t retries, delay;
+	bool noop, protect;
+};
+extern const struct neap_resource_type neap_meta;
 
 /* Index of a parameter of the type, or -1. */
 int neap_schema_find(const struct neap_resource_type *type, const char *name);

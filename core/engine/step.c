@@ -102,6 +102,7 @@ struct step {
 	struct neap_context context;
 	void *have;
 	struct neap_diff diff;
+	const char *note; /* static: why nothing is done */
 };
 
 static void begin(struct step *step, struct run *run, uint32_t number)
@@ -133,6 +134,7 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 	struct step step;
 	struct neap_arena_mark mark = neap_arena_mark(run->arena);
 	neap_overlay_step(run->overlay, number, run->nodes[number].pending);
+	neap_overlay_moved(run->overlay, run->nodes[number].moved);
 	begin(&step, run, number);
 	int r = look(&step, err);
 	if (r == NEAP_UNKNOWN)
@@ -222,33 +224,141 @@ static void record(struct step *step, bool known)
 								      : NEAP_YES;
 }
 
-/* Negative with *err; 0: the result stands (and its memory stays); 1: nothing to do, memory may go. */
+/* A pause between two tries that a signal ends. */
+static void pause_for(const struct run *run, int64_t seconds)
+{
+	const volatile sig_atomic_t *stop = run->options.stop;
+	struct timespec moment = { .tv_nsec = 100000000 };
+
+	for (int64_t i = 0; i < 10 * seconds && !(stop && *stop); i++)
+		nanosleep(&moment, NULL);
+}
+
+/* As act(); in an apply as often as `retries` says, each time from a new look. */
+static int act_or_retry(struct step *step, bool known, struct neap_error **err)
+{
+	struct run *run = step->run;
+	const struct neap_meta *meta = step->resource->meta;
+	int64_t tries = run->plan || !meta ? 0 : meta->retries;
+	const volatile sig_atomic_t *stop = run->options.stop;
+	struct neap_error *failure = NULL;
+	int r = act(step, known, &failure);
+
+	while (r < 0 && tries-- > 0 && step->node->blocked_by == NEAP_NO_STEP && !(stop && *stop)) {
+		neap_error_free(failure);
+		failure = NULL;
+		neap_overlay_undo(run->overlay);
+		pause_for(run, meta->delay);
+		step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
+		step->diff = (struct neap_diff){ .arena = run->arena };
+		r = look(step, &failure);
+		if (r == 0)
+			r = act(step, true, &failure);
+	}
+	if (failure && err && !*err)
+		*err = failure;
+	else
+		neap_error_free(failure);
+	return r;
+}
+
+/* noop: what would be done is said, and not done. */
+static void spare(struct step *step)
+{
+	struct neap_result *result = step->result;
+	const char *names = neap_diff_names(&step->diff);
+
+	result->reason = neap_arena_printf(step->run->arena, "noop: would %s%s%s",
+					   neap_action_name(result->action), *names ? " " : "", names);
+	result->action = NEAP_ACTION_NONE;
+	result->refresh = NEAP_NO;
+	result->changes = NULL;
+	result->change_count = 0;
+	result->cause = NEAP_NO_STEP;
+	step->node->changed = NEAP_NO;
+}
+
+static int check_protected(const struct step *step, struct neap_error **err)
+{
+	const struct neap_meta *meta = step->resource->meta;
+
+	if (!meta || !meta->protect || step->result->action != NEAP_ACTION_DELETE)
+		return 0;
+	neap_error_set(err, "it is protected, and would be removed");
+	return neap_error_hint(err, "take away protect = true when it may go");
+}
+
+/*
+ * Reads and compares, and asks the guards when something is to be done. 0: known; NEAP_UNKNOWN; negative; 1 +
+ * NEAP_UNKNOWN: a guard says that it is not to be touched.
+ */
+#define NOT_TOUCHED (1 + NEAP_UNKNOWN)
+static int consider(struct step *step, struct neap_error **err)
+{
+	struct run *run = step->run;
+	const struct neap_resource_type *type = step->resource->type;
+	struct neap_error *failure = NULL;
+	int r = look(step, &failure);
+	bool refreshed = step->node->refresh != NEAP_NO && type->refresh;
+
+	if (r == NEAP_UNKNOWN)
+		step->result->cause = neap_view_cause(&run->overlay->view);
+	if (r != 0 || !neap_diff_empty(&step->diff) || refreshed || type->wait) {
+		int guard = neap_guards(run, step->resource, &step->note, err);
+
+		if (guard == NEAP_GUARD_UNKNOWN)
+			step->result->cause = neap_view_cause(&run->overlay->view);
+		if (guard != 1) {
+			neap_error_free(failure);
+			return guard < 0 ? guard : guard == 0 ? NOT_TOUCHED : NEAP_UNKNOWN;
+		}
+	}
+	if (failure && err && !*err)
+		*err = failure;
+	else
+		neap_error_free(failure);
+	return r;
+}
+
+/* Negative with *err; 0: the result stands (and its memory stays); 1: nothing was to be done, memory may go;
+ * 2: nothing was done, and memory stays. */
 static int walk(struct step *step, struct neap_error **err)
 {
 	struct run *run = step->run;
+	const struct neap_resource_type *type = step->resource->type;
 	uint64_t unknown = 0;
 	if (step->resource->deferred_count > 0 &&
 	    resolve(run, step->resource, &unknown, &step->result->cause, err) < 0)
 		return -1;
-	int r = look(step, err);
+	int r = consider(step, err);
 	if (r < 0)
 		return r;
-	bool known = r == 0;
-	if (!known) {
-		step->diff = (struct neap_diff){ .arena = run->arena };
-		step->result->cause = neap_view_cause(&run->overlay->view);
+	if (r == NOT_TOUCHED) {
+		step->result->reason = step->note;
+		return 1;
 	}
+	bool known = r == 0;
+	if (!known)
+		step->diff = (struct neap_diff){ .arena = run->arena };
 	bool differs = !known || !neap_diff_empty(&step->diff);
 	for (unsigned i = 0; unknown >> i; i++)
 		if ((unknown >> i) & 1)
-			neap_diff_unknown(&step->diff, step->resource->type->params[i].name);
+			neap_diff_unknown(&step->diff, type->params[i].name);
 	record(step, known);
 	if (step->result->action == NEAP_ACTION_NONE) {
-		step->result->reason = NULL; /* its memory goes */
-		return 1;
+		step->result->reason = type->wait && run->plan ? "will wait" : NULL; /* its memory goes */
+		return type->wait && type->wait(run->overlay, &step->context, step->resource->want, err) < 0
+			       ? -1
+			       : 1;
+	}
+	if (check_protected(step, err) < 0)
+		return -1;
+	if (step->resource->meta && step->resource->meta->noop) {
+		spare(step);
+		return 2;
 	}
 	if (differs || step->node->refresh != NEAP_NO) {
-		r = act(step, known, err);
+		r = act_or_retry(step, known, err);
 		if (r < 0)
 			return r;
 		step->node->opaque = run->plan && neap_overlay_opaque(run->overlay);
@@ -285,6 +395,7 @@ void neap_step(struct run *run, uint32_t number)
 	}
 	double started = run->plan ? 0 : now();
 	neap_overlay_step(run->overlay, number, step.node->pending);
+	neap_overlay_moved(run->overlay, step.node->moved);
 	int r = walk(&step, &err);
 	if (!run->plan)
 		step.result->seconds = (float)(now() - started);
@@ -295,9 +406,10 @@ void neap_step(struct run *run, uint32_t number)
 	} else if (r < 0) {
 		neap_overlay_undo(run->overlay);
 		neap_landing_fail(run, number, err);
-	} else if (r == 1) {
+	} else if (r > 0) {
 		step.result->outcome = NEAP_OUTCOME_UNCHANGED;
-		neap_arena_rewind(run->arena, mark);
+		if (r == 1)
+			neap_arena_rewind(run->arena, mark);
 	} else {
 		step.result->outcome = run->plan ? NEAP_OUTCOME_UNCHANGED : NEAP_OUTCOME_CHANGED;
 		if (!run->plan) {

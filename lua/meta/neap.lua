@@ -16,6 +16,13 @@
 ---@field before? neap.target|neap.target[] Resources that are brought about after this one. When this one fails, they are skipped.
 ---@field notify? neap.target|neap.target[] As before; and when this one changes, they refresh (restart, reload, run again).
 ---@field subscribe? neap.target|neap.target[] As require; and when one of them changes, this one refreshes.
+---@field only_if? string[] A command that only looks: the resource is left alone unless it exits with 0.
+---@field not_if? string[] A command that only looks: the resource is left alone when it exits with 0.
+---@field tags? string[] Names by which `-t` selects resources.
+---@field retries? integer How many more times it is tried when it fails.
+---@field delay? string The pause between two tries. Not given: 1s.
+---@field noop? boolean Look and say what would be done, but do nothing.
+---@field protect? boolean It is an error when a run would remove it.
 
 ---@class neap
 local neap = {}

@@ -65,9 +65,9 @@ errors() {
 
 @test "a parameter of a type still to come is unknown like any other" {
 	recipe <<-'LUA'
-	neap.file { path = "/etc/motd", retries = 3 }
+	neap.file { path = "/etc/motd", cpu_limit = 3 }
 	LUA
-	wrong "site.lua:2:" "retries"
+	wrong "site.lua:2:" "cpu_limit"
 }
 
 @test "a choice that is none names those that are" {
