@@ -121,7 +121,8 @@ static int convert(struct declaration *d, const struct neap_param *table, int in
 		return -1;
 	/* {} is a map unless a list is asked for. */
 	if (ret->kind == NEAP_MAP && ret->map.count == 0 &&
-	    (table->kind == NEAP_PARAM_STRINGS || table->kind == NEAP_PARAM_ARGV)) {
+	    (table->kind == NEAP_PARAM_STRINGS || table->kind == NEAP_PARAM_ARGV ||
+	     table->kind == NEAP_PARAM_INTEGERS)) {
 		ret->kind = NEAP_LIST;
 		ret->list.items = NULL;
 		ret->list.count = 0;

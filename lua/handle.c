@@ -58,6 +58,16 @@ static void push_member(lua_State *L, const struct neap_param *param, const stru
 	case NEAP_PARAM_DURATION:
 		lua_pushfstring(L, "%Is", (lua_Integer) * (const int64_t *)member);
 		break;
+	case NEAP_PARAM_INTEGERS: {
+		const struct neap_integers *integers = member;
+
+		lua_createtable(L, (int)integers->count, 0);
+		for (size_t i = 0; i < integers->count; i++) {
+			lua_pushinteger(L, integers->items[i]);
+			lua_rawseti(L, -2, (lua_Integer)i + 1);
+		}
+		break;
+	}
 	case NEAP_PARAM_TEXTS: {
 		const struct neap_texts *texts = member;
 

@@ -44,6 +44,8 @@ static const struct option options[] = {
 	  "the string neap.params.name for the recipe; plans show it" },
 	{ "root", 0, STRING, "DIR", RUNS | NEAP_CLI_CHECK, AT(root), "the machine is what lies below DIR" },
 	{ "state-dir", 0, STRING, "DIR", RUNS, AT(state_dir), "neap's own state lies in DIR" },
+	{ "tags", 't', STRING, "TAG,…", RUNS, AT(tags),
+	  "only resources that have one of these tags, and what they stand on" },
 	{ "diff", 0, FLAG, NULL, RUNS, AT(diff), "show what changes in texts, line by line" },
 	{ "format", 0, CHOICE, "text|json", RUNS | NEAP_CLI_CHECK, AT(format), "for a person or for a script",
 	  text_formats },
@@ -72,11 +74,13 @@ static const struct {
 	const char *name;
 	char letter;
 } later[] = {
-	{ "inventory", 'i' }, { "limit", 'l' },     { "tags", 't' },
-	{ "jobs", 'j' },      { "out", 'o' },       { "plan", 0 },
-	{ "facts", 0 },       { "confirm", 0 },     { "against", 0 },
-	{ "splay", 0 },       { "timeout", 0 },     { "events", 0 },
-	{ "strict", 0 },      { "max-changes", 0 }, { "require-signature", 0 },
+	{ "inventory", 'i' }, { "limit", 'l' },
+	{ "jobs", 'j' },      { "out", 'o' },
+	{ "plan", 0 },        { "facts", 0 },
+	{ "confirm", 0 },     { "against", 0 },
+	{ "splay", 0 },       { "timeout", 0 },
+	{ "events", 0 },      { "strict", 0 },
+	{ "max-changes", 0 }, { "require-signature", 0 },
 };
 #define LATER_COUNT (sizeof later / sizeof *later)
 
@@ -409,7 +413,8 @@ void neap_cli_options_done(struct neap_cli_options *parsed)
 static void put_left(char *ret, size_t size, const struct option *option)
 {
 	if (option->letter && option->name)
-		snprintf(ret, size, "-%c, --%s", option->letter, option->name);
+		snprintf(ret, size, "-%c, --%s%s%s", option->letter, option->name,
+			 option->argument ? " " : "", option->argument ? option->argument : "");
 	else if (option->letter)
 		snprintf(ret, size, "-%c %s", option->letter, option->argument);
 	else

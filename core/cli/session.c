@@ -65,6 +65,24 @@ static int look_at_root(struct neap_cli_session *session)
 	return NEAP_EXIT_USAGE;
 }
 
+/* -t a,b. 0 or an exit code. */
+static int select_tags(struct neap_cli_session *session)
+{
+	const char *rest = session->options->tags;
+	struct neap_error *err = NULL;
+	while (rest && *rest) {
+		size_t len = strcspn(rest, ",");
+		if (len > 0)
+			neap_vec_push(&session->tags, neap_arena_copy(session->arena, rest, len));
+		rest += len + (rest[len] == ',');
+	}
+	if (!session->options->tags)
+		return 0;
+	session->selected = neap_run_select(session->graph, session->tags.items, session->tags.count,
+					    &session->chosen, &session->needed, &err);
+	return session->selected ? 0 : neap_cli_session_refuse(session, &err, NEAP_EXIT_USAGE);
+}
+
 int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cli_options *options)
 {
 	struct neap_error *err = NULL;
@@ -85,13 +103,15 @@ int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cl
 	};
 	int r = neap_recipe_evaluate(&recipe, session->graph);
 	say_problems(session);
-	return r < 0 ? neap_cli_output_end(NEAP_EXIT_RECIPE, NEAP_EXIT_RECIPE) : 0;
+	return r < 0 ? neap_cli_output_end(NEAP_EXIT_RECIPE, NEAP_EXIT_RECIPE) : select_tags(session);
 }
 
 void neap_cli_session_done(struct neap_cli_session *session)
 {
 	if (session->graph)
 		neap_graph_free(session->graph);
+	neap_vec_done(&session->tags);
+	free(session->selected);
 	neap_vec_done(&session->problems.errors);
 	neap_vec_done(&session->problems.warnings);
 	neap_arena_free(session->arena);
@@ -167,6 +187,7 @@ struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct n
 		.observer = &progress.observer,
 		.stop = &stop_signal,
 		.state_directory = state_directory,
+		.selected = session->selected,
 	};
 	catch_signals();
 	struct neap_run *run = neap_run(session->graph, machine, &options);
@@ -188,6 +209,10 @@ void neap_cli_session_report(struct neap_cli_session *session, const struct neap
 		.params = options->params.items,
 		.param_count = options->params.count,
 		.sources = session->sources,
+		.tags = session->tags.items,
+		.tag_count = session->tags.count,
+		.chosen = session->chosen,
+		.needed = session->needed,
 	};
 	FILE *out = open_memstream(ret, ret_len);
 	if (!out)

@@ -9,6 +9,9 @@ struct neap_cli_session {
 	struct neap_problems problems;
 	struct neap_sources *sources;
 	struct neap_graph *graph;
+	NEAP_VEC(const char *) tags; /* of -t */
+	bool *selected;              /* by them; NULL: no -t */
+	size_t chosen, needed;
 	const char *root; /* an existing directory */
 };
 

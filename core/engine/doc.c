@@ -272,6 +272,7 @@ static void put_lua_type(struct neap_buf *buf, const struct neap_param *param)
 		[NEAP_PARAM_DURATION] = "string",
 		[NEAP_PARAM_TEXTS] = "table<string, neap.text>",
 		[NEAP_PARAM_RESOURCE] = "string|neap.handle",
+		[NEAP_PARAM_INTEGERS] = "integer|integer[]",
 	};
 	if (param->kind != NEAP_PARAM_CHOICE) {
 		neap_buf_puts(buf, names[param->kind]);

@@ -393,6 +393,8 @@ void neap_graph_end(struct neap_graph *graph, uint32_t number)
 		build->broken.items[number] = true;
 	if (build->broken.items[number])
 		return;
+	resource->want->guarded =
+		resource->meta && (resource->meta->only_if.items || resource->meta->not_if.items);
 	if (check(resource, &err) < 0) {
 		neap_problem_take(graph->problems, resource->at, resource->address, &err);
 		build->broken.items[number] = true;

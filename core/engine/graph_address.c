@@ -40,6 +40,7 @@ static struct neap_text key_text(const struct neap_resource *resource, unsigned 
 	case NEAP_PARAM_STRINGS:
 	case NEAP_PARAM_ARGV:
 	case NEAP_PARAM_TEXTS:
+	case NEAP_PARAM_INTEGERS:
 		break;
 	}
 	return neap_text("");

@@ -72,6 +72,7 @@ static void add_member(struct sum *sum, const struct neap_param *param, const st
 	const struct neap_source *source;
 	const struct neap_strings *strings;
 	const struct neap_texts *texts;
+	const struct neap_integers *integers;
 	size_t i;
 
 	switch (param->kind) {
@@ -99,6 +100,12 @@ static void add_member(struct sum *sum, const struct neap_param *param, const st
 		return;
 	case NEAP_PARAM_RESOURCE:
 		add_string(sum, ((const struct neap_related *)member)->path);
+		return;
+	case NEAP_PARAM_INTEGERS:
+		integers = member;
+		add_number(sum, integers->count);
+		for (i = 0; i < integers->count; i++)
+			add_number(sum, (uint64_t)integers->items[i]);
 		return;
 	case NEAP_PARAM_TEXTS:
 		texts = member;

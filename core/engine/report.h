@@ -18,6 +18,8 @@ struct neap_report_options {
 	const struct neap_param_value *params; /* -D values, sorted by name */
 	size_t param_count;
 	const struct neap_sources *sources;
+	const char *const *tags; /* of a selection */
+	size_t tag_count, chosen, needed;
 };
 struct neap_param_value {
 	const char *name, *value;

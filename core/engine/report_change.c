@@ -263,6 +263,30 @@ static void list_items(struct neap_page *page, const struct neap_value *from, co
 	}
 }
 
+/* There was nothing of it before: what it gets says it all. */
+static bool is_fresh(const struct neap_result *result)
+{
+	return result->action == NEAP_ACTION_CREATE || result->action == NEAP_ACTION_RUN;
+}
+
+/* A command, which reads best on one line. */
+static bool is_command(const struct neap_resource *resource, const struct neap_change_entry *entry)
+{
+	int param = neap_schema_find(resource->type, entry->param);
+	return param >= 0 && resource->type->params[param].kind == NEAP_PARAM_ARGV &&
+	       entry->after.kind == NEAP_LIST &&
+	       (entry->before.kind != NEAP_LIST || entry->before.list.count == 0);
+}
+
+static void put_words(struct neap_page *page, const struct neap_value *list, size_t room)
+{
+	for (size_t i = 0; i < list->list.count; i++) {
+		if (i > 0)
+			neap_buf_putc(&page->buf, ' ');
+		put_value(page, &page->buf, &list->list.items[i], false, room);
+	}
+}
+
 /* A parameter that takes any text is always quoted. */
 static bool is_text(const struct neap_resource *resource, const struct neap_change_entry *entry)
 {
@@ -289,6 +313,8 @@ static void change_line(struct neap_page *page, const struct neap_resource *reso
 	neap_buf_printf(buf, "    %-*s  ", (int)width, entry->param);
 	if (entry->unknown) {
 		neap_buf_puts(buf, "(not known yet)");
+	} else if (is_command(resource, entry)) {
+		put_words(page, &entry->after, room);
 	} else if (entry->before.kind == NEAP_LIST || entry->after.kind == NEAP_LIST) {
 		size_t at = 0;
 		if (secret)
@@ -343,7 +369,7 @@ static bool flows(const struct neap_resource *resource, const struct neap_change
 static bool is_said(const struct neap_page *page, const struct neap_resource *resource,
 		    const struct neap_result *result, const struct neap_change_entry *entry)
 {
-	bool fresh = result->action == NEAP_ACTION_CREATE;
+	bool fresh = is_fresh(result);
 	if (page->options->verbose > 0)
 		return false;
 	if ((fresh || result->action == NEAP_ACTION_DELETE) && strcmp(entry->param, "ensure") == 0)
@@ -381,7 +407,7 @@ static void put_flow(struct neap_page *page, const struct neap_resource *resourc
 void neap_page_changes(struct neap_page *page, const struct neap_resource *resource,
 		       const struct neap_result *result)
 {
-	bool fresh = result->action == NEAP_ACTION_CREATE;
+	bool fresh = is_fresh(result);
 	bool *shown = neap_arena_array_of(page->scratch, bool, result->change_count + 1);
 	size_t width = 0;
 	if (fresh)

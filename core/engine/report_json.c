@@ -270,10 +270,18 @@ void neap_report_json(FILE *out, const struct neap_run *run, const struct neap_r
 	neap_emit_key(&emit, "resources");
 	neap_emit_open(&emit, '[');
 	for (size_t i = 0; i < graph->node_count; i++)
-		if (graph->order[i] < graph->resources.count)
+		if (graph->order[i] < graph->resources.count && neap_run_selected(run, graph->order[i]))
 			emit_resource(&emit, run, graph->order[i]);
 	neap_emit_close(&emit, ']');
 	emit_summary(&emit, &run->summary);
+	if (options->tag_count > 0) {
+		neap_emit_line(&emit);
+		neap_emit_key(&emit, "tags");
+		neap_emit_open(&emit, '[');
+		for (size_t i = 0; i < options->tag_count; i++)
+			neap_emit_string(&emit, options->tags[i]);
+		neap_emit_close(&emit, ']');
+	}
 	neap_buf_puts(&tail, "\n}\n");
 
 	/* The id is a digest over everything else. */

@@ -197,6 +197,30 @@ static void put_resource(struct neap_page *page, uint32_t number)
 
 /* ---- verdict ------------------------------------------------------------------------------------------ */
 
+static size_t total_of(const struct neap_run *run)
+{
+	size_t total = 0;
+	for (uint32_t i = 0; i < run->graph->resources.count; i++)
+		total += neap_run_selected(run, i);
+	return total;
+}
+
+static void put_selection(struct neap_page *page)
+{
+	const struct neap_report_options *options = page->options;
+	neap_buf_puts(&page->buf, "only ");
+	for (size_t i = 0; i < options->tag_count; i++) {
+		neap_buf_puts(&page->buf, i ? ", " : "");
+		neap_emit_safes(&page->buf, options->tags[i]);
+	}
+	neap_buf_printf(&page->buf, ": %zu of %zu resources", options->chosen,
+			page->run->graph->resources.count);
+	if (options->needed > 0)
+		neap_buf_printf(&page->buf, ", and %zu that %s on", options->needed,
+				options->chosen == 1 ? "it stands" : "they stand");
+	neap_page_end_line(page);
+}
+
 static void put_verdict(struct neap_page *page)
 {
 	const struct neap_run *run = page->run;
@@ -218,7 +242,7 @@ static void put_verdict(struct neap_page *page)
 		{ s->unknown, "unknown", "changed" },
 		{ s->unchanged, "unchanged", "unchanged" },
 	};
-	size_t total = run->graph->resources.count;
+	size_t total = total_of(run);
 
 	neap_page_paint(page, bad || run->signal ? BOLD RED : BOLD);
 	if (!bad && !run->signal && s->unchanged == total) {
@@ -257,16 +281,18 @@ void neap_report_text(FILE *out, const struct neap_run *run, const struct neap_r
 		own.width = 40;
 	struct neap_page page = { .out = out, .run = run, .options = &own, .scratch = scratch };
 	const struct neap_graph *graph = run->graph;
-	bool nothing = run->summary.unchanged == graph->resources.count && !run->signal;
+	bool nothing = run->summary.unchanged == total_of(run) && !run->signal;
 
 	neap_arena_wipe(scratch);
 	if (own.quiet && nothing)
 		return;
+	if (own.tag_count > 0 && !own.quiet)
+		put_selection(&page);
 	put_verdict(&page);
 	page.lines = 0;
 	for (size_t i = 0; i < graph->node_count && !own.quiet; i++) {
 		uint32_t number = graph->order[i];
-		if (number >= graph->resources.count)
+		if (number >= graph->resources.count || !neap_run_selected(run, number))
 			continue;
 		const struct neap_result *result = &run->results[number];
 		if (result->outcome <= NEAP_OUTCOME_CHANGED && result->action == NEAP_ACTION_NONE &&

@@ -44,6 +44,7 @@ enum neap_param_kind {                      /* member of the want struct at `off
 		       NEAP_PARAM_STRINGS,  /* struct neap_strings: a list of strings */
 		       NEAP_PARAM_ARGV,     /* struct neap_strings: a list, not empty */
 		       NEAP_PARAM_DURATION, /* int64_t, seconds within min … max: "30s", "90d" */
+		       NEAP_PARAM_INTEGERS, /* struct neap_integers: one or a list, within min … max */
 		       NEAP_PARAM_TEXTS, /* struct neap_texts: a table of names and strings, secrets allowed
 					    with the flag */
 		       NEAP_PARAM_RESOURCE, /* struct neap_related: a handle, which is an edge, or a path */
@@ -69,6 +70,10 @@ struct neap_strings {
 	size_t count;
 };
 
+struct neap_integers {
+	const int64_t *items;
+	size_t count;
+};
 struct neap_texts {
 	const char *const *names; /* sorted */
 	const struct neap_text *texts;
@@ -88,13 +93,14 @@ struct neap_param {
 	const char *doc;            /* one or two sentences, ends in a full stop */
 	const char *fallback;       /* what happens when it is not given, for people; NULL: nothing */
 	const char *const *choices; /* CHOICE: NULL-terminated; the first is the default */
-	int64_t min, max;           /* INTEGER, DURATION */
+	int64_t min, max;           /* INTEGER, INTEGERS, DURATION */
 	size_t offset;              /* in the want struct */
 };
 
 /* First member of every want struct. Bit i = parameter i of the table. */
 struct neap_want {
 	uint64_t given;
+	bool guarded; /* only_if or not_if is given */
 };
 #define neap_given(want, index) (((want)->base.given >> (index)) & 1)
 
@@ -164,11 +170,12 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 
 /*
  * What read, diff and apply may use beside the host. `scratch` lives until the resource is done with (its
- * diff included). `owned(path)`: whether some resource of the graph, or neap itself, owns the path or
- * something below it.
+ * diff included). `again`: this look comes after the change, to see that it has been done. `owned(path)`:
+ * whether some resource of the graph, or neap itself, owns the path or something below it.
  */
 struct neap_context {
 	struct neap_arena *scratch;
+	bool again;
 	const void *engine;
 	bool (*owned)(const void *engine, const char *path);
 };
@@ -196,6 +203,7 @@ struct neap_resource_type {
 		     const void *have, struct neap_error **err);
 	int (*refresh)(struct neap_host *host, const struct neap_context *ctx, const void *want,
 		       struct neap_error **err); /* NULL: cannot be notified */
+	bool apply_refreshes; /* what refresh() does, apply() does too: not both in one step */
 	/* Holds until what others stand on is there: called when the resource is as wanted. Never a change;
 	 * the host knows not to wait in a plan. */
 	int (*wait)(struct neap_host *host, const struct neap_context *ctx, const void *want,

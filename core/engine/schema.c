@@ -154,6 +154,8 @@ const char *neap_schema_takes(const struct neap_param *param, struct neap_arena 
 		return "a command as a list of strings";
 	case NEAP_PARAM_DURATION:
 		return "a duration such as \"30s\" or \"90d\"";
+	case NEAP_PARAM_INTEGERS:
+		return "a whole number or a list of them";
 	case NEAP_PARAM_TEXTS:
 		return "a table of names and strings";
 	case NEAP_PARAM_RESOURCE:
@@ -480,6 +482,30 @@ static int set_duration(const struct setting *set, int64_t *ret)
 	return 0;
 }
 
+static int set_integers(const struct setting *set, struct neap_integers *ret)
+{
+	const struct neap_value *value = set->value, *items = value;
+	size_t count = 1, i;
+	int64_t *numbers;
+
+	if (value->kind == NEAP_LIST) {
+		items = value->list.items;
+		count = value->list.count;
+	}
+	if (value->kind != NEAP_LIST && value->kind != NEAP_INTEGER)
+		return wrong_kind(set, "a whole number or a list of them");
+	numbers = neap_arena_array_of(set->ctx->arena, int64_t, count + 1);
+	for (i = 0; i < count; i++) {
+		struct setting one = *set;
+
+		one.value = &items[i];
+		if (set_integer(&one, &numbers[i]) < 0)
+			return -1;
+	}
+	*ret = (struct neap_integers){ numbers, count };
+	return 0;
+}
+
 static int set_texts(const struct setting *set, struct neap_texts *ret)
 {
 	const struct neap_value *value = set->value;
@@ -564,6 +590,9 @@ int neap_schema_set(const struct neap_schema_context *ctx, const struct neap_res
 		break;
 	case NEAP_PARAM_DURATION:
 		r = set_duration(&set, member);
+		break;
+	case NEAP_PARAM_INTEGERS:
+		r = set_integers(&set, member);
 		break;
 	case NEAP_PARAM_TEXTS:
 		r = set_texts(&set, member);

@@ -136,6 +136,7 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 	neap_overlay_step(run->overlay, number, run->nodes[number].pending);
 	neap_overlay_moved(run->overlay, run->nodes[number].moved);
 	begin(&step, run, number);
+	step.context.again = true;
 	int r = look(&step, err);
 	if (r == NEAP_UNKNOWN)
 		r = 0; /* only a plan can say so, and then nothing is claimed */
@@ -187,6 +188,15 @@ static int check_owner(const struct step *step, struct neap_error **err)
 	return 0;
 }
 
+/* Whether a notification is still to be delivered when what differs has been changed. */
+static bool refreshes(const struct step *step, bool known)
+{
+	const struct neap_resource_type *type = step->resource->type;
+	bool applied = !known || !neap_diff_empty(&step->diff);
+
+	return step->node->refresh != NEAP_NO && type->refresh && !(applied && type->apply_refreshes);
+}
+
 /* Brings it about: apply when something differs or may differ, refresh when it was notified. */
 static int act(struct step *step, bool known, struct neap_error **err)
 {
@@ -200,7 +210,7 @@ static int act(struct step *step, bool known, struct neap_error **err)
 		if (r < 0)
 			return r;
 	}
-	if (step->node->refresh != NEAP_NO && type->refresh) {
+	if (refreshes(step, known)) {
 		int r = type->refresh(run->overlay, &step->context, step->resource->want, err);
 		if (r < 0)
 			return neap_error_prefix(err, "refresh");
@@ -211,7 +221,7 @@ static int act(struct step *step, bool known, struct neap_error **err)
 static void record(struct step *step, bool known)
 {
 	struct neap_result *result = step->result;
-	enum neap_maybe refresh = step->resource->type->refresh ? step->node->refresh : NEAP_NO;
+	enum neap_maybe refresh = refreshes(step, known) ? step->node->refresh : NEAP_NO;
 	result->action = known ? step->diff.action : NEAP_ACTION_UNKNOWN;
 	result->refresh = refresh;
 	if (result->action == NEAP_ACTION_NONE && refresh != NEAP_NO)

@@ -95,11 +95,14 @@ struct neap_process {
 	uint32_t umask;              /* 0: 022 */
 	bool shared;                 /* a query's answer is kept, by argv, until something changes */
 	size_t output_max;           /* bytes kept of each stream; 0 = 64 KB */
+	const int64_t *returns;      /* exit codes that are well; NULL: 0 */
+	size_t return_count;
 };
 struct neap_process_result {
 	int status;               /* exit code, or 128 + signal */
 	const char *out, *errors; /* at most output_max each, NUL-terminated, in the arena */
 	size_t out_len;
+	bool ok; /* the status is one of `returns`; true for what a plan does not run */
 };
 
 /* ---- reads ------------------------------------------------------------------------------------------- */

@@ -169,7 +169,7 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 		for (const char *const *path = process->effects; path && *path; path++)
 			mark_effect(overlay, *path);
 		neap_accounts_drop(overlay->accounts);
-		*ret = (struct neap_process_result){ .out = "", .errors = "" };
+		*ret = (struct neap_process_result){ .out = "", .errors = "", .ok = true };
 		return 0;
 	}
 	r = neap_overlay_land_first(overlay, process->argv[0], err);

@@ -90,10 +90,22 @@ uint32_t neap_view_cause(const struct neap_view *view)
 	return view->reads->cause(view);
 }
 
+static bool is_well(const struct neap_process *process, int status)
+{
+	for (size_t i = 0; i < process->return_count; i++)
+		if (process->returns[i] == status)
+			return true;
+	return !process->returns && status == 0;
+}
+
 int neap_view_query(const struct neap_view *view, const struct neap_process *process,
 		    struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
 {
-	return view->reads->query(view, process, arena, ret, err);
+	int r = view->reads->query(view, process, arena, ret, err);
+
+	if (r == 0)
+		ret->ok = is_well(process, ret->status);
+	return r;
 }
 
 int64_t neap_view_clock(const struct neap_view *view)
@@ -304,7 +316,13 @@ int neap_host_rmdir(struct neap_host *host, const char *path, struct neap_error 
 int neap_host_run(struct neap_host *host, const struct neap_process *process, struct neap_arena *arena,
 		  struct neap_process_result *ret, struct neap_error **err)
 {
-	return host->changes->run(host, process, arena, ret, err);
+	int r;
+
+	*ret = (struct neap_process_result){ 0 };
+	r = host->changes->run(host, process, arena, ret, err);
+	if (r == 0 && !ret->ok)
+		ret->ok = is_well(process, ret->status);
+	return r;
 }
 
 int neap_host_kernel(struct neap_host *host, const char *name, const char *value, struct neap_error **err)

@@ -43,6 +43,27 @@ local neap = {}
 ---@return neap.directory
 function neap.directory(params) end
 
+---@class neap.exec.params: neap.common
+---@field name string What it does, in a few words: a name for plans.
+---@field command? string[] The program and its arguments, each as it is: no shell is between. A program without a slash is looked up in PATH and the usual directories.
+---@field shell? neap.text A script for `/bin/sh -c` instead.
+---@field creates? string It runs only while this is absent, and has to make it.
+---@field changes? string[] Paths that it may make or change: a plan knows nothing of them after it.
+---@field refresh_only? boolean It runs only when it is notified.
+---@field always? boolean It runs in every run.
+---@field cwd? string The directory it runs in. Not given: `/`.
+---@field environment? table<string, neap.text> Variables, beside PATH, HOME, LANG and LC_ALL. The place for secrets: with one here, nothing of what the command says is repeated.
+---@field user? string|integer Whom it runs as, with the groups and the home of that account. Only root may. Not given: who runs neap.
+---@field timeout? string After this it is ended, with all that it has started, and has failed. Not given: 5m.
+---@field returns? integer|integer[] Exit codes that are well. Not given: 0.
+
+---@class neap.exec: neap.handle, neap.exec.params
+
+---A command.
+---@param params neap.exec.params
+---@return neap.exec
+function neap.exec(params) end
+
 ---@class neap.file.params: neap.common
 ---@field path string The file, as an absolute path. Directories on the way may be links; the file itself is never looked at through one.
 ---@field ensure? "present"|"absent" Whether the file is to be there. With `"absent"` a regular file or a link at `path` is removed, and no other parameter may be given. Not given: "present".
