@@ -155,10 +155,16 @@ enum neap_aspect {
  */
 void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspects, bool absent);
 /* "I own a part of the content of this path" (and with `pattern` every line that it fits): conflicts with
- * ASPECT_CONTENT, an absent existence, the same `part`, and with parts that a pattern of another fits; other
- * parts of one path run in declaration order, after the owner of its existence. */
+ * ASPECT_CONTENT, an absent existence, the same `part`, and with lines that a pattern of another fits; other
+ * parts of one path run in declaration order, after the owner of its existence. A part is a whole line; or,
+ * with newlines in it, the name of something else, which no pattern fits ("block\nweb"). Such a name lies in
+ * that of another when it goes on after a newline ("ini\nService\nUser" in "ini\nService"): the owner of the
+ * one owns the other. */
 void neap_claim_part(struct neap_claims *claims, const char *path, const char *part,
 		     const struct neap_regex *pattern);
+/* "These lines of it I keep, too": no pattern of another may fit one. `text` is lines with newlines between.
+ */
+void neap_claim_lines(struct neap_claims *claims, const char *path, struct neap_str text);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
 
