@@ -329,7 +329,8 @@ static int block_apply(struct neap_host *host, const struct neap_context *ctx, c
 
 	if (!have)
 		return want->ensure == ABSENT ? 0 : neap_part_write_blindly(host, want->path, err);
-	return neap_part_write(host, want->path, &have->file, &made, err);
+	bool known = want->ensure == ABSENT || neap_given(want, CONTENT);
+	return neap_part_write(host, want->path, &have->file, &made, known, err);
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };

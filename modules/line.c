@@ -289,7 +289,7 @@ static int line_apply(struct neap_host *host, const struct neap_context *ctx, co
 
 	if (!have)
 		return want->ensure == ABSENT ? 0 : neap_part_write_blindly(host, want->path, err);
-	return neap_part_write(host, want->path, &have->file, &made, err);
+	return neap_part_write(host, want->path, &have->file, &made, true, err);
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };

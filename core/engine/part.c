@@ -52,8 +52,15 @@ void neap_part_diff(const struct neap_part_file *file, const char *made, struct 
 	neap_parents_diff(&file->parents, diff);
 }
 
+/* Where changes are made every parameter is known. */
+static int make_unknown(void *ctx, struct neap_arena *arena, struct neap_text *ret, struct neap_error **err)
+{
+	(void)ctx, (void)arena, (void)ret;
+	return neap_error_set(err, "what goes into the file is not known: a bug in neap");
+}
+
 int neap_part_write(struct neap_host *host, const char *path, const struct neap_part_file *file,
-		    const struct neap_file_write *made, struct neap_error **err)
+		    const struct neap_file_write *made, bool known, struct neap_error **err)
 {
 	bool absent = file->stat.kind == NEAP_FILE_ABSENT;
 	struct neap_file_write write = {
@@ -64,7 +71,11 @@ int neap_part_write(struct neap_host *host, const char *path, const struct neap_
 		.secret = made->secret,
 	};
 
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+
 	if (file->parents.count > 0 && neap_host_mkdir_parents(host, path, err) < 0)
+		return -1;
+	if (!known && neap_host_make(host, make_unknown, NULL, arena, &write.content, err) < 0)
 		return -1;
 	return neap_host_write(host, path, &write, err);
 }

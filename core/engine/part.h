@@ -29,9 +29,11 @@ int neap_part_end(struct neap_part_file *file, const char *path, struct neap_rew
 /* What writing the result does beside the part: makes the file and its parents (`made` says more of that, or
  * NULL), breaks hard links. */
 void neap_part_diff(const struct neap_part_file *file, const char *made, struct neap_diff *diff);
-/* Writes the result; `mode`, `uid`, `gid` are for a file that is absent, one that is there keeps its own. */
+/* Writes the result; `mode`, `uid`, `gid` are for a file that is absent, one that is there keeps its own.
+ * `known` false: a parameter that goes into the file is not given yet, so what its bytes will be is unknown.
+ */
 int neap_part_write(struct neap_host *host, const char *path, const struct neap_part_file *file,
-		    const struct neap_file_write *made, struct neap_error **err);
+		    const struct neap_file_write *made, bool known, struct neap_error **err);
 /* For an apply that knows nothing of what is there: the file will be, and the way to it. */
 int neap_part_write_blindly(struct neap_host *host, const char *path, struct neap_error **err);
 
