@@ -1,12 +1,13 @@
 /* The one list of built-in resource types, sorted by name. */
 #include "modules/modules.h"
 
-extern const struct neap_resource_type neap_type_block, neap_type_directory, neap_type_file,
-	neap_type_hosts_entry, neap_type_ini, neap_type_line, neap_type_link;
+extern const struct neap_resource_type neap_type_authorized_key, neap_type_block, neap_type_directory,
+	neap_type_file, neap_type_hosts_entry, neap_type_ini, neap_type_line, neap_type_link;
 
 static const struct neap_resource_type *const types[] = {
-	&neap_type_block, &neap_type_directory, &neap_type_file, &neap_type_hosts_entry,
-	&neap_type_ini,   &neap_type_line,      &neap_type_link, NULL,
+	&neap_type_authorized_key, &neap_type_block,       &neap_type_directory,
+	&neap_type_file,           &neap_type_hosts_entry, &neap_type_ini,
+	&neap_type_line,           &neap_type_link,        NULL,
 };
 
 const struct neap_registry neap_modules = { .types = types };
