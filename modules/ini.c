@@ -577,7 +577,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[VALUE] = {
 		.name = "value",
 		.kind = NEAP_PARAM_TEXT,
-		.flags = NEAP_PARAM_SECRET,
+		.flags = NEAP_PARAM_SECRET | NEAP_PARAM_OR_INTEGER,
 		.doc = "Its value, as it stands in the file: quotes are part of it. Required, unless the key is to be "
 		       "absent.",
 		.offset = offsetof(struct ini_want, value),

@@ -59,6 +59,12 @@ static int make_unknown(void *ctx, struct neap_arena *arena, struct neap_text *r
 	return neap_error_set(err, "what goes into the file is not known: a bug in neap");
 }
 
+int neap_part_unknown(struct neap_host *host, struct neap_arena *arena, struct neap_content *ret,
+		      struct neap_error **err)
+{
+	return neap_host_make(host, make_unknown, NULL, arena, ret, err);
+}
+
 int neap_part_write(struct neap_host *host, const char *path, const struct neap_part_file *file,
 		    const struct neap_file_write *made, bool known, struct neap_error **err)
 {
@@ -75,7 +81,7 @@ int neap_part_write(struct neap_host *host, const char *path, const struct neap_
 
 	if (file->parents.count > 0 && neap_host_mkdir_parents(host, path, err) < 0)
 		return -1;
-	if (!known && neap_host_make(host, make_unknown, NULL, arena, &write.content, err) < 0)
+	if (!known && neap_part_unknown(host, arena, &write.content, err) < 0)
 		return -1;
 	return neap_host_write(host, path, &write, err);
 }

@@ -34,6 +34,9 @@ void neap_part_diff(const struct neap_part_file *file, const char *made, struct 
  */
 int neap_part_write(struct neap_host *host, const char *path, const struct neap_part_file *file,
 		    const struct neap_file_write *made, bool known, struct neap_error **err);
+/* Content for a write whose parameters are not all given, so that what its bytes will be is unknown. */
+int neap_part_unknown(struct neap_host *host, struct neap_arena *arena, struct neap_content *ret,
+		      struct neap_error **err);
 /* For an apply that knows nothing of what is there: the file will be, and the way to it. */
 int neap_part_write_blindly(struct neap_host *host, const char *path, struct neap_error **err);
 

@@ -52,8 +52,9 @@ enum neap_param_kind {                      /* member of the want struct at `off
 enum neap_param_flags {
 	NEAP_PARAM_KEY = 1 << 0, /* part of the address */
 	NEAP_PARAM_REQUIRED = 1 << 1,
-	NEAP_PARAM_SECRET = 1 << 2,   /* may hold secrets */
-	NEAP_PARAM_KEY_ELSE = 1 << 3, /* with KEY: only where no other KEY that is not REQUIRED is given */
+	NEAP_PARAM_SECRET = 1 << 2,     /* may hold secrets */
+	NEAP_PARAM_KEY_ELSE = 1 << 3,   /* with KEY: only where no other KEY that is not REQUIRED is given */
+	NEAP_PARAM_OR_INTEGER = 1 << 4, /* of TEXT, STRING: a whole number is taken too, as its digits */
 };
 
 struct neap_source {
