@@ -144,55 +144,6 @@ static int base64_encode(lua_State *L)
 	return 1;
 }
 
-static int digit(unsigned char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* Whitespace is skipped, padding must be right, left-over bits must be zero. Returns the length or -1. */
-static ptrdiff_t base64_read(const char *data, size_t len, char *out)
-{
-	unsigned bits = 0, count = 0, padding = 0;
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)data[i];
-		int value = digit(c);
-
-		if (c == '\n' || c == '\r' || c == ' ' || c == '\t')
-			continue;
-		if (c == '=') {
-			padding++;
-			continue;
-		}
-		if (value < 0 || padding)
-			return -1;
-		bits = bits << 6 | (unsigned)value;
-		if (++count % 4 == 0) {
-			out[n++] = (char)(bits >> 16);
-			out[n++] = (char)(bits >> 8);
-			out[n++] = (char)bits;
-			bits = 0;
-		}
-	}
-	if (count % 4 == 1 || padding != (4 - count % 4) % 4)
-		return -1;
-	if (count % 4 == 2) {
-		if (bits & 0xf)
-			return -1;
-		out[n++] = (char)(bits >> 4);
-	} else if (count % 4 == 3) {
-		if (bits & 0x3)
-			return -1;
-		out[n++] = (char)(bits >> 10);
-		out[n++] = (char)(bits >> 2);
-	}
-	return (ptrdiff_t)n;
-}
-
 /* neap.base64.decode(text) → text; what comes from a secret is secret as a whole */
 static int base64_decode(lua_State *L)
 {
@@ -207,7 +158,7 @@ static int base64_decode(lua_State *L)
 	if (value.kind != NEAP_STRING)
 		neap_lua_fail(L, "neap.base64.decode: the value is known only when applied");
 	out = neap_arena_bytes(lua->scratch, value.text.len / 4 * 3 + 3);
-	len = base64_read(value.text.data, value.text.len, out);
+	len = neap_base64_read(value.text.data, value.text.len, out);
 	if (len < 0)
 		neap_lua_fail(L, "neap.base64.decode: this is not base64");
 	neap_lua_text_push_known(L, value.text.span_count ? neap_text_secret(lua->scratch, out, (size_t)len)

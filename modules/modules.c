@@ -1,15 +1,32 @@
 /* The one list of built-in resource types, sorted by name. */
 #include "modules/modules.h"
 
+extern const struct neap_resource_type neap_type_authorized_key;
+extern const struct neap_resource_type neap_type_block;
+extern const struct neap_resource_type neap_type_cron;
 extern const struct neap_resource_type neap_type_directory;
 extern const struct neap_resource_type neap_type_exec;
 extern const struct neap_resource_type neap_type_file;
+extern const struct neap_resource_type neap_type_hosts_entry;
+extern const struct neap_resource_type neap_type_ini;
 extern const struct neap_resource_type neap_type_line;
 extern const struct neap_resource_type neap_type_link;
+extern const struct neap_resource_type neap_type_timezone;
 
 /* clang-format off: one a line */
 static const struct neap_resource_type *const types[] = {
-	&neap_type_directory, &neap_type_exec, &neap_type_file, &neap_type_line, &neap_type_link, NULL,
+	&neap_type_authorized_key,
+	&neap_type_block,
+	&neap_type_cron,
+	&neap_type_directory,
+	&neap_type_exec,
+	&neap_type_file,
+	&neap_type_hosts_entry,
+	&neap_type_ini,
+	&neap_type_line,
+	&neap_type_link,
+	&neap_type_timezone,
+	NULL,
 };
 /* clang-format on */
 

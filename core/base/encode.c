@@ -118,6 +118,54 @@ static size_t plain_run(const unsigned char *p, size_t left)
 	return run;
 }
 
+static int digit(unsigned char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+ptrdiff_t neap_base64_read(const char *data, size_t len, char *out)
+{
+	unsigned bits = 0, count = 0, padding = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)data[i];
+		int value = digit(c);
+
+		if (c == '\n' || c == '\r' || c == ' ' || c == '\t')
+			continue;
+		if (c == '=') {
+			padding++;
+			continue;
+		}
+		if (value < 0 || padding)
+			return -1;
+		bits = bits << 6 | (unsigned)value;
+		if (++count % 4 == 0) {
+			out[n++] = (char)(bits >> 16);
+			out[n++] = (char)(bits >> 8);
+			out[n++] = (char)bits;
+			bits = 0;
+		}
+	}
+	if (count % 4 == 1 || padding != (4 - count % 4) % 4)
+		return -1;
+	if (count % 4 == 2) {
+		if (bits & 0xf)
+			return -1;
+		out[n++] = (char)(bits >> 4);
+	} else if (count % 4 == 3) {
+		if (bits & 0x3)
+			return -1;
+		out[n++] = (char)(bits >> 10);
+		out[n++] = (char)(bits >> 2);
+	}
+	return (ptrdiff_t)n;
+}
+
 struct neap_text neap_text_json_escape(struct neap_arena *arena, struct neap_text text)
 {
 	const unsigned char *p = (const unsigned char *)text.data;

@@ -92,4 +92,7 @@ void neap_expr_walk(const struct neap_expr *expr, void (*each)(void *ctx, const 
 
 /* Marks travel: secret bytes stay secret in the result. */
 struct neap_text neap_text_base64(struct neap_arena *arena, struct neap_text text);
+/* The other way, into `out` of len / 4 * 3 + 3 bytes. Whitespace is skipped, padding must be right, left-over
+ * bits must be zero. The length, or -1. */
+ptrdiff_t neap_base64_read(const char *data, size_t len, char *out);
 struct neap_text neap_text_json_escape(struct neap_arena *arena, struct neap_text text);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
 #include "base/path.h"
 #include "base/regex.h"
 #include "engine/graph_private.h"
@@ -16,7 +17,7 @@ enum { EXISTENCE, CONTENT, ATTRIBUTES, ASPECTS };
 struct part {
 	struct part *next;
 	uint32_t resource;
-	struct neap_str text;
+	struct neap_str text;             /* lines; empty for a part of another kind */
 	const struct neap_regex *pattern; /* or NULL */
 };
 
@@ -80,6 +81,13 @@ static struct claim *claim_of(struct neap_claims *claims, const char *path)
 	return claim;
 }
 
+static bool probed(struct neap_claims *claims, const char *path)
+{
+	if (claims->probe)
+		claims->probed |= strcmp(claims->probe, path) == 0;
+	return claims->probe;
+}
+
 void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspects, bool absent)
 {
 	static const char *const names[ASPECTS] = { "the existence of", "the content of",
@@ -89,10 +97,8 @@ void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspe
 	bool told = false;
 	unsigned i;
 
-	if (claims->probe) {
-		claims->probed |= strcmp(claims->probe, path) == 0;
+	if (probed(claims, path))
 		return;
-	}
 	claim = claim_of(claims, path);
 	for (i = 0; i < ASPECTS; i++) {
 		if (!(aspects & 1U << i))
@@ -111,36 +117,91 @@ void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspe
 		conflict(claims, claim->first_part, self, names[CONTENT], path);
 }
 
+/* The owner of what `name` is of a path, or NONE; who asks first owns it from now on. Names of parts do not
+ * begin with a newline. */
+static uint32_t part_owner(struct neap_claims *claims, const struct claim *claim, const char *kind,
+			   struct neap_str name, bool take)
+{
+	struct neap_graph *graph = claims->graph;
+	struct neap_arena_mark mark = neap_arena_mark(graph->arena);
+	size_t len = claim->path.len + 1 + strlen(kind) + name.len;
+	char *key = neap_arena_bytes(graph->arena, len + 1), *to = key;
+	struct neap_str whole = { key, len };
+	void *found;
+
+	to = mempcpy(to, claim->path.data, claim->path.len + 1);
+	to = mempcpy(to, kind, strlen(kind));
+	if (name.len)
+		memcpy(to, name.data, name.len);
+	found = neap_map_get(&graph->build->parts, whole);
+	if (!found && take)
+		neap_map_put(&graph->build->parts, whole, (void *)((uintptr_t)claims->resource + 1));
+	else
+		neap_arena_rewind(graph->arena, mark);
+	return found ? (uint32_t)((uintptr_t)found - 1) : NONE;
+}
+
+/* The owner of the part, of one that it lies in, or of one that lies in it; NONE: it is one's own now. */
+static uint32_t part_taken(struct neap_claims *claims, const struct claim *claim, struct neap_str part)
+{
+	static const char itself[] = "", inside[] = "\n"; /* what something in it was claimed by */
+	const char *newline = part.len ? memchr(part.data, '\n', part.len) : NULL;
+	uint32_t self = claims->resource, owner = part_owner(claims, claim, itself, part, true);
+
+	if (owner != NONE || !newline)
+		return owner;
+	owner = part_owner(claims, claim, inside, part, false);
+	for (;;) {
+		if (owner != NONE && owner != self)
+			return owner;
+		newline = memchr(newline + 1, '\n', (size_t)(part.data + part.len - newline) - 1);
+		if (!newline)
+			return NONE;
+		struct neap_str outer = { part.data, (size_t)(newline - part.data) };
+		owner = part_owner(claims, claim, itself, outer, false);
+		part_owner(claims, claim, inside, outer, true);
+	}
+}
+
+static void keep_lines(struct neap_claims *claims, struct claim *claim, struct neap_str text,
+		       const struct neap_regex *pattern)
+{
+	struct part *own = neap_arena_new_of(claims->graph->arena, struct part);
+
+	*own = (struct part){ claim->parts, claims->resource, text, pattern };
+	claim->parts = own;
+	claim->patterns |= pattern != NULL;
+}
+
+void neap_claim_lines(struct neap_claims *claims, const char *path, struct neap_str text)
+{
+	if (probed(claims, path) || !text.len)
+		return;
+	text.data = neap_arena_copy(claims->graph->arena, text.data, text.len);
+	keep_lines(claims, claim_of(claims, path), text, NULL);
+}
+
 void neap_claim_part(struct neap_claims *claims, const char *path, const char *part,
 		     const struct neap_regex *pattern)
 {
 	struct neap_graph *graph = claims->graph;
 	struct claim *claim;
 	uint32_t self = claims->resource, owner;
-	size_t part_len = strlen(part);
-	char *key;
-	void **slot;
+	struct neap_str text = neap_str(part);
 
-	if (claims->probe) {
-		claims->probed |= strcmp(claims->probe, path) == 0;
+	if (probed(claims, path))
 		return;
-	}
 	claim = claim_of(claims, path);
-	key = neap_arena_bytes(graph->arena, claim->path.len + 1 + part_len);
-	memcpy(key, claim->path.data, claim->path.len + 1);
-	memcpy(key + claim->path.len + 1, part, part_len);
-	slot = neap_map_slot(&graph->build->parts, (struct neap_str){ key, claim->path.len + 1 + part_len });
-	if (*slot) {
-		owner = (uint32_t)((uintptr_t)*slot - 1);
+	owner = part_taken(claims, claim, text);
+	if (owner != NONE) {
 		if (owner != self)
 			conflict(claims, owner, self, "the same part of", path);
 		return;
 	}
-	*slot = (void *)((uintptr_t)self + 1);
-	struct part *own = neap_arena_new_of(graph->arena, struct part);
-	*own = (struct part){ claim->parts, self, { key + claim->path.len + 1, part_len }, pattern };
-	claim->parts = own;
-	claim->patterns |= pattern != NULL;
+	if (!strchr(part, '\n')) {
+		text.data = neap_arena_copy(graph->arena, part, text.len);
+		keep_lines(claims, claim, text, pattern);
+	}
 
 	owner = claim->owner[CONTENT];
 	if (owner != NONE && owner != self && !(owner == claim->owner[EXISTENCE] && claim->absent))
@@ -154,19 +215,33 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 	claim->last_part = self;
 }
 
+/* Whether the pattern fits one of the lines. */
+static bool fits_line(const struct neap_regex *pattern, struct neap_str text)
+{
+	bool fits = false;
+	size_t at = 0;
+
+	do {
+		struct neap_line line = { 0 };
+		if (text.len)
+			line = neap_line_at(text, at);
+		if (neap_regex_search(pattern, neap_line_bytes(text, line), &fits, NULL) < 0)
+			fits = false;
+		at = line.next;
+	} while (!fits && at < text.len);
+	return fits;
+}
+
 /* A line that another's pattern fits would be replaced by it, and put back by its owner, for ever. */
 static void check_patterns(struct neap_claims *claims, const struct claim *claim)
 {
 	for (const struct part *a = claim->parts; claim->patterns && a; a = a->next) {
 		for (const struct part *b = a->pattern ? claim->parts : NULL; b; b = b->next) {
-			bool fits = false;
-
 			if (a->resource == b->resource || (b->pattern && b->resource > a->resource))
 				continue; /* a pair in which both have patterns is looked at from its later
 					     one */
-			if (neap_regex_search(a->pattern, b->text, &fits, NULL) == 0 && !fits && b->pattern &&
-			    neap_regex_search(b->pattern, a->text, &fits, NULL) < 0)
-				fits = false;
+			bool fits = fits_line(a->pattern, b->text) ||
+				    (b->pattern && fits_line(b->pattern, a->text));
 			if (fits)
 				conflict(claims, a->resource, b->resource, "one line (match fits both) of",
 					 claim->path.data);

@@ -276,6 +276,7 @@ static void put_lua_type(struct neap_buf *buf, const struct neap_param *param)
 	};
 	if (param->kind != NEAP_PARAM_CHOICE) {
 		neap_buf_puts(buf, names[param->kind]);
+		neap_buf_puts(buf, param->flags & NEAP_PARAM_OR_INTEGER ? "|integer" : "");
 		return;
 	}
 	for (size_t i = 0; param->choices[i]; i++)

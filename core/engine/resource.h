@@ -53,8 +53,9 @@ enum neap_param_kind {                      /* member of the want struct at `off
 enum neap_param_flags {
 	NEAP_PARAM_KEY = 1 << 0, /* part of the address */
 	NEAP_PARAM_REQUIRED = 1 << 1,
-	NEAP_PARAM_SECRET = 1 << 2,   /* may hold secrets */
-	NEAP_PARAM_KEY_ELSE = 1 << 3, /* with KEY: only where no other KEY that is not REQUIRED is given */
+	NEAP_PARAM_SECRET = 1 << 2,     /* may hold secrets */
+	NEAP_PARAM_KEY_ELSE = 1 << 3,   /* with KEY: only where no other KEY that is not REQUIRED is given */
+	NEAP_PARAM_OR_INTEGER = 1 << 4, /* of TEXT, STRING: a whole number is taken too, as its digits */
 };
 
 struct neap_source {
@@ -161,10 +162,16 @@ enum neap_aspect {
  */
 void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspects, bool absent);
 /* "I own a part of the content of this path" (and with `pattern` every line that it fits): conflicts with
- * ASPECT_CONTENT, an absent existence, the same `part`, and with parts that a pattern of another fits; other
- * parts of one path run in declaration order, after the owner of its existence. */
+ * ASPECT_CONTENT, an absent existence, the same `part`, and with lines that a pattern of another fits; other
+ * parts of one path run in declaration order, after the owner of its existence. A part is a whole line; or,
+ * with newlines in it, the name of something else, which no pattern fits ("block\nweb"). Such a name lies in
+ * that of another when it goes on after a newline ("ini\nService\nUser" in "ini\nService"): the owner of the
+ * one owns the other. */
 void neap_claim_part(struct neap_claims *claims, const char *path, const char *part,
 		     const struct neap_regex *pattern);
+/* "These lines of it I keep, too": no pattern of another may fit one. `text` is lines with newlines between.
+ */
+void neap_claim_lines(struct neap_claims *claims, const char *path, struct neap_str text);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
 

@@ -128,7 +128,7 @@ const char *neap_schema_takes(const struct neap_param *param, struct neap_arena 
 	switch (param->kind) {
 	case NEAP_PARAM_TEXT:
 	case NEAP_PARAM_STRING:
-		return "a string";
+		return param->flags & NEAP_PARAM_OR_INTEGER ? "a string or a whole number" : "a string";
 	case NEAP_PARAM_PATH:
 		return "an absolute path";
 	case NEAP_PARAM_SOURCE:
@@ -544,12 +544,17 @@ int neap_schema_set(const struct neap_schema_context *ctx, const struct neap_res
 		    unsigned param, const struct neap_value *value, struct neap_want *want,
 		    struct neap_error **err)
 {
-	const struct setting set = { ctx, &type->params[param], value, err };
+	struct setting set = { ctx, &type->params[param], value, err };
 	void *member = (char *)want + set.param->offset;
+	struct neap_value digits;
 	int r = -1;
 
 	if (value->kind == NEAP_NIL)
 		return 0;
+	if (value->kind == NEAP_INTEGER && (set.param->flags & NEAP_PARAM_OR_INTEGER)) {
+		digits = neap_value_string(neap_arena_printf(ctx->arena, "%lld", (long long)value->integer));
+		set.value = &digits;
+	}
 	switch (set.param->kind) {
 	case NEAP_PARAM_TEXT:
 		r = set_text(&set, member);

@@ -14,8 +14,8 @@
 #include "host/follow.h"
 
 struct account {
-	struct neap_str name;
-	uint32_t number;
+	struct neap_str name, home; /* home: of a user */
+	uint32_t number, group;
 };
 
 struct table {
@@ -115,7 +115,7 @@ static struct neap_str number_key(const uint32_t *number)
 /* name:password:number:… */
 static void parse_line(struct table *table, struct neap_str line)
 {
-	struct neap_str fields[3] = { 0 };
+	struct neap_str fields[6] = { 0 };
 	struct account *account;
 	uint32_t number;
 	size_t count = 0, start = 0;
@@ -125,7 +125,7 @@ static void parse_line(struct table *table, struct neap_str line)
 	for (size_t i = 0; i <= line.len; i++) {
 		if (i < line.len && line.data[i] != ':')
 			continue;
-		if (count < 3)
+		if (count < 6)
 			fields[count] = (struct neap_str){ line.data + start, i - start };
 		count++;
 		start = i + 1;
@@ -136,6 +136,9 @@ static void parse_line(struct table *table, struct neap_str line)
 	account = neap_arena_new_of(table->arena, struct account);
 	account->name = fields[0];
 	account->number = number;
+	account->home = fields[5];
+	if (!parse_number(fields[3], &account->group))
+		account->group = NEAP_KEEP;
 	if (!neap_map_get(&table->by_name, account->name))
 		neap_map_put(&table->by_name, account->name, account);
 	if (!neap_map_get(&table->by_number, number_key(&number)))
@@ -235,4 +238,20 @@ const char *neap_accounts_group_name(struct neap_accounts *accounts, const struc
 				     uint32_t gid, struct neap_arena *arena)
 {
 	return name_of(&accounts->groups, view, gid, arena);
+}
+
+int neap_accounts_home(struct neap_accounts *accounts, const struct neap_view *view, const char *name,
+		       struct neap_arena *arena, struct neap_home *ret, struct neap_error **err)
+{
+	const struct account *account;
+	uint32_t uid;
+	int r = number_of(accounts, &accounts->users, view, name, &uid, err);
+
+	if (r != 0)
+		return r;
+	account = neap_map_get(&accounts->users.by_name, neap_str(name));
+	*ret = (struct neap_home){ .uid = uid,
+				   .gid = account->group,
+				   .path = neap_arena_copy(arena, account->home.data, account->home.len) };
+	return 0;
 }

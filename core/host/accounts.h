@@ -24,6 +24,8 @@ int neap_accounts_user(struct neap_accounts *accounts, const struct neap_view *v
 		       uint32_t *ret_uid, struct neap_error **err);
 int neap_accounts_group(struct neap_accounts *accounts, const struct neap_view *view, const char *name,
 			uint32_t *ret_gid, struct neap_error **err);
+int neap_accounts_home(struct neap_accounts *accounts, const struct neap_view *view, const char *name,
+		       struct neap_arena *arena, struct neap_home *ret, struct neap_error **err);
 /* In `arena`; NULL when there is none, or the file cannot be read. */
 const char *neap_accounts_user_name(struct neap_accounts *accounts, const struct neap_view *view,
 				    uint32_t uid, struct neap_arena *arena);

@@ -131,6 +131,14 @@ int neap_view_user(const struct neap_view *view, const char *name, uint32_t *ret
 		   struct neap_error **err);
 int neap_view_group(const struct neap_view *view, const char *name, uint32_t *ret_gid,
 		    struct neap_error **err);
+/* Where a user lives and the group he is in first, by name, as /etc/passwd says: the path may be empty or no
+ * path at all. An account that does not exist is what it is for neap_view_user(). */
+struct neap_home {
+	const char *path; /* in the arena */
+	uint32_t uid, gid;
+};
+int neap_view_home(const struct neap_view *view, const char *name, struct neap_arena *arena,
+		   struct neap_home *ret, struct neap_error **err);
 /* The name, or the number in decimal when no account has it. Never fails. In `arena`. */
 const char *neap_view_user_name(const struct neap_view *view, uint32_t uid, struct neap_arena *arena);
 const char *neap_view_group_name(const struct neap_view *view, uint32_t gid, struct neap_arena *arena);

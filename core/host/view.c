@@ -195,6 +195,12 @@ int neap_view_group(const struct neap_view *view, const char *name, uint32_t *re
 	return neap_accounts_group(view->reads->accounts(view), view, name, ret_gid, err);
 }
 
+int neap_view_home(const struct neap_view *view, const char *name, struct neap_arena *arena,
+		   struct neap_home *ret, struct neap_error **err)
+{
+	return neap_accounts_home(view->reads->accounts(view), view, name, arena, ret, err);
+}
+
 const char *neap_view_user_name(const struct neap_view *view, uint32_t uid, struct neap_arena *arena)
 {
 	const char *name = neap_accounts_user_name(view->reads->accounts(view), view, uid, arena);
