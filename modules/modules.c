@@ -7,10 +7,14 @@ extern const struct neap_resource_type neap_type_cron;
 extern const struct neap_resource_type neap_type_directory;
 extern const struct neap_resource_type neap_type_exec;
 extern const struct neap_resource_type neap_type_file;
+extern const struct neap_resource_type neap_type_hostname;
 extern const struct neap_resource_type neap_type_hosts_entry;
 extern const struct neap_resource_type neap_type_ini;
+extern const struct neap_resource_type neap_type_kernel_module;
 extern const struct neap_resource_type neap_type_line;
 extern const struct neap_resource_type neap_type_link;
+extern const struct neap_resource_type neap_type_mount;
+extern const struct neap_resource_type neap_type_sysctl;
 extern const struct neap_resource_type neap_type_timezone;
 
 /* clang-format off: one a line */
@@ -21,10 +25,14 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_directory,
 	&neap_type_exec,
 	&neap_type_file,
+	&neap_type_hostname,
 	&neap_type_hosts_entry,
 	&neap_type_ini,
+	&neap_type_kernel_module,
 	&neap_type_line,
 	&neap_type_link,
+	&neap_type_mount,
+	&neap_type_sysctl,
 	&neap_type_timezone,
 	NULL,
 };

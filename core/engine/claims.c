@@ -206,12 +206,15 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 	owner = claim->owner[CONTENT];
 	if (owner != NONE && owner != self && !(owner == claim->owner[EXISTENCE] && claim->absent))
 		conflict(claims, owner, self, "the content of", path);
-	/* Parts come in declaration order, and run in it. */
+	/* Parts come in declaration order, and run in it; none stands on another. */
 	if (claim->first_part == NONE)
 		claim->first_part = self;
 	else if (claim->last_part != self)
-		neap_graph_edge(graph, claim->last_part, self, NEAP_WHY_AUTOREQUIRE, false,
-				resource_of(claims, self)->at);
+		neap_vec_push(&graph->edges, (struct neap_edge){ .from = claim->last_part,
+								 .to = self,
+								 .why = NEAP_WHY_AUTOREQUIRE,
+								 .weak = true,
+								 .at = resource_of(claims, self)->at });
 	claim->last_part = self;
 }
 

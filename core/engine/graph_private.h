@@ -34,7 +34,7 @@ struct neap_graph_build {
 static inline void neap_graph_edge(struct neap_graph *graph, uint32_t from, uint32_t to, enum neap_why why,
 				   bool refresh, struct neap_position at)
 {
-	neap_vec_push(&graph->edges, (struct neap_edge){ from, to, why, refresh, at });
+	neap_vec_push(&graph->edges, (struct neap_edge){ from, to, why, refresh, false, at });
 }
 
 /* "site.lua:3", for a message about another place. */

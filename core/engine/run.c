@@ -42,14 +42,16 @@ static void gather(struct run *run, uint32_t node)
 	for (uint32_t i = graph->in_first[node]; i < graph->in_first[node + 1]; i++) {
 		const struct neap_edge *edge = &graph->edges.items[i];
 		const struct node *from = &run->nodes[edge->from];
-		if (from->blocked_by != NEAP_NO_STEP && self->blocked_by == NEAP_NO_STEP)
-			self->blocked_by = from->blocked_by;
 		/* What a join gathers is others': it changes nothing itself. */
 		uint32_t moved = from->changed != NEAP_NO && edge->from < graph->resources.count
 					 ? edge->from
 					 : from->moved;
 		if (moved != NEAP_NO_STEP)
 			self->moved = moved;
+		if (edge->weak)
+			continue;
+		if (from->blocked_by != NEAP_NO_STEP && self->blocked_by == NEAP_NO_STEP)
+			self->blocked_by = from->blocked_by;
 		uint32_t pending = from->opaque ? edge->from : from->pending;
 		if (pending != NEAP_NO_STEP && (self->pending == NEAP_NO_STEP || from->opaque))
 			self->pending = pending;

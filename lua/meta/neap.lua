@@ -27,6 +27,56 @@
 ---@class neap
 local neap = {}
 
+---@class neap.authorized_key.params: neap.common
+---@field user string|integer Who may log in with the key: the name of an account in /etc/passwd.
+---@field key string The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment.
+---@field options? string[] What limits the key, each option an item: `"no-pty"`, `'from="10.0.0.0/8"'`. All of them: `{}` is none. Their order does not count. Not given: left alone; a new line has none.
+---@field path? string The file, where sshd looks for it in another place. Not given: .ssh/authorized_keys in the home that /etc/passwd gives the user.
+---@field ensure? "present"|"absent" Whether the key is to be there. With `"absent"` all its lines go. Not given: "present".
+
+---@class neap.authorized_key: neap.handle, neap.authorized_key.params
+
+---A public key with which one may log in as a user.
+---@param params neap.authorized_key.params
+---@return neap.authorized_key
+function neap.authorized_key(params) end
+
+---@class neap.block.params: neap.common
+---@field path string The file that holds the block, as an absolute path. At most 1 MB; not a link.
+---@field name string What tells this block from others in the file. It stands in the marks, so with another name it is another block.
+---@field content? neap.text The lines between the marks. A newline at the end makes no further line. Required unless the block is to be absent.
+---@field ensure? "present"|"absent" Whether the block is to be there. With `"absent"` it goes with its marks. Not given: "present".
+---@field comment? string What makes a line a comment in this file, such as `"//"`. The marks begin with it; a block whose marks begin with something else is not seen. Not given: #.
+---@field insert_before? string Where a block that is missing goes: before the last line that this regexp (PCRE2) fits, or at the end when there is none. Not given: at the end.
+---@field insert_after? string Where a block that is missing goes: after the last line that this regexp fits, or at the end when there is none. Not given: at the end.
+
+---@class neap.block: neap.handle, neap.block.params
+
+---Marked lines in a file that belongs to others.
+---@param params neap.block.params
+---@return neap.block
+function neap.block(params) end
+
+---@class neap.cron.params: neap.common
+---@field name string The name of the file in /etc/cron.d: letters, digits, `_` and `-`.
+---@field command? string What /bin/sh is to run, at most 990 bytes. A `%` has to be written as `\%`: cron ends the command at a bare one. Required unless the job is to be absent.
+---@field minute? string|integer 0 to 59, as cron writes it: `5`, `"0,30"`, `"*/10"`, `"*"`. Not given: *.
+---@field hour? string|integer 0 to 23. Needs `minute`. Not given: *.
+---@field day? string|integer Of the month, 1 to 31. Needs `minute` and `hour`. With `weekday` given too, cron runs the job on days that fit either. Not given: *.
+---@field month? string|integer 1 to 12, or one name such as `"jan"`. Needs `minute` and `hour`. Not given: *.
+---@field weekday? string|integer 0 to 7, where 0 and 7 are Sunday, or one name such as `"mon"`. Needs `minute` and `hour`. Not given: *.
+---@field special? string Instead of times: `@reboot`, `@yearly`, `@monthly`, `@weekly`, `@daily`, `@hourly`.
+---@field user? string|integer Who runs it, by name. The account has to exist: cron passes over jobs of others. Not given: root.
+---@field environment? table<string, neap.text> Variables for the job and for cron itself, such as `MAILTO` and `PATH`.
+---@field ensure? "present"|"absent" Whether the job is to be there. With `"absent"` its file goes, and only `name` may be given. Not given: "present".
+
+---@class neap.cron: neap.handle, neap.cron.params
+
+---A job of cron in /etc/cron.d.
+---@param params neap.cron.params
+---@return neap.cron
+function neap.cron(params) end
+
 ---@class neap.directory.params: neap.common
 ---@field path string The directory, as an absolute path. Directories on the way may be links; the last one may not.
 ---@field ensure? "present"|"absent" Whether the directory is to be there. `"absent"` removes an empty one, and with `recurse = true` one with all that is in it. Not given: "present".
@@ -82,6 +132,58 @@ function neap.exec(params) end
 ---@return neap.file
 function neap.file(params) end
 
+---@class neap.hostname.params: neap.common
+---@field name string The name: letters, digits and hyphens, at most 64.
+
+---@class neap.hostname: neap.handle, neap.hostname.params
+
+---The name of the machine.
+---@param params neap.hostname.params
+---@return neap.hostname
+function neap.hostname(params) end
+
+---@class neap.hosts_entry.params: neap.common
+---@field name string The name of the host. Upper and lower case do not differ.
+---@field ip? string Its address, IPv4 or IPv6, however it is written. A name may have one of each, as two resources. Required, unless the name is to be absent.
+---@field aliases? string[] The other names in the line, all of them: the name comes first, and these follow. At most 100. Not given: left alone; a new line has none.
+---@field ensure? "present"|"absent" Whether the name is to be there. With `"absent"` it goes from all lines, or from those of `ip`; a line without a name left goes too. Not given: "present".
+---@field path? string The file, as an absolute path. At most 1 MB; not a link. Not given: /etc/hosts.
+
+---@class neap.hosts_entry: neap.handle, neap.hosts_entry.params
+
+---A name and its address in /etc/hosts.
+---@param params neap.hosts_entry.params
+---@return neap.hosts_entry
+function neap.hosts_entry(params) end
+
+---@class neap.ini.params: neap.common
+---@field path string The file, as an absolute path. At most 1 MB; not a link.
+---@field section? string The section, as it stands between the brackets. Not given: what is above the first section.
+---@field key? string The key. Required, unless a whole section is to be absent.
+---@field value? neap.text|integer Its value, as it stands in the file: quotes are part of it. Required, unless the key is to be absent.
+---@field ensure? "present"|"absent" Whether the key is to be there. With `"absent"` all lines of the key in the section go; without `key` the whole section goes, from its header on; comments above it stay. Not given: "present".
+---@field separator? string What stands between key and value in a line that is made: `=` or `:`, with blanks around it or not. A line that is there keeps its own. Not given: " = ".
+
+---@class neap.ini: neap.handle, neap.ini.params
+
+---A key in a file of sections and keys that belongs to others.
+---@param params neap.ini.params
+---@return neap.ini
+function neap.ini(params) end
+
+---@class neap.kernel_module.params: neap.common
+---@field name string The module. `-` and `_` are one, as for the kernel.
+---@field ensure? "present"|"absent" Whether it is to be loaded. With `"absent"` it is unloaded, and no longer loaded at boot. Not given: "present".
+---@field params? table<string, neap.text> Its parameters, by name: given when it is loaded, and kept in /etc/modprobe.d/NAME.conf. Not given: its own defaults; a file that is there is left alone.
+---@field persistent? boolean Whether it is loaded at boot too, by /etc/modules-load.d/NAME.conf. Not given: true.
+
+---@class neap.kernel_module: neap.handle, neap.kernel_module.params
+
+---A module of the kernel, loaded now and at boot.
+---@param params neap.kernel_module.params
+---@return neap.kernel_module
+function neap.kernel_module(params) end
+
 ---@class neap.line.params: neap.common
 ---@field path string The file that holds the line, as an absolute path. At most 1 MB; not a link.
 ---@field line? neap.text The whole line, without its ending. Required unless lines are to be absent by `match`.
@@ -108,5 +210,47 @@ function neap.line(params) end
 ---@param params neap.link.params
 ---@return neap.link
 function neap.link(params) end
+
+---@class neap.mount.params: neap.common
+---@field path string The directory it is mounted on; made (0755) when absent. Not through a link.
+---@field device? string What is mounted: a device, `UUID=…`, `LABEL=…`, `host:/export`, a directory (with the option `bind`), or a name such as `tmpfs`. Required unless `ensure = "absent"`.
+---@field fstype? string The kind of file system; `none` for a bind. Required unless `ensure = "absent"`.
+---@field options? string Options, separated by commas. Not given: `defaults` for a new line; those of a line that is there stay.
+---@field dump? integer The fifth field of the line. Not given: 0 in a new line.
+---@field pass? integer The sixth field of the line: in which pass it is checked at boot. Not given: 0 in a new line.
+---@field ensure? "present"|"absent" With `"absent"` it is unmounted and its line goes; the directory stays. Not given: "present".
+---@field mounted? boolean Whether it is to be mounted now; with `false` it is unmounted. Not given: true; with the option `noauto` what is mounted is not looked at.
+---@field persistent? boolean Whether /etc/fstab has a line for it; with `false` the file is not looked at. Not given: true.
+
+---@class neap.mount: neap.handle, neap.mount.params
+
+---A file system, mounted now and at boot.
+---@param params neap.mount.params
+---@return neap.mount
+function neap.mount(params) end
+
+---@class neap.sysctl.params: neap.common
+---@field name string The setting as sysctl names it, such as `net.ipv4.ip_forward`. When a slash comes first, slashes separate and dots are dots: `net/ipv4/conf/eth0.1/forwarding`.
+---@field value? string Its value, as a string. Required unless `ensure = "absent"`. Blanks and tabs are one.
+---@field ensure? "present"|"absent" Whether it is to be set. With `"absent"` its line in the file goes, and the kernel keeps the value it has. Not given: "present".
+---@field file? string Where it is kept for the next boot. Its other lines are left alone. Not given: `/etc/sysctl.d/90-neap.conf`.
+---@field persistent? boolean Whether it is kept in the file; with `false` no file is looked at. Not given: true.
+
+---@class neap.sysctl: neap.handle, neap.sysctl.params
+
+---A setting of the kernel, now and at boot.
+---@param params neap.sysctl.params
+---@return neap.sysctl
+function neap.sysctl(params) end
+
+---@class neap.timezone.params: neap.common
+---@field name string The zone, as its file below /usr/share/zoneinfo is called: `"Europe/Berlin"`, `"Etc/UTC"`.
+
+---@class neap.timezone: neap.handle, neap.timezone.params
+
+---The time zone of the machine.
+---@param params neap.timezone.params
+---@return neap.timezone
+function neap.timezone(params) end
 
 return neap
