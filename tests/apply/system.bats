@@ -9,7 +9,7 @@ setup() {
 	unshare --mount --uts --net true 2>/dev/null || skip "needs namespaces"
 	cd "$BATS_TEST_TMPDIR" || return 1
 	unset NO_COLOR COLUMNS
-	mkdir etc module bin work
+	mkdir etc module bin ground
 	cp /etc/passwd /etc/group etc/
 	cat >bin/modprobe <<-'SH'
 	#!/bin/sh
@@ -28,7 +28,7 @@ setup() {
 # recipe: standard input, with `neap` and the directory `d` at hand.
 recipe() {
 	{
-		echo "local neap = require 'neap'; local d = '$PWD/work'"
+		echo "local neap = require 'neap'; local d = '$PWD/ground'"
 		cat
 	} >site.lua
 }
@@ -182,28 +182,28 @@ inside() {
 	LUA
 	inside '
 		plan >plan.txt && exit 1
-		[ ! -e work/bind ]
+		[ ! -e ground/bind ]
 		converges
-		grep -q " $PWD/work/a.040b .*nosuid.* - tmpfs" /proc/self/mountinfo
-		grep -q " $PWD/work/bind ro" /proc/self/mountinfo
-		[ ! -e work/later ]
+		grep -q " $PWD/ground/a.040b .*nosuid.* - tmpfs" /proc/self/mountinfo
+		grep -q " $PWD/ground/bind ro" /proc/self/mountinfo
+		[ ! -e ground/later ]
 		findmnt --verify --tab-file /etc/fstab >verify.txt 2>&1 || true
 		! grep -q "parse error" verify.txt
-		mount -o remount,suid "work/a b"
-		umount work/bind
-		mount -t tmpfs other work/bind
+		mount -o remount,suid "ground/a b"
+		umount ground/bind
+		mount -t tmpfs other ground/bind
 		plan >drift.txt && exit 1
 		converges
-		grep -q " $PWD/work/a.040b .*nosuid" /proc/self/mountinfo
-		grep -q " $PWD/work/bind ro" /proc/self/mountinfo'
+		grep -q " $PWD/ground/a.040b .*nosuid" /proc/self/mountinfo
+		grep -q " $PWD/ground/bind ro" /proc/self/mountinfo'
 	grep -q "options  *(none) -> nosuid" drift.txt
 	grep -q "live  *\"other type tmpfs\" -> \"$PWD/source type none\"" drift.txt
 	diff etc/fstab - <<-CONF
 	# the root
 	UUID=x / ext4 defaults 0 1
-	tmpfs $PWD/work/a\\040b tmpfs nosuid,size=1m 0 0
-	$PWD/source $PWD/work/bind none bind,ro 0 0
-	tmpfs $PWD/work/later tmpfs noauto 0 0
+	tmpfs $PWD/ground/a\\040b tmpfs nosuid,size=1m 0 0
+	$PWD/source $PWD/ground/bind none bind,ro 0 0
+	tmpfs $PWD/ground/later tmpfs noauto 0 0
 	CONF
 }
 
@@ -214,21 +214,21 @@ inside() {
 	neap.mount { path = d .. "/good", device = "tmpfs", fstype = "tmpfs" }
 	LUA
 	inside 'apply >apply.txt; [ $? = 4 ] || exit 1
-		grep -q " $PWD/work/good " /proc/self/mountinfo' || true
-	grep -q "failed    mount\[$PWD/work/bad\].*mount $PWD/work/bad: exit" apply.txt
-	grep -q "skipped   file\[$PWD/work/bad/file\]" apply.txt
-	grep -q "created   mount\[$PWD/work/good\]" apply.txt
+		grep -q " $PWD/ground/good " /proc/self/mountinfo' || true
+	grep -q "failed    mount\[$PWD/ground/bad\].*mount $PWD/ground/bad: exit" apply.txt
+	grep -q "skipped   file\[$PWD/ground/bad/file\]" apply.txt
+	grep -q "created   mount\[$PWD/ground/good\]" apply.txt
 }
 
 @test "mount: absent unmounts it and takes its line away" {
-	printf 'tmpfs %s tmpfs defaults 0 0\n# end\n' "$PWD/work/gone" >etc/fstab
-	mkdir work/gone
+	printf 'tmpfs %s tmpfs defaults 0 0\n# end\n' "$PWD/ground/gone" >etc/fstab
+	mkdir ground/gone
 	recipe <<<'neap.mount { path = d .. "/gone", ensure = "absent" }'
 	inside '
-		mount work/gone
+		mount ground/gone
 		plan >plan.txt && exit 1
 		converges
-		! grep -q work/gone /proc/self/mountinfo'
+		! grep -q ground/gone /proc/self/mountinfo'
 	[ "$(cat etc/fstab)" = "# end" ]
 	grep -q "delete    mount" plan.txt
 }
