@@ -9,6 +9,7 @@ extern const struct neap_resource_type neap_type_exec;
 extern const struct neap_resource_type neap_type_file;
 extern const struct neap_resource_type neap_type_hostname;
 extern const struct neap_resource_type neap_type_hosts_entry;
+extern const struct neap_resource_type neap_type_image;
 extern const struct neap_resource_type neap_type_ini;
 extern const struct neap_resource_type neap_type_kernel_module;
 extern const struct neap_resource_type neap_type_line;
@@ -27,6 +28,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_file,
 	&neap_type_hostname,
 	&neap_type_hosts_entry,
+	&neap_type_image,
 	&neap_type_ini,
 	&neap_type_kernel_module,
 	&neap_type_line,

@@ -156,6 +156,21 @@ function neap.hostname(params) end
 ---@return neap.hosts_entry
 function neap.hosts_entry(params) end
 
+---@class neap.image.params: neap.common
+---@field name string The whole reference, such as `registry.k8s.io/pause:3.9`: the archive has to name the image so.
+---@field source? string The archive, as `docker save` or `ctr images export` writes it, beside the recipe. Required unless `ensure = "absent"`.
+---@field digest? string The digest of the image in containerd, `sha256:…`, as `ctr images ls` prints it. Required unless `ensure = "absent"`.
+---@field namespace? string The namespace of containerd; the kubelet's is `k8s.io`. Not given: `k8s.io`.
+---@field socket? string Where containerd listens. Not given: `/run/containerd/containerd.sock`.
+---@field ensure? "present"|"absent" Whether containerd is to have it. Not given: "present".
+
+---@class neap.image: neap.handle, neap.image.params
+
+---A container image in containerd.
+---@param params neap.image.params
+---@return neap.image
+function neap.image(params) end
+
 ---@class neap.ini.params: neap.common
 ---@field path string The file, as an absolute path. At most 1 MB; not a link.
 ---@field section? string The section, as it stands between the brackets. Not given: what is above the first section.
