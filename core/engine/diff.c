@@ -103,11 +103,41 @@ static struct neap_value list_value(struct neap_diff *diff, const char *const *i
 	return list;
 }
 
+/* What is in `list` and then what is in `more` and not yet there. */
+static struct neap_value joined(struct neap_diff *diff, const struct neap_value *list,
+				const struct neap_value *more)
+{
+	struct neap_value all = { .kind = NEAP_LIST };
+	size_t count = list->list.count;
+
+	all.list.items = neap_arena_array_of(diff->arena, struct neap_value, count + more->list.count + 1);
+	if (count)
+		memcpy(all.list.items, list->list.items, count * sizeof *all.list.items);
+	for (size_t i = 0; i < more->list.count; i++) {
+		bool there = false;
+		for (size_t j = 0; j < list->list.count && !there; j++)
+			there = neap_value_equal(&more->list.items[i], &list->list.items[j]);
+		if (!there)
+			all.list.items[count++] = more->list.items[i];
+	}
+	all.list.count = count;
+	return all;
+}
+
+/* Said twice (the parents of two files), it is one list. */
 void neap_diff_list(struct neap_diff *diff, const char *param, const char *const *before, size_t before_count,
 		    const char *const *after, size_t after_count)
 {
 	struct neap_value old = list_value(diff, before, before_count);
 	struct neap_value new = list_value(diff, after, after_count);
+	for (size_t i = 0; i < diff->count; i++) {
+		struct neap_change_entry *said = &diff->entries[i];
+		if (strcmp(said->param, param) == 0 && said->after.kind == NEAP_LIST) {
+			said->before = joined(diff, &said->before, &old);
+			said->after = joined(diff, &said->after, &new);
+			return;
+		}
+	}
 	struct neap_change_entry *entry = add(diff, param);
 	entry->before = old;
 	entry->after = new;

@@ -23,6 +23,7 @@
 #include "engine/run.h"
 #include "host/state.h"
 #include "tests/support/opaque.h"
+#include "tests/support/refine.h"
 #include "tests/support/truth.h"
 
 /* What was reached: type × state it was found in × action planned. An important cell left empty fails. */
@@ -42,57 +43,6 @@ static struct neap_run *go(const struct neap_graph *graph, struct neap_machine *
 {
 	struct neap_run_options options = { .mode = mode };
 	return neap_run(graph, machine, &options);
-}
-
-static bool same_value(const struct neap_value *a, const struct neap_value *b)
-{
-	return neap_value_equal(a, b);
-}
-
-static const struct neap_change_entry *entry_of(const struct neap_result *result, const char *param)
-{
-	for (size_t i = 0; i < result->change_count; i++)
-		if (strcmp(result->changes[i].param, param) == 0)
-			return &result->changes[i];
-	return NULL;
-}
-
-/* NULL, or what is wrong. */
-static const char *refines(const struct neap_result *plan, const struct neap_result *apply)
-{
-	if (plan->outcome == NEAP_OUTCOME_FAILED)
-		return apply->outcome == NEAP_OUTCOME_FAILED ? NULL : "failed in the plan, not in the apply";
-	if (plan->outcome == NEAP_OUTCOME_SKIPPED)
-		return apply->outcome == NEAP_OUTCOME_SKIPPED ? NULL
-							      : "skipped in the plan, not in the apply";
-	if (apply->outcome == NEAP_OUTCOME_SKIPPED)
-		return NULL; /* the caller checks that an unknown failed above it */
-	if (plan->action == NEAP_ACTION_UNKNOWN)
-		return NULL;
-	if (apply->outcome == NEAP_OUTCOME_FAILED)
-		return "failed in the apply, not in the plan";
-	if (plan->refresh != NEAP_MAYBE && plan->refresh != apply->refresh)
-		return "refresh differs";
-	if (plan->action != apply->action)
-		return "action differs";
-	if ((apply->action == NEAP_ACTION_NONE) != (apply->outcome == NEAP_OUTCOME_UNCHANGED))
-		return "outcome and action disagree";
-	for (size_t i = 0; i < apply->change_count; i++)
-		if (!entry_of(plan, apply->changes[i].param))
-			return "a parameter changes that the plan does not name";
-	for (size_t i = 0; i < plan->change_count; i++) {
-		const struct neap_change_entry *p = &plan->changes[i], *a = entry_of(apply, p->param);
-		if (p->unknown)
-			continue; /* it may turn out as it is */
-		if (!a)
-			return "a parameter does not change";
-		if (!same_value(&p->before, &a->before) || !same_value(&p->after, &a->after))
-			return "values differ";
-	}
-	if ((plan->reason == NULL) != (apply->reason == NULL) ||
-	    (plan->reason && strcmp(plan->reason, apply->reason)))
-		return "reason differs";
-	return NULL;
 }
 
 /* Whether a resource may have failed although the plan did not say so: what it stands on was unknown, or
@@ -181,7 +131,7 @@ static void compare(uint64_t seed, const struct world *world, const struct neap_
 		bool taken_away =
 			a->outcome == NEAP_OUTCOME_SKIPPED && stands_on_unknown(world, plan, apply, i);
 		bool found = lie_found(&world->resources[i], p, a);
-		const char *wrong = taken_away || found ? NULL : refines(p, a);
+		const char *wrong = taken_away || found ? NULL : neap_test_refines(p, a);
 		if (!wrong && !taken_away && a->outcome == NEAP_OUTCOME_SKIPPED &&
 		    p->outcome != NEAP_OUTCOME_SKIPPED)
 			wrong = "skipped without a cause that the plan knew";

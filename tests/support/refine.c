@@ -1,0 +1,49 @@
+/* See refine.h. */
+#include "tests/support/refine.h"
+
+#include <string.h>
+
+static const struct neap_change_entry *entry_of(const struct neap_result *result, const char *param)
+{
+	for (size_t i = 0; i < result->change_count; i++)
+		if (strcmp(result->changes[i].param, param) == 0)
+			return &result->changes[i];
+	return NULL;
+}
+
+const char *neap_test_refines(const struct neap_result *plan, const struct neap_result *apply)
+{
+	if (plan->outcome == NEAP_OUTCOME_FAILED)
+		return apply->outcome == NEAP_OUTCOME_FAILED ? NULL : "failed in the plan, not in the apply";
+	if (plan->outcome == NEAP_OUTCOME_SKIPPED)
+		return apply->outcome == NEAP_OUTCOME_SKIPPED ? NULL
+							      : "skipped in the plan, not in the apply";
+	if (apply->outcome == NEAP_OUTCOME_SKIPPED)
+		return NULL; /* the caller checks that an unknown failed above it */
+	if (plan->action == NEAP_ACTION_UNKNOWN)
+		return NULL;
+	if (apply->outcome == NEAP_OUTCOME_FAILED)
+		return "failed in the apply, not in the plan";
+	if (plan->refresh != NEAP_MAYBE && plan->refresh != apply->refresh)
+		return "refresh differs";
+	if (plan->action != apply->action)
+		return "action differs";
+	if ((apply->action == NEAP_ACTION_NONE) != (apply->outcome == NEAP_OUTCOME_UNCHANGED))
+		return "outcome and action disagree";
+	for (size_t i = 0; i < apply->change_count; i++)
+		if (!entry_of(plan, apply->changes[i].param))
+			return "a parameter changes that the plan does not name";
+	for (size_t i = 0; i < plan->change_count; i++) {
+		const struct neap_change_entry *p = &plan->changes[i], *a = entry_of(apply, p->param);
+		if (p->unknown)
+			continue; /* it may turn out as it is */
+		if (!a)
+			return "a parameter does not change";
+		if (!neap_value_equal(&p->before, &a->before) || !neap_value_equal(&p->after, &a->after))
+			return "values differ";
+	}
+	if ((plan->reason == NULL) != (apply->reason == NULL) ||
+	    (plan->reason && strcmp(plan->reason, apply->reason)))
+		return "reason differs";
+	return NULL;
+}
