@@ -519,6 +519,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
 		.name = "path",
 		.kind = NEAP_PARAM_PATH,
+		.flags = NEAP_PARAM_KEY,
 		.doc = "The file, where sshd looks for it in another place.",
 		.fallback = ".ssh/authorized_keys in the home that /etc/passwd gives the user",
 		.offset = offsetof(struct key_want, path),

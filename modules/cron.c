@@ -95,7 +95,7 @@ static int read_number(struct reader *reader, unsigned *ret)
 static int read_item(struct reader *reader)
 {
 	const struct field *field = reader->field;
-	unsigned first = field->min, last = field->max, step;
+	unsigned first = field->min, last = field->max, step = 0;
 	bool single = false;
 
 	if (*reader->at == '*') {

@@ -9,54 +9,11 @@
 #define P "path", "/t/x"
 #define GONE P, "ensure", "absent"
 
-/* Content in, content out; `out` NULL: unchanged. Mode and owner are checked once, further below. */
-struct text_cell {
-	const char *in;
-	const char *want[12];
-	const char *says; /* without the action and the values */
-	const char *out;
-};
-
-static void run_texts(const struct text_cell *cells, size_t count)
-{
-	const struct neap_resource_type *type = driver_type("line");
-
-	for (size_t i = 0; i < 2 * count; i++) {
-		const struct text_cell *cell = &cells[i / 2];
-		struct driver driver;
-		struct neap_error *err NEAP_AUTO_ERROR = NULL;
-		struct neap_stat stat;
-		struct neap_content content;
-		const char *says;
-		driver_begin(&driver, i % 2 ? NEAP_OVERLAY_APPLY : NEAP_OVERLAY_PLAN);
-		driver_put(&driver, &(struct driver_node){ "/t/x", REG, 0644, 0, 0, cell->in });
-		driver_open(&driver);
-		const char *pairs[16] = { P };
-		memcpy(pairs + 2, cell->want, sizeof cell->want);
-		int r = driver_run(&driver, type, driver_want(driver.arena, type, pairs), &says, &err);
-		if (r < 0)
-			fail_msg("cell %zu: %s", i / 2, err->message);
-		assert_int_equal(
-			neap_view_file(&driver.overlay->view, "/t/x", driver.arena, &stat, &content, NULL),
-			0);
-		const char *is = neap_arena_copy(driver.arena, content.data, content.size);
-		const char *expected = cell->out ? cell->out : cell->in;
-		const char *reason = strrchr(says, '(');
-		if (!reason)
-			reason = says;
-		if (strcmp(is, expected) != 0 || strcmp(reason, cell->out ? cell->says : "") != 0)
-			fail_msg("cell %zu: is \"%s\" by \"%s\", not \"%s\" by \"%s\"", i / 2, is, says,
-				 expected, cell->says ? cell->says : "");
-		driver_end(&driver);
-	}
-}
-#define RUN_TEXTS(cells) run_texts(cells, sizeof(cells) / sizeof *(cells))
-
 #define LINE "line", "b"
 
 static void line__present_texts(void **state)
 {
-	static const struct text_cell cells[] = {
+	static const struct driver_text cells[] = {
 		/* it is there */
 		{ "b\n", { LINE } },
 		{ "b", { LINE } },
@@ -85,12 +42,12 @@ static void line__present_texts(void **state)
 		{ "\r\n", { LINE }, "(at the end)", "\r\nb\r\n" },
 	};
 	(void)state;
-	RUN_TEXTS(cells);
+	DRIVER_RUN_TEXTS("line", cells);
 }
 
 static void line__insert_texts(void **state)
 {
-	static const struct text_cell cells[] = {
+	static const struct driver_text cells[] = {
 		{ "a\nc\na\nd\n", { LINE, "insert_after", "^a$" }, "(after line 3)", "a\nc\na\nb\nd\n" },
 		{ "a\nc\na\nd\n", { LINE, "insert_before", "^a$" }, "(before line 3)", "a\nc\nb\na\nd\n" },
 		{ "a\nc\n", { LINE, "insert_before", "^a" }, "(before line 1)", "b\na\nc\n" },
@@ -107,14 +64,14 @@ static void line__insert_texts(void **state)
 		{ "b\na\n", { LINE, "insert_after", "a" } },
 	};
 	(void)state;
-	RUN_TEXTS(cells);
+	DRIVER_RUN_TEXTS("line", cells);
 }
 
 #define PORT "line", "Port 22", "match", "^#?Port"
 
 static void line__match_texts(void **state)
 {
-	static const struct text_cell cells[] = {
+	static const struct driver_text cells[] = {
 		{ "#Port 1\na\n", { PORT }, "(replaces line 1)", "Port 22\na\n" },
 		{ "a\nPort 1", { PORT }, "(replaces line 2)", "a\nPort 22" },
 		{ "a\r\nPort 1\r\nc", { PORT }, "(replaces line 2)", "a\r\nPort 22\r\nc" },
@@ -127,13 +84,13 @@ static void line__match_texts(void **state)
 		{ "", { PORT }, "(at the end)", "Port 22\n" },
 	};
 	(void)state;
-	RUN_TEXTS(cells);
+	DRIVER_RUN_TEXTS("line", cells);
 }
 
 static void line__absent_texts(void **state)
 {
 #define NO "ensure", "absent"
-	static const struct text_cell cells[] = {
+	static const struct driver_text cells[] = {
 		{ "a\nb\nc\n", { LINE, NO }, "(removes line 2)", "a\nc\n" },
 		{ "b\na\nb\nbb\nb", { LINE, NO }, "(removes lines 1, 3, 5)", "a\nbb" },
 		{ "b\n", { LINE, NO }, "(removes line 1)", "" },
@@ -156,7 +113,7 @@ static void line__absent_texts(void **state)
 		  "a\n" },
 	};
 	(void)state;
-	RUN_TEXTS(cells);
+	DRIVER_RUN_TEXTS("line", cells);
 }
 
 static void line__cells(void **state)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -156,10 +157,13 @@ static void driver_dump_to(const struct neap_view *view, struct neap_arena *aren
 	}
 }
 
+/* What the tests look at. */
+static const char *driver_top = "/t";
+
 DRIVER_UNUSED static const char *driver_dump(const struct neap_view *view, struct neap_arena *arena)
 {
 	struct neap_buf out NEAP_AUTO_BUF = { 0 };
-	driver_dump_to(view, arena, "/t", &out);
+	driver_dump_to(view, arena, driver_top, &out);
 	return neap_arena_copy(arena, out.data ? out.data : "", out.len);
 }
 
@@ -179,12 +183,14 @@ static struct neap_value driver_value(struct neap_arena *arena, const struct nea
 		return neap_value_text(neap_text_secret(arena, text, strlen(text)));
 	if (param->kind == NEAP_PARAM_BOOLEAN)
 		return (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = strcmp(text, "true") == 0 };
-	if (param->kind != NEAP_PARAM_ARGV)
+	if (param->kind == NEAP_PARAM_INTEGER)
+		return (struct neap_value){ .kind = NEAP_INTEGER, .integer = strtoll(text, NULL, 10) };
+	if (param->kind != NEAP_PARAM_ARGV && param->kind != NEAP_PARAM_STRINGS)
 		return neap_value_string(text);
 	struct neap_value list = { .kind = NEAP_LIST }; /* words */
 	char *words = neap_arena_strdup(arena, text), *rest = words;
 	list.list.items = neap_arena_array_of(arena, struct neap_value, strlen(text) + 1);
-	for (char *word; (word = strsep(&rest, " "));)
+	for (char *word; *text && (word = strsep(&rest, " "));)
 		list.list.items[list.list.count++] = neap_value_string(word);
 	return list;
 }
@@ -364,6 +370,100 @@ DRIVER_UNUSED static void driver_run_cells(const char *type, const struct driver
 	}
 }
 #define DRIVER_RUN(type, cells) driver_run_cells(type, cells, sizeof(cells) / sizeof *(cells))
+
+/* Every call to the machine fails once: that is an error, or does not matter, and the next run ends where it
+ * should have. */
+DRIVER_UNUSED static void driver_run_faults(const char *name, const struct driver_cell *cell)
+{
+	const struct neap_resource_type *type = driver_type(name);
+	bool reached = true;
+
+	for (uint64_t call = 1; reached; call++) {
+		struct driver driver;
+		struct neap_error *err NEAP_AUTO_ERROR = NULL, *again NEAP_AUTO_ERROR = NULL;
+		const char *says;
+		driver_begin(&driver, NEAP_OVERLAY_APPLY);
+		for (size_t i = 0; i < DRIVER_NODES && cell->have[i].path; i++)
+			driver_put(&driver, &cell->have[i]);
+		driver_open(&driver);
+		const void *want = driver_want(driver.arena, type, cell->want);
+		struct neap_context ctx = { .scratch = driver.arena };
+		struct neap_diff diff = { .arena = driver.arena };
+		void *have = neap_arena_alloc(driver.arena, type->have_size);
+		neap_host_memory_fail(driver.machine, call, EIO);
+		int r = type->read(&driver.overlay->view, &ctx, want, have, &err);
+		if (r == 0)
+			r = type->diff(&ctx, want, have, &diff, &err);
+		if (r == 0)
+			r = type->apply(driver.overlay, &ctx, want, have, &err);
+		if (r == 0)
+			r = driver_land(&driver, &err);
+		reached = neap_host_memory_calls(driver.machine) >= call;
+		if (r < 0 ? !reached || !err : r != 0)
+			fail_msg("call %llu: %d %s", (unsigned long long)call, r, err ? err->message : "");
+		neap_host_memory_fail(driver.machine, 0, 0);
+		if (r == 0) /* a name for a report was all that could not be had */
+			driver_check_text(cell, NEAP_OVERLAY_APPLY, "what is there in spite of the failure",
+					  driver_dump(&driver.machine->view, driver.arena), cell->then);
+		neap_overlay_free(driver.overlay);
+		driver_open(&driver);
+		if (driver_run(&driver, type, want, &says, &again) != 0)
+			fail_msg("after call %llu: %s", (unsigned long long)call,
+				 again ? again->message : "?");
+		driver_check_text(cell, NEAP_OVERLAY_APPLY, "what is there then",
+				  driver_dump(&driver.machine->view, driver.arena), cell->then);
+		driver_end(&driver);
+	}
+}
+
+/* ---- parts of a file --------------------------------------------------------------------------------- */
+
+/* For the types that own a part of /t/x: its bytes before, the want beside the path, what is said (the last
+ * parentheses), the bytes then; `out` NULL: unchanged and nothing said. */
+struct driver_text {
+	const char *in; /* NULL: the file is absent */
+	const char *want[14];
+	const char *says;
+	const char *out;
+};
+
+DRIVER_UNUSED static void driver_run_texts(const char *name, const struct driver_text *cells, size_t count)
+{
+	const struct neap_resource_type *type = driver_type(name);
+
+	for (size_t i = 0; i < 2 * count; i++) {
+		const struct driver_text *cell = &cells[i / 2];
+		struct driver driver;
+		struct neap_error *err NEAP_AUTO_ERROR = NULL;
+		struct neap_stat stat;
+		struct neap_content content = { .data = "" };
+		const char *says;
+		driver_begin(&driver, i % 2 ? NEAP_OVERLAY_APPLY : NEAP_OVERLAY_PLAN);
+		if (cell->in)
+			driver_put(&driver,
+				   &(struct driver_node){ "/t/x", NEAP_FILE_REGULAR, 0644, 0, 0, cell->in });
+		driver_open(&driver);
+		const char *pairs[18] = { "path", "/t/x" };
+		memcpy(pairs + 2, cell->want, sizeof cell->want);
+		int r = driver_run(&driver, type, driver_want(driver.arena, type, pairs), &says, &err);
+		if (r < 0)
+			fail_msg("cell %zu: %s", i / 2, err->message);
+		assert_int_equal(
+			neap_view_file(&driver.overlay->view, "/t/x", driver.arena, &stat, &content, NULL),
+			0);
+		const char *is =
+			content.data ? neap_arena_copy(driver.arena, content.data, content.size) : "";
+		const char *expected = cell->out ? cell->out : cell->in ? cell->in : "";
+		const char *reason = strrchr(says, '(');
+		if (!reason)
+			reason = says;
+		if (strcmp(is, expected) != 0 || strcmp(reason, cell->out ? cell->says : "") != 0)
+			fail_msg("cell %zu: is \"%s\" by \"%s\", not \"%s\" by \"%s\"", i / 2, is, says,
+				 expected, cell->says ? cell->says : "");
+		driver_end(&driver);
+	}
+}
+#define DRIVER_RUN_TEXTS(type, cells) driver_run_texts(type, cells, sizeof(cells) / sizeof *(cells))
 
 /* What check() says about a want: "" when it is content. */
 DRIVER_UNUSED static const char *driver_check(struct neap_arena *arena, const char *type,
