@@ -1,6 +1,7 @@
 #include "base/pkey.h"
 
 #include <openssl/core_names.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <pthread.h>
@@ -132,16 +133,54 @@ static int check_kind(const EVP_PKEY *pkey, struct neap_error **err)
 	return neap_error_hint(err, "RSA, ECDSA and Ed25519 are");
 }
 
+/*
+ * PKCS#8 without a passphrase, which is what neap writes and a run with nothing to do reads: to find out
+ * which decoders there are takes ten times as long as to decode, so that is done once. NULL: not so simple.
+ */
+static EVP_PKEY *parse_plain(struct neap_str pem)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static OSSL_DECODER_CTX *decoder;
+	static EVP_PKEY *pkey; /* where the decoder puts it */
+	char *name = NULL, *header = NULL;
+	unsigned char *der = NULL;
+	EVP_PKEY *parsed = NULL;
+	long len = 0;
+	BIO *bio = neap_bio_over(pem);
+
+	if (PEM_read_bio(bio, &name, &header, &der, &len) && strcmp(name, PEM_STRING_PKCS8INF) == 0) {
+		const unsigned char *at = der;
+		size_t left = (size_t)len;
+		pthread_mutex_lock(&lock);
+		if (!decoder)
+			decoder = OSSL_DECODER_CTX_new_for_pkey(&pkey, "DER", "PrivateKeyInfo", NULL,
+								EVP_PKEY_KEYPAIR, NULL, NULL);
+		if (decoder && OSSL_DECODER_from_data(decoder, &at, &left))
+			parsed = pkey;
+		else
+			EVP_PKEY_free(pkey);
+		pkey = NULL;
+		pthread_mutex_unlock(&lock);
+	}
+	BIO_free(bio);
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_clear_free(der, (size_t)len);
+	return parsed;
+}
+
 int neap_key_parse(struct neap_str pem, struct neap_key **ret, struct neap_error **err)
 {
 	bool encrypted = false;
-	BIO *bio;
 	EVP_PKEY *pkey;
 
 	neap_openssl();
-	bio = neap_bio_over(pem);
-	pkey = PEM_read_bio_PrivateKey(bio, NULL, neap_pem_refuse, &encrypted);
-	BIO_free(bio);
+	pkey = parse_plain(pem);
+	if (!pkey) {
+		BIO *bio = neap_bio_over(pem);
+		pkey = PEM_read_bio_PrivateKey(bio, NULL, neap_pem_refuse, &encrypted);
+		BIO_free(bio);
+	}
 	ERR_clear_error();
 	if (!pkey && encrypted) {
 		neap_error_set(err, "is encrypted");

@@ -4,24 +4,74 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/digest.h"
 #include "base/x509_private.h"
 
 /* ---- certificates: read ------------------------------------------------------------------------------ */
 
-int neap_cert_parse(struct neap_str pem, struct neap_cert **ret, struct neap_error **err)
+/* The last few that were read, by their bytes: a CA's certificate is read again for each one that it signed.
+ */
+static struct {
+	pthread_mutex_t lock;
+	struct known {
+		uint8_t digest[NEAP_DIGEST_SIZE];
+		X509 *x509; /* NULL: nothing here */
+		uint64_t used;
+	} known[4];
+	uint64_t clock;
+} memory = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static X509 *parse(struct neap_str pem)
 {
 	bool encrypted = false;
-	BIO *bio;
+	BIO *bio = neap_bio_over(pem);
+	X509 *x509 = PEM_read_bio_X509(bio, NULL, neap_pem_refuse, &encrypted);
+
+	BIO_free(bio);
+	ERR_clear_error();
+	return x509;
+}
+
+static X509 *parse_or_remember(struct neap_str pem)
+{
+	uint8_t digest[NEAP_DIGEST_SIZE];
+	struct known *oldest = memory.known, *known = NULL;
+	X509 *x509;
+
+	neap_digest(pem.data, pem.len, digest);
+	pthread_mutex_lock(&memory.lock);
+	for (size_t i = 0; i < sizeof memory.known / sizeof *memory.known && !known; i++) {
+		struct known *one = &memory.known[i];
+		if (one->x509 && memcmp(one->digest, digest, sizeof digest) == 0)
+			known = one;
+		else if (one->used < oldest->used)
+			oldest = one;
+	}
+	x509 = known ? known->x509 : parse(pem);
+	if (x509 && !known) {
+		X509_free(oldest->x509);
+		memcpy(oldest->digest, digest, sizeof digest);
+		oldest->x509 = x509;
+		known = oldest;
+	}
+	if (known)
+		known->used = ++memory.clock;
+	if (x509)
+		X509_up_ref(x509);
+	pthread_mutex_unlock(&memory.lock);
+	return x509;
+}
+
+int neap_cert_parse(struct neap_str pem, struct neap_cert **ret, struct neap_error **err)
+{
 	X509 *x509;
 
 	neap_openssl();
-	bio = neap_bio_over(pem);
-	x509 = PEM_read_bio_X509(bio, NULL, neap_pem_refuse, &encrypted);
-	BIO_free(bio);
-	ERR_clear_error();
+	x509 = parse_or_remember(pem);
 	if (!x509) {
 		neap_error_set(err, "holds no certificate in PEM that can be read");
 		return neap_error_hint(err, "what is not understood is never replaced: move it away, or "
@@ -65,9 +115,9 @@ int neap_cert_facts(const struct neap_cert *cert, struct neap_arena *arena, stru
 	if (read_time(X509_get0_notBefore(cert->x509), &ret->begins, err) < 0 ||
 	    read_time(X509_get0_notAfter(cert->x509), &ret->ends, err) < 0)
 		return -1;
-	neap_identity_read(X509_get_subject_name(cert->x509), X509_get0_extensions(cert->x509), arena,
-			   &ret->identity);
-	uint32_t needed = ret->identity.ca ? KU_KEY_CERT_SIGN : KU_DIGITAL_SIGNATURE;
+	neap_holder_read(X509_get_subject_name(cert->x509), X509_get0_extensions(cert->x509), arena,
+			 &ret->holder);
+	uint32_t needed = ret->holder.ca ? KU_KEY_CERT_SIGN : KU_DIGITAL_SIGNATURE;
 	ret->key_usage = (X509_get_key_usage(cert->x509) & needed) == needed;
 	ERR_clear_error();
 	return 0;
@@ -169,7 +219,7 @@ static int fill(X509 *x509, const struct neap_cert_order *order, struct neap_err
 	X509_NAME *subject = NULL;
 
 	if (set_serial(x509, err) < 0 || set_dates(x509, order, err) < 0 ||
-	    neap_identity_subject(&order->identity, &subject, err) < 0)
+	    neap_holder_subject(&order->holder, &subject, err) < 0)
 		return -1;
 	X509_NAME *issuer = order->issuer ? X509_get_subject_name(order->issuer->x509) : subject;
 	need(X509_set_version(x509, X509_VERSION_3) && X509_set_subject_name(x509, subject) &&
@@ -177,7 +227,7 @@ static int fill(X509 *x509, const struct neap_cert_order *order, struct neap_err
 	X509_NAME_free(subject);
 	if (!X509_set_pubkey(x509, order->key->pkey))
 		return neap_openssl_error(err, "put the key into a certificate");
-	if (neap_identity_extensions(&order->identity, false, order->key, &extensions, err) < 0)
+	if (neap_holder_extensions(&order->holder, false, order->key, &extensions, err) < 0)
 		return -1;
 	for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++)
 		need(X509_add_ext(x509, sk_X509_EXTENSION_value(extensions, i), -1));
@@ -247,12 +297,12 @@ void neap_request_auto(struct neap_request **request)
 	neap_request_free(*request);
 }
 
-void neap_request_identity(const struct neap_request *request, struct neap_arena *arena,
-			   struct neap_identity *ret)
+void neap_request_holder(const struct neap_request *request, struct neap_arena *arena,
+			 struct neap_holder *ret)
 {
 	STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request->req);
 
-	neap_identity_read(X509_REQ_get_subject_name(request->req), extensions, arena, ret);
+	neap_holder_read(X509_REQ_get_subject_name(request->req), extensions, arena, ret);
 	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
 }
 
@@ -266,17 +316,17 @@ bool neap_request_is_of(const struct neap_request *request, const struct neap_ke
 	return same;
 }
 
-int neap_request_make(const struct neap_identity *identity, const struct neap_key *key,
-		      struct neap_arena *arena, struct neap_str *ret_pem, struct neap_error **err)
+int neap_request_make(const struct neap_holder *holder, const struct neap_key *key, struct neap_arena *arena,
+		      struct neap_str *ret_pem, struct neap_error **err)
 {
 	STACK_OF(X509_EXTENSION) *extensions = NULL;
 	X509_NAME *subject = NULL;
 	int r = 0;
 
 	neap_openssl();
-	if (neap_identity_subject(identity, &subject, err) < 0)
+	if (neap_holder_subject(holder, &subject, err) < 0)
 		return -1;
-	if (neap_identity_extensions(identity, true, key, &extensions, err) < 0) {
+	if (neap_holder_extensions(holder, true, key, &extensions, err) < 0) {
 		X509_NAME_free(subject);
 		return -1;
 	}

@@ -27,7 +27,7 @@ struct neap_words neap_words_of(struct neap_arena *arena, const char *const *ite
 bool neap_words_equal(const struct neap_words *a, const struct neap_words *b);
 
 /* Whom a certificate or a request speaks of, and what for. */
-struct neap_identity {
+struct neap_holder {
 	const char *common_name; /* NULL: none */
 	struct neap_words organization;
 	struct neap_words subject; /* what else a subject that is read says, "OU=x"; never written */
@@ -54,7 +54,7 @@ void neap_cert_auto(struct neap_cert **cert);
 #define NEAP_AUTO_CERT __attribute__((cleanup(neap_cert_auto)))
 
 struct neap_cert_facts {
-	struct neap_identity identity;
+	struct neap_holder holder;
 	int64_t begins, ends; /* seconds since 1970 */
 	bool key_usage;       /* it may be used for what it is: to sign others, or to prove who one is */
 };
@@ -68,7 +68,7 @@ enum neap_issued { NEAP_ISSUED, NEAP_ISSUED_OTHER_NAME, NEAP_ISSUED_OTHER_KEY };
 enum neap_issued neap_cert_issued(const struct neap_cert *cert, const struct neap_cert *issuer);
 
 struct neap_cert_order {
-	struct neap_identity identity;
+	struct neap_holder holder;
 	int64_t begins, ends;
 	const struct neap_key *key;        /* of the holder */
 	const struct neap_cert *issuer;    /* NULL: it signs itself */
@@ -86,9 +86,9 @@ void neap_request_free(struct neap_request *request); /* NULL is allowed */
 void neap_request_auto(struct neap_request **request);
 #define NEAP_AUTO_REQUEST __attribute__((cleanup(neap_request_auto)))
 
-void neap_request_identity(const struct neap_request *request, struct neap_arena *arena,
-			   struct neap_identity *ret);
+void neap_request_holder(const struct neap_request *request, struct neap_arena *arena,
+			 struct neap_holder *ret);
 /* It asks for this key, and is signed by it. */
 bool neap_request_is_of(const struct neap_request *request, const struct neap_key *key);
-int neap_request_make(const struct neap_identity *identity, const struct neap_key *key,
-		      struct neap_arena *arena, struct neap_str *ret_pem, struct neap_error **err);
+int neap_request_make(const struct neap_holder *holder, const struct neap_key *key, struct neap_arena *arena,
+		      struct neap_str *ret_pem, struct neap_error **err);

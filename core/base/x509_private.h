@@ -32,10 +32,10 @@ int neap_openssl_error(struct neap_error **err, const char *message);
 /* By what a key of this kind signs; NULL for Ed25519, which has its own. */
 const EVP_MD *neap_key_signs_by(const struct neap_key *key);
 
-/* Subject, names, usages: shared by certificates and requests (x509_identity.c). `arena` keeps the words. */
-int neap_identity_subject(const struct neap_identity *identity, X509_NAME **ret, struct neap_error **err);
+/* Subject, names, usages: shared by certificates and requests (x509_holder.c). `arena` keeps the words. */
+int neap_holder_subject(const struct neap_holder *holder, X509_NAME **ret, struct neap_error **err);
 /* The extensions that say who the holder is and what for. */
-int neap_identity_extensions(const struct neap_identity *identity, bool request, const struct neap_key *key,
-			     STACK_OF(X509_EXTENSION) * *ret, struct neap_error **err);
-void neap_identity_read(const X509_NAME *subject, const STACK_OF(X509_EXTENSION) * extensions,
-			struct neap_arena *arena, struct neap_identity *ret);
+int neap_holder_extensions(const struct neap_holder *holder, bool request, const struct neap_key *key,
+			   STACK_OF(X509_EXTENSION) * *ret, struct neap_error **err);
+void neap_holder_read(const X509_NAME *subject, const STACK_OF(X509_EXTENSION) * extensions,
+		      struct neap_arena *arena, struct neap_holder *ret);

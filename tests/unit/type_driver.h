@@ -179,7 +179,9 @@ static struct neap_value driver_value(struct neap_arena *arena, const struct nea
 		return neap_value_text(neap_text_secret(arena, text, strlen(text)));
 	if (param->kind == NEAP_PARAM_BOOLEAN)
 		return (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = strcmp(text, "true") == 0 };
-	if (param->kind != NEAP_PARAM_ARGV)
+	if (param->kind == NEAP_PARAM_INTEGER)
+		return (struct neap_value){ .kind = NEAP_INTEGER, .integer = strtoll(text, NULL, 10) };
+	if (param->kind != NEAP_PARAM_ARGV && param->kind != NEAP_PARAM_STRINGS)
 		return neap_value_string(text);
 	struct neap_value list = { .kind = NEAP_LIST }; /* words */
 	char *words = neap_arena_strdup(arena, text), *rest = words;
@@ -312,7 +314,11 @@ DRIVER_UNUSED static int driver_run(struct driver *driver, const struct neap_res
 	if (type->apply(driver->overlay, &ctx, want, have, err) < 0 || driver_land(driver, err) < 0)
 		return -1;
 	have = neap_arena_alloc(driver->arena, type->have_size);
-	assert_int_equal(type->read(&driver->overlay->view, &ctx, want, have, err), 0);
+	r = type->read(&driver->overlay->view, &ctx, want, have, err);
+	if (r == NEAP_UNKNOWN && driver->mode == NEAP_OVERLAY_PLAN)
+		return 0; /* bytes that only an apply makes */
+	if (r != 0)
+		return r; /* a call that is told to fail */
 	assert_int_equal(type->diff(&ctx, want, have, &again, err), 0);
 	assert_string_equal(driver_says(&again, driver->arena), "");
 	return 0;

@@ -132,7 +132,7 @@ static struct neap_cert *make_cert(const struct neap_cert_order *order, const ch
 static struct neap_cert_order ca_order(const struct neap_key *key, const char *common_name)
 {
 	return (struct neap_cert_order){
-		.identity = { .common_name = common_name, .ca = true, .path_length = -1 },
+		.holder = { .common_name = common_name, .ca = true, .path_length = -1 },
 		.begins = time(NULL) - 300,
 		.ends = time(NULL) + 10 * DAY,
 		.key = key,
@@ -143,12 +143,12 @@ static struct neap_cert_order leaf_order(const struct neap_key *key, const struc
 					 const struct neap_key *issuer_key)
 {
 	return (struct neap_cert_order){
-		.identity = { .common_name = "server",
-			      .organization = WORDS("Example \xc3\x9cnion", "another"),
-			      .names = WORDS("DNS:www.example.org", "IP:127.0.0.1", "IP:2001:db8::1",
-					     "DNS:*.example.net", "URI:spiffe://x/y", "email:a@b.example"),
-			      .usages = WORDS("server", "client"),
-			      .path_length = -1 },
+		.holder = { .common_name = "server",
+			    .organization = WORDS("Example \xc3\x9cnion", "another"),
+			    .names = WORDS("DNS:www.example.org", "IP:127.0.0.1", "IP:2001:db8::1",
+					   "DNS:*.example.net", "URI:spiffe://x/y", "email:a@b.example"),
+			    .usages = WORDS("server", "client"),
+			    .path_length = -1 },
 		.begins = time(NULL) - 300,
 		.ends = time(NULL) + DAY,
 		.key = key,
@@ -170,7 +170,7 @@ static void x509__chains_of_each_kind_of_key_satisfy_openssl(void **state)
 		struct neap_cert_order order = ca_order(root_key, "root");
 		struct neap_cert *root NEAP_AUTO_CERT = make_cert(&order, "root");
 		order = ca_order(middle_key, "middle");
-		order.identity.path_length = 0;
+		order.holder.path_length = 0;
 		order.issuer = root;
 		order.issuer_key = root_key;
 		struct neap_cert *middle NEAP_AUTO_CERT = make_cert(&order, "middle");
@@ -230,16 +230,16 @@ static void x509__leaf_says_what_was_ordered(void **state)
 	assert_int_equal(neap_cert_facts(leaf, arena, &facts, NULL), 0);
 	assert_int_equal(facts.begins, order.begins);
 	assert_int_equal(facts.ends, order.ends);
-	assert_string_equal(facts.identity.common_name, "server");
-	assert_true(neap_words_equal(&facts.identity.organization, &order.identity.organization));
-	assert_true(neap_words_equal(&facts.identity.names, &order.identity.names));
-	assert_true(neap_words_equal(&facts.identity.usages, &order.identity.usages));
-	assert_int_equal(facts.identity.subject.count, 0);
-	assert_int_equal(facts.identity.path_length, -1);
-	assert_false(facts.identity.ca);
+	assert_string_equal(facts.holder.common_name, "server");
+	assert_true(neap_words_equal(&facts.holder.organization, &order.holder.organization));
+	assert_true(neap_words_equal(&facts.holder.names, &order.holder.names));
+	assert_true(neap_words_equal(&facts.holder.usages, &order.holder.usages));
+	assert_int_equal(facts.holder.subject.count, 0);
+	assert_int_equal(facts.holder.path_length, -1);
+	assert_false(facts.holder.ca);
 	assert_true(facts.key_usage);
 	assert_int_equal(neap_cert_facts(ca, arena, &facts, NULL), 0);
-	assert_true(facts.identity.ca);
+	assert_true(facts.holder.ca);
 	assert_true(facts.key_usage);
 }
 
@@ -248,8 +248,8 @@ static void x509__without_a_subject_the_names_are_critical(void **state)
 	(void)state;
 	struct neap_key *key NEAP_AUTO_KEY = make_key("ed25519", "bare");
 	struct neap_cert_order order = leaf_order(key, NULL, NULL);
-	order.identity.common_name = NULL;
-	order.identity.organization.count = 0;
+	order.holder.common_name = NULL;
+	order.holder.organization.count = 0;
 	struct neap_cert *cert NEAP_AUTO_CERT = make_cert(&order, "bare");
 
 	must_say("openssl x509 -in bare.crt -noout -text", "Alternative Name: critical");
@@ -349,13 +349,13 @@ static void x509__certificates_of_openssl_are_read(void **state)
 		neap_cert_parse(neap_str(must("openssl x509 -in k.crt -text; cat k.crt")), &cert, NULL), 0);
 	assert_int_equal(neap_cert_facts(cert, arena, &facts, NULL), 0);
 	assert_string_equal(neap_key_name(key, arena), "rsa-1024");
-	assert_string_equal(facts.identity.common_name, "x");
-	assert_true(are(&facts.identity.organization, WORDS("a", "b")));
-	assert_true(are(&facts.identity.subject, WORDS("C=DE", "OU=ops")));
-	assert_true(are(&facts.identity.names, WORDS("DNS:b.example", "IP:::1", "DNS:a", "name of kind 8")));
-	assert_true(are(&facts.identity.usages, WORDS("codeSigning", "server", "1.2.3.4")));
-	assert_true(facts.identity.ca);
-	assert_int_equal(facts.identity.path_length, 3);
+	assert_string_equal(facts.holder.common_name, "x");
+	assert_true(are(&facts.holder.organization, WORDS("a", "b")));
+	assert_true(are(&facts.holder.subject, WORDS("C=DE", "OU=ops")));
+	assert_true(are(&facts.holder.names, WORDS("DNS:b.example", "IP:::1", "DNS:a", "name of kind 8")));
+	assert_true(are(&facts.holder.usages, WORDS("codeSigning", "server", "1.2.3.4")));
+	assert_true(facts.holder.ca);
+	assert_int_equal(facts.holder.path_length, 3);
 	assert_false(facts.key_usage);
 	assert_int_equal(facts.ends - facts.begins, 30 * DAY);
 }
@@ -367,10 +367,10 @@ static void x509__requests_satisfy_openssl_and_read_back(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		struct neap_key *key NEAP_AUTO_KEY = make_key(kinds[i], "req");
 		struct neap_key *other NEAP_AUTO_KEY = make_key(kinds[i], "other");
-		struct neap_identity identity = leaf_order(key, NULL, NULL).identity, back;
+		struct neap_holder holder = leaf_order(key, NULL, NULL).holder, back;
 		struct neap_request *request NEAP_AUTO_REQUEST = NULL;
 		struct neap_str pem;
-		assert_int_equal(neap_request_make(&identity, key, arena, &pem, NULL), 0);
+		assert_int_equal(neap_request_make(&holder, key, arena, &pem, NULL), 0);
 		put("req.csr", pem.data, pem.len);
 		must("openssl req -in req.csr -noout -verify");
 		must_say("openssl req -in req.csr -noout -text", "DNS:www.example.org");
@@ -378,15 +378,15 @@ static void x509__requests_satisfy_openssl_and_read_back(void **state)
 		assert_int_equal(neap_request_parse(pem, &request, NULL), 0);
 		assert_true(neap_request_is_of(request, key));
 		assert_false(neap_request_is_of(request, other));
-		neap_request_identity(request, arena, &back);
-		assert_true(neap_words_equal(&identity.names, &back.names));
-		assert_true(neap_words_equal(&identity.usages, &back.usages));
+		neap_request_holder(request, arena, &back);
+		assert_true(neap_words_equal(&holder.names, &back.names));
+		assert_true(neap_words_equal(&holder.usages, &back.usages));
 		assert_string_equal(back.common_name, "server");
 	}
 	struct neap_key *key NEAP_AUTO_KEY = make_key("ed25519", "plain");
-	struct neap_identity identity = { .common_name = "plain", .path_length = -1 };
+	struct neap_holder holder = { .common_name = "plain", .path_length = -1 };
 	struct neap_str pem;
-	assert_int_equal(neap_request_make(&identity, key, arena, &pem, NULL), 0);
+	assert_int_equal(neap_request_make(&holder, key, arena, &pem, NULL), 0);
 	put("plain.csr", pem.data, pem.len);
 	must("openssl req -in plain.csr -noout -verify");
 }

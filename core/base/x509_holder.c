@@ -188,20 +188,20 @@ static void add_part(X509_NAME *subject, int nid, const char *text)
 		neap_out_of_memory();
 }
 
-int neap_identity_subject(const struct neap_identity *identity, X509_NAME **ret, struct neap_error **err)
+int neap_holder_subject(const struct neap_holder *holder, X509_NAME **ret, struct neap_error **err)
 {
-	for (size_t i = 0; i < identity->organization.count; i++)
-		if (neap_subject_check("organization", identity->organization.items[i], err) < 0)
+	for (size_t i = 0; i < holder->organization.count; i++)
+		if (neap_subject_check("organization", holder->organization.items[i], err) < 0)
 			return -1;
-	if (identity->common_name && neap_subject_check("common_name", identity->common_name, err) < 0)
+	if (holder->common_name && neap_subject_check("common_name", holder->common_name, err) < 0)
 		return -1;
 	X509_NAME *subject = X509_NAME_new();
 	if (!subject)
 		neap_out_of_memory();
-	for (size_t i = 0; i < identity->organization.count; i++)
-		add_part(subject, NID_organizationName, identity->organization.items[i]);
-	if (identity->common_name)
-		add_part(subject, NID_commonName, identity->common_name);
+	for (size_t i = 0; i < holder->organization.count; i++)
+		add_part(subject, NID_organizationName, holder->organization.items[i]);
+	if (holder->common_name)
+		add_part(subject, NID_commonName, holder->common_name);
 	*ret = subject;
 	return 0;
 }
@@ -212,16 +212,16 @@ static void add_extension(STACK_OF(X509_EXTENSION) * *extensions, int nid, bool 
 		neap_out_of_memory();
 }
 
-static void add_constraints(const struct neap_identity *identity, STACK_OF(X509_EXTENSION) * *extensions)
+static void add_constraints(const struct neap_holder *holder, STACK_OF(X509_EXTENSION) * *extensions)
 {
 	BASIC_CONSTRAINTS *constraints = BASIC_CONSTRAINTS_new();
 
 	if (!constraints)
 		neap_out_of_memory();
-	constraints->ca = identity->ca ? 0xff : 0;
-	if (identity->ca && identity->path_length >= 0) {
+	constraints->ca = holder->ca ? 0xff : 0;
+	if (holder->ca && holder->path_length >= 0) {
 		constraints->pathlen = ASN1_INTEGER_new();
-		if (!constraints->pathlen || !ASN1_INTEGER_set(constraints->pathlen, identity->path_length))
+		if (!constraints->pathlen || !ASN1_INTEGER_set(constraints->pathlen, holder->path_length))
 			neap_out_of_memory();
 	}
 	add_extension(extensions, NID_basic_constraints, true, constraints);
@@ -231,13 +231,13 @@ static void add_constraints(const struct neap_identity *identity, STACK_OF(X509_
 /* Bits of keyUsage, counted from 0 (RFC 5280, 4.2.1.3). */
 enum { DIGITAL_SIGNATURE = 0, KEY_ENCIPHERMENT = 2, KEY_CERT_SIGN = 5, CRL_SIGN = 6 };
 
-static void add_key_usage(const struct neap_identity *identity, const struct neap_key *key,
+static void add_key_usage(const struct neap_holder *holder, const struct neap_key *key,
 			  STACK_OF(X509_EXTENSION) * *extensions)
 {
 	ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
 	bool good = bits && ASN1_BIT_STRING_set_bit(bits, DIGITAL_SIGNATURE, 1);
 
-	if (good && identity->ca)
+	if (good && holder->ca)
 		good = ASN1_BIT_STRING_set_bit(bits, KEY_CERT_SIGN, 1) &&
 		       ASN1_BIT_STRING_set_bit(bits, CRL_SIGN, 1);
 	else if (good && EVP_PKEY_get_base_id(key->pkey) == EVP_PKEY_RSA)
@@ -302,39 +302,38 @@ static GENERAL_NAME *general_name(const char *word)
 	return name;
 }
 
-static int add_names(const struct neap_identity *identity, STACK_OF(X509_EXTENSION) * *extensions,
+static int add_names(const struct neap_holder *holder, STACK_OF(X509_EXTENSION) * *extensions,
 		     struct neap_error **err)
 {
 	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
 	GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
-	bool critical = !identity->common_name && !identity->organization.count;
+	bool critical = !holder->common_name && !holder->organization.count;
 	int r = 0;
 
 	if (!names)
 		neap_out_of_memory();
-	for (size_t i = 0; i < identity->names.count && r == 0; i++) {
+	for (size_t i = 0; i < holder->names.count && r == 0; i++) {
 		const char *canonical;
-		r = neap_name_canonical(identity->names.items[i], scratch, &canonical, err);
+		r = neap_name_canonical(holder->names.items[i], scratch, &canonical, err);
 		if (r == 0 && !sk_GENERAL_NAME_push(names, general_name(canonical)))
 			neap_out_of_memory();
 	}
-	if (r == 0 && identity->names.count)
+	if (r == 0 && holder->names.count)
 		add_extension(extensions, NID_subject_alt_name, critical, names);
 	sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
 	return r;
 }
 
-int neap_identity_extensions(const struct neap_identity *identity, bool request, const struct neap_key *key,
-			     STACK_OF(X509_EXTENSION) * *ret, struct neap_error **err)
+int neap_holder_extensions(const struct neap_holder *holder, bool request, const struct neap_key *key,
+			   STACK_OF(X509_EXTENSION) * *ret, struct neap_error **err)
 {
 	STACK_OF(X509_EXTENSION) *extensions = NULL;
 
 	if (!request) {
-		add_constraints(identity, &extensions);
-		add_key_usage(identity, key, &extensions);
+		add_constraints(holder, &extensions);
+		add_key_usage(holder, key, &extensions);
 	}
-	if (add_usages(&identity->usages, &extensions, err) < 0 ||
-	    add_names(identity, &extensions, err) < 0) {
+	if (add_usages(&holder->usages, &extensions, err) < 0 || add_names(holder, &extensions, err) < 0) {
 		sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
 		return -1;
 	}
@@ -365,7 +364,7 @@ static const char *object_name(const ASN1_OBJECT *object, struct neap_arena *are
 	return neap_arena_strdup(arena, text);
 }
 
-static void read_subject(const X509_NAME *subject, struct neap_arena *arena, struct neap_identity *ret)
+static void read_subject(const X509_NAME *subject, struct neap_arena *arena, struct neap_holder *ret)
 {
 	int count = X509_NAME_entry_count(subject);
 	const char **organization = neap_arena_array_of(arena, const char *, (size_t)count + 1);
@@ -415,7 +414,7 @@ static const char *name_text(const GENERAL_NAME *name, struct neap_arena *arena)
 }
 
 static void read_names(const STACK_OF(X509_EXTENSION) * extensions, struct neap_arena *arena,
-		       struct neap_identity *ret)
+		       struct neap_holder *ret)
 {
 	GENERAL_NAMES *names = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
 	int count = names ? sk_GENERAL_NAME_num(names) : 0;
@@ -428,7 +427,7 @@ static void read_names(const STACK_OF(X509_EXTENSION) * extensions, struct neap_
 }
 
 static void read_usages(const STACK_OF(X509_EXTENSION) * extensions, struct neap_arena *arena,
-			struct neap_identity *ret)
+			struct neap_holder *ret)
 {
 	EXTENDED_KEY_USAGE *list = X509V3_get_d2i(extensions, NID_ext_key_usage, NULL, NULL);
 	int count = list ? sk_ASN1_OBJECT_num(list) : 0;
@@ -445,10 +444,10 @@ static void read_usages(const STACK_OF(X509_EXTENSION) * extensions, struct neap
 	EXTENDED_KEY_USAGE_free(list);
 }
 
-void neap_identity_read(const X509_NAME *subject, const STACK_OF(X509_EXTENSION) * extensions,
-			struct neap_arena *arena, struct neap_identity *ret)
+void neap_holder_read(const X509_NAME *subject, const STACK_OF(X509_EXTENSION) * extensions,
+		      struct neap_arena *arena, struct neap_holder *ret)
 {
-	*ret = (struct neap_identity){ .path_length = -1 };
+	*ret = (struct neap_holder){ .path_length = -1 };
 	read_subject(subject, arena, ret);
 	read_names(extensions, arena, ret);
 	read_usages(extensions, arena, ret);
