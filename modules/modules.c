@@ -3,7 +3,9 @@
 
 extern const struct neap_resource_type neap_type_authorized_key;
 extern const struct neap_resource_type neap_type_block;
+extern const struct neap_resource_type neap_type_cert;
 extern const struct neap_resource_type neap_type_cron;
+extern const struct neap_resource_type neap_type_csr;
 extern const struct neap_resource_type neap_type_directory;
 extern const struct neap_resource_type neap_type_exec;
 extern const struct neap_resource_type neap_type_file;
@@ -12,17 +14,21 @@ extern const struct neap_resource_type neap_type_hosts_entry;
 extern const struct neap_resource_type neap_type_image;
 extern const struct neap_resource_type neap_type_ini;
 extern const struct neap_resource_type neap_type_kernel_module;
+extern const struct neap_resource_type neap_type_key;
 extern const struct neap_resource_type neap_type_line;
 extern const struct neap_resource_type neap_type_link;
 extern const struct neap_resource_type neap_type_mount;
 extern const struct neap_resource_type neap_type_sysctl;
 extern const struct neap_resource_type neap_type_timezone;
+extern const struct neap_resource_type neap_type_token;
 
 /* clang-format off: one a line */
 static const struct neap_resource_type *const types[] = {
 	&neap_type_authorized_key,
 	&neap_type_block,
+	&neap_type_cert,
 	&neap_type_cron,
+	&neap_type_csr,
 	&neap_type_directory,
 	&neap_type_exec,
 	&neap_type_file,
@@ -31,11 +37,13 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_image,
 	&neap_type_ini,
 	&neap_type_kernel_module,
+	&neap_type_key,
 	&neap_type_line,
 	&neap_type_link,
 	&neap_type_mount,
 	&neap_type_sysctl,
 	&neap_type_timezone,
+	&neap_type_token,
 	NULL,
 };
 /* clang-format on */

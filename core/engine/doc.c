@@ -274,6 +274,8 @@ static void put_lua_type(struct neap_buf *buf, const struct neap_param *param)
 		[NEAP_PARAM_RESOURCE] = "string|neap.handle",
 		[NEAP_PARAM_INTEGERS] = "integer|integer[]",
 	};
+	if (param->flags & NEAP_PARAM_OR_ONE)
+		neap_buf_puts(buf, "string|");
 	if (param->kind != NEAP_PARAM_CHOICE) {
 		neap_buf_puts(buf, names[param->kind]);
 		neap_buf_puts(buf, param->flags & NEAP_PARAM_OR_INTEGER ? "|integer" : "");

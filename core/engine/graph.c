@@ -158,7 +158,7 @@ static int defer(struct neap_graph *graph, struct neap_resource *resource, unsig
 	struct reference reference = { graph, resource->index };
 	struct neap_deferred *deferred;
 
-	if ((table->flags & NEAP_PARAM_KEY) ||
+	if ((table->flags & (NEAP_PARAM_KEY | NEAP_PARAM_KNOWN)) ||
 	    (table->kind != NEAP_PARAM_TEXT && table->kind != NEAP_PARAM_STRING))
 		return neap_error_set(err, "%s must be known when the recipe is evaluated", table->name);
 	if (!(table->flags & NEAP_PARAM_SECRET) && neap_value_has_secret(value))

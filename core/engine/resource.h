@@ -56,6 +56,8 @@ enum neap_param_flags {
 	NEAP_PARAM_SECRET = 1 << 2,     /* may hold secrets */
 	NEAP_PARAM_KEY_ELSE = 1 << 3,   /* with KEY: only where no other KEY that is not REQUIRED is given */
 	NEAP_PARAM_OR_INTEGER = 1 << 4, /* of TEXT, STRING: a whole number is taken too, as its digits */
+	NEAP_PARAM_OR_ONE = 1 << 5,     /* of STRINGS: a string is a list of one */
+	NEAP_PARAM_KNOWN = 1 << 6,      /* no output of another resource: not given means none */
 };
 
 struct neap_source {

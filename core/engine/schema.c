@@ -149,7 +149,8 @@ const char *neap_schema_takes(const struct neap_param *param, struct neap_arena 
 	case NEAP_PARAM_REGEX:
 		return "a regular expression";
 	case NEAP_PARAM_STRINGS:
-		return "a list of strings";
+		return param->flags & NEAP_PARAM_OR_ONE ? "a string or a list of strings"
+							: "a list of strings";
 	case NEAP_PARAM_ARGV:
 		return "a command as a list of strings";
 	case NEAP_PARAM_DURATION:
@@ -407,9 +408,12 @@ static int set_regex(const struct setting *set, struct neap_pattern *ret)
 
 static int set_strings(const struct setting *set, struct neap_strings *ret)
 {
-	const struct neap_value *value = set->value;
 	const struct neap_param *param = set->param;
 	bool argv = param->kind == NEAP_PARAM_ARGV;
+	bool one = (param->flags & NEAP_PARAM_OR_ONE) && set->value->kind == NEAP_STRING;
+	const struct neap_value single = { .kind = NEAP_LIST,
+					   .list = { .items = (struct neap_value *)set->value, .count = 1 } };
+	const struct neap_value *value = one ? &single : set->value;
 	/* {} is all that Lua has for an empty list. */
 	size_t count = value->kind == NEAP_LIST ? value->list.count : 0, i;
 	const char **items;

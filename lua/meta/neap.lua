@@ -57,6 +57,34 @@ function neap.authorized_key(params) end
 ---@return neap.block
 function neap.block(params) end
 
+---@class neap.cert.params: neap.common
+---@field path string Where the certificate lies, as an absolute path; not a link.
+---@field key? string|neap.handle The private key. A path: the key is part of this resource, and is made when nothing is there. The handle of a `neap.key`: that is used and not touched. Required, unless the certificate is to be absent; then the key of that path goes, too.
+---@field ensure? "present"|"absent" Whether the certificate is to be there. With `"absent"` only `path` and `key` may be given. Not given: "present".
+---@field key_algorithm? "rsa-2048"|"rsa-3072"|"rsa-4096"|"ecdsa-p256"|"ecdsa-p384"|"ed25519" What kind of key. When it is given and the key that is there is of another kind, another key is made, and with it the certificate. Not given: rsa-2048 for a key that is made; one that is there is kept, whatever its kind.
+---@field issuer? string|neap.handle Who signs: the handle of a `neap.cert` with `ca = true`, or the path of another CA's certificate, with `issuer_key`. Not given: it signs itself.
+---@field issuer_key? string|neap.handle The private key of an issuer that is no `neap.cert`. It is read only when something is to be signed.
+---@field ca? boolean Whether it may sign other certificates. Not given: false.
+---@field path_length? integer How many CAs there may be below this one; 0: it signs no other CA. Not given: not limited.
+---@field common_name? string The CN of the subject, at most 64 characters. Hosts are known by `sans`, not by this. Not given: none; then there have to be sans.
+---@field organization? string|string[] The O of the subject; of several the order does not count. Not given: none.
+---@field sans? string|string[] Alternative names, each as `DNS:`, `IP:`, `URI:` or `email:` and the name. Their order does not count. Not given: none.
+---@field usages? string|string[] Extended key usages: `"server"`, `"client"`. `{}` for none. Not given: both; none for a CA.
+---@field valid_for? string How long, from when it is made; but never longer than its issuer. Another one makes another certificate. Not given: 1y, 10y for a CA; that of a certificate that is there does not count.
+---@field renew_before? string How long before its end it is made again, with the same key. Not given: 30d, or a third of valid_for where that is less.
+---@field owner? string|integer The user that the certificate and its key belong to, by name or number. Not given: left alone; a new file belongs to who runs neap.
+---@field group? string|integer The group that the certificate and its key belong to, by name or number. Not given: left alone; a new file gets the group of who runs neap.
+---@field mode? string Permission bits of the certificate as an octal string. Not given: left alone; a new file gets 0644.
+---@field key_mode? string Permission bits of the key as an octal string. Not given: 0600, for a key that is there too.
+
+---@class neap.cert: neap.handle, neap.cert.params
+---@field pem neap.text The certificate, in PEM.
+
+---A certificate and its private key.
+---@param params neap.cert.params
+---@return neap.cert
+function neap.cert(params) end
+
 ---@class neap.cron.params: neap.common
 ---@field name string The name of the file in /etc/cron.d: letters, digits, `_` and `-`.
 ---@field command? string What /bin/sh is to run, at most 990 bytes. A `%` has to be written as `\%`: cron ends the command at a bare one. Required unless the job is to be absent.
@@ -76,6 +104,26 @@ function neap.block(params) end
 ---@param params neap.cron.params
 ---@return neap.cron
 function neap.cron(params) end
+
+---@class neap.csr.params: neap.common
+---@field path string Where the request lies, as an absolute path; not a link.
+---@field key? string|neap.handle The private key: the handle of a `neap.key`, or the path of a key that is there.
+---@field ensure? "present"|"absent" Whether the request is to be there. With `"absent"` no other parameter but `path` may be given. Not given: "present".
+---@field common_name? string The CN of the subject, at most 64 characters. Not given: none; then there have to be sans.
+---@field organization? string|string[] The O of the subject; of several the order does not count. Not given: none.
+---@field sans? string|string[] Alternative names, each as `DNS:`, `IP:`, `URI:` or `email:` and the name. Their order does not count. Not given: none.
+---@field usages? string|string[] The extended key usages to ask for: `"server"`, `"client"`. Not given: none: who signs decides.
+---@field owner? string|integer The user it belongs to, by name or number. Not given: left alone; a new file belongs to who runs neap.
+---@field group? string|integer The group it belongs to, by name or number. Not given: left alone; a new file gets the group of who runs neap.
+---@field mode? string Permission bits as an octal string. Not given: left alone; a new file gets 0644.
+
+---@class neap.csr: neap.handle, neap.csr.params
+---@field pem neap.text The request, in PEM.
+
+---A request for a certificate.
+---@param params neap.csr.params
+---@return neap.csr
+function neap.csr(params) end
 
 ---@class neap.directory.params: neap.common
 ---@field path string The directory, as an absolute path. Directories on the way may be links; the last one may not.
@@ -199,6 +247,22 @@ function neap.ini(params) end
 ---@return neap.kernel_module
 function neap.kernel_module(params) end
 
+---@class neap.key.params: neap.common
+---@field path string Where the key lies, as an absolute path; not a link.
+---@field algorithm? "rsa-2048"|"rsa-3072"|"rsa-4096"|"ecdsa-p256"|"ecdsa-p384"|"ed25519" What kind of key. When it is given and the key that is there is of another kind, another key is made. Not given: rsa-2048 for a key that is made; one that is there is kept, whatever its kind.
+---@field ensure? "present"|"absent" Whether the key is to be there. With `"absent"` no other parameter but `path` may be given. Not given: "present".
+---@field owner? string|integer The user it belongs to, by name or number. Not given: left alone; a new file belongs to who runs neap.
+---@field group? string|integer The group it belongs to, by name or number. Not given: left alone; a new file gets the group of who runs neap.
+---@field mode? string Permission bits as an octal string. Not given: 0600, for a key that is there too.
+
+---@class neap.key: neap.handle, neap.key.params
+---@field public_pem neap.text The public half, in PEM.
+
+---A private key, made once.
+---@param params neap.key.params
+---@return neap.key
+function neap.key(params) end
+
 ---@class neap.line.params: neap.common
 ---@field path string The file that holds the line, as an absolute path. At most 1 MB; not a link.
 ---@field line? neap.text The whole line, without its ending. Required unless lines are to be absent by `match`.
@@ -267,5 +331,21 @@ function neap.sysctl(params) end
 ---@param params neap.timezone.params
 ---@return neap.timezone
 function neap.timezone(params) end
+
+---@class neap.token.params: neap.common
+---@field path string Where the token lies, as an absolute path; not a link.
+---@field length? integer How many random bytes a token that is made has; it is written as twice as many digits of lower-case hex. A token that is there and has fewer characters than `length` is an error. Not given: 32; a token that is there may be of any length.
+---@field ensure? "present"|"absent" Whether the token is to be there. With `"absent"` no other parameter but `path` may be given. Not given: "present".
+---@field owner? string|integer The user it belongs to, by name or number. Not given: left alone; a new file belongs to who runs neap.
+---@field group? string|integer The group it belongs to, by name or number. Not given: left alone; a new file gets the group of who runs neap.
+---@field mode? string Permission bits as an octal string. Not given: 0600, for a token that is there too.
+
+---@class neap.token: neap.handle, neap.token.params
+---@field value neap.text The token, without a newline at its end.
+
+---A random value, made once.
+---@param params neap.token.params
+---@return neap.token
+function neap.token(params) end
 
 return neap

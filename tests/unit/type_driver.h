@@ -318,7 +318,11 @@ DRIVER_UNUSED static int driver_run(struct driver *driver, const struct neap_res
 	if (type->apply(driver->overlay, &ctx, want, have, err) < 0 || driver_land(driver, err) < 0)
 		return -1;
 	have = neap_arena_alloc(driver->arena, type->have_size);
-	assert_int_equal(type->read(&driver->overlay->view, &ctx, want, have, err), 0);
+	r = type->read(&driver->overlay->view, &ctx, want, have, err);
+	if (r == NEAP_UNKNOWN && driver->mode == NEAP_OVERLAY_PLAN)
+		return 0; /* bytes that only an apply makes */
+	if (r != 0)
+		return r; /* a call that is told to fail */
 	assert_int_equal(type->diff(&ctx, want, have, &again, err), 0);
 	assert_string_equal(driver_says(&again, driver->arena), "");
 	return 0;
