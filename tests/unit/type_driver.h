@@ -179,7 +179,9 @@ static struct neap_value driver_value(struct neap_arena *arena, const struct nea
 		return neap_value_text(neap_text_secret(arena, text, strlen(text)));
 	if (param->kind == NEAP_PARAM_BOOLEAN)
 		return (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = strcmp(text, "true") == 0 };
-	if (param->kind != NEAP_PARAM_ARGV)
+	if (param->kind == NEAP_PARAM_INTEGER)
+		return (struct neap_value){ .kind = NEAP_INTEGER, .integer = strtoll(text, NULL, 10) };
+	if (param->kind != NEAP_PARAM_ARGV && param->kind != NEAP_PARAM_STRINGS)
 		return neap_value_string(text);
 	struct neap_value list = { .kind = NEAP_LIST }; /* words */
 	char *words = neap_arena_strdup(arena, text), *rest = words;
@@ -188,6 +190,9 @@ static struct neap_value driver_value(struct neap_arena *arena, const struct nea
 		list.list.items[list.list.count++] = neap_value_string(word);
 	return list;
 }
+
+/* What a source of this text holds; NULL: the text itself. */
+DRIVER_UNUSED static struct neap_content (*driver_content)(const char *text);
 
 /* Patterns belong to whoever sets them; here they live as long as the tests. */
 static NEAP_VEC(struct neap_regex *) driver_regexes;
@@ -216,6 +221,8 @@ DRIVER_UNUSED static void *driver_want(struct neap_arena *arena, const struct ne
 			struct neap_source source = { .path = "files/source",
 						      .content = { .data = pairs[1],
 								   .size = strlen(pairs[1]) } };
+			if (driver_content)
+				source.content = driver_content(pairs[1]);
 			memcpy((char *)want + param->offset, &source, sizeof source);
 			want->given |= (uint64_t)1 << index;
 			continue;
