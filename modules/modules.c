@@ -19,6 +19,7 @@ extern const struct neap_resource_type neap_type_line;
 extern const struct neap_resource_type neap_type_link;
 extern const struct neap_resource_type neap_type_mount;
 extern const struct neap_resource_type neap_type_sysctl;
+extern const struct neap_resource_type neap_type_tarball;
 extern const struct neap_resource_type neap_type_timezone;
 extern const struct neap_resource_type neap_type_token;
 
@@ -42,6 +43,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_link,
 	&neap_type_mount,
 	&neap_type_sysctl,
+	&neap_type_tarball,
 	&neap_type_timezone,
 	&neap_type_token,
 	NULL,

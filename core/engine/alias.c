@@ -116,6 +116,17 @@ const struct neap_error *neap_aliases_blind(const struct neap_aliases *aliases)
 	return aliases->blind;
 }
 
+/* In a directory that, by another name, is claimed with all that is below it. */
+static bool in_tree(struct neap_aliases *aliases, struct neap_str path)
+{
+	while (neap_graph_has_trees(aliases->graph) && path.len > 1) {
+		const char *claimed = neap_map_get(&aliases->names, path = neap_path_parent(path));
+		if (claimed && neap_graph_owns_tree(aliases->graph, claimed))
+			return true;
+	}
+	return false;
+}
+
 bool neap_aliases_own(struct neap_aliases *aliases, const char *path)
 {
 	if (neap_graph_owns(aliases->graph, path))
@@ -125,6 +136,6 @@ bool neap_aliases_own(struct neap_aliases *aliases, const char *path)
 	const char *real = joined(aliases, lead(aliases, neap_path_parent(neap_str(path))),
 				  neap_path_name(neap_str(path)));
 	return neap_map_get(&aliases->names, neap_str(real)) ||
-	       neap_map_get(&aliases->above, neap_str(real)) ||
+	       neap_map_get(&aliases->above, neap_str(real)) || in_tree(aliases, neap_str(real)) ||
 	       (strcmp(real, path) != 0 && neap_graph_owns(aliases->graph, real));
 }

@@ -28,6 +28,7 @@ struct claim { /* all that is claimed of one path */
 	uint32_t owner[ASPECTS]; /* resources, or NONE */
 	uint32_t first_part, last_part;
 	bool absent; /* as the owner of its existence wants it */
+	bool tree;   /* somebody owns what lies below */
 };
 
 struct neap_claims {
@@ -100,6 +101,8 @@ void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspe
 	if (probed(claims, path))
 		return;
 	claim = claim_of(claims, path);
+	claim->tree |= (aspects & NEAP_ASPECT_TREE) != 0;
+	claims->graph->build->trees |= claim->tree;
 	for (i = 0; i < ASPECTS; i++) {
 		if (!(aspects & 1U << i))
 			continue;
@@ -369,13 +372,37 @@ const struct neap_resource *neap_graph_other_owner(const struct neap_graph *grap
 	return claim->first_part == NONE ? NULL : &graph->resources.items[claim->first_part];
 }
 
+bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path)
+{
+	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
+
+	return claim && claim->tree;
+}
+
+bool neap_graph_has_trees(const struct neap_graph *graph)
+{
+	return graph->build->trees;
+}
+
+/* In a directory of which somebody owns what lies below. */
+static bool in_tree(const struct neap_graph *graph, struct neap_str path)
+{
+	while (graph->build->trees && path.len > 1) {
+		const struct claim *claim = neap_map_get(&graph->owned, path = neap_path_parent(path));
+
+		if (claim && claim->tree)
+			return true;
+	}
+	return false;
+}
+
 bool neap_graph_owns(const struct neap_graph *graph, const char *path)
 {
 	struct neap_graph_build *build = graph->build;
 	struct neap_str key = neap_str(path);
 	size_t i;
 
-	if (neap_map_get(&graph->owned, key))
+	if (neap_map_get(&graph->owned, key) || in_tree(graph, key))
 		return true;
 	if (!build->above_made) {
 		/* Only a purge asks. A directory met before has its own parents already. */

@@ -114,6 +114,9 @@ int neap_graph_finish(struct neap_graph *graph);
 
 /* Whether a resource owns `path` or something below it. */
 bool neap_graph_owns(const struct neap_graph *graph, const char *path);
+/* Whether a resource claims `path` with all that is below it; whether any claims any path so. */
+bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path);
+bool neap_graph_has_trees(const struct neap_graph *graph);
 /* Somebody who claims `path` while `resource` does not, or NULL: a change there would be another's. */
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
 						   const char *path);

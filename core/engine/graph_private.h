@@ -28,6 +28,7 @@ struct neap_graph_build {
 	struct neap_map parts;                 /* path and part claimed; value: resource + 1 */
 	struct neap_map above;                 /* directories above what is owned, once somebody asks */
 	bool above_made;
+	bool trees;   /* some path is claimed with all that is below it */
 	size_t hints; /* names that may still be compared for "did you mean" */
 };
 

@@ -156,6 +156,9 @@ enum neap_aspect {
 	NEAP_ASPECT_EXISTENCE = 1 << 0, /* it is there, as this kind of thing */
 	NEAP_ASPECT_CONTENT = 1 << 1,
 	NEAP_ASPECT_ATTRIBUTES = 1 << 2, /* mode, owner */
+	/* What lies below it is for the resource to know, and not said one by one: a purge leaves it alone.
+	 * Others may own things there, which the resource must not touch. */
+	NEAP_ASPECT_TREE = 1 << 3,
 };
 /*
  * "I own these aspects of this path." Two resources with one aspect in common are an error that names both.

@@ -173,6 +173,11 @@ static int check_owner(const struct step *step, struct neap_error **err)
 		    !neap_map_get(&run->pub.graph->owned, neap_str(change->asked)))
 			return neap_error_set(err, "remove %s: whether a resource owns it cannot be seen: %s",
 					      change->path, blind->message);
+		if (owner && !claimed && strcmp(change->path, change->asked) == 0) {
+			neap_error_set(err, "this changes %s, which %s owns", change->path, owner->address);
+			return neap_error_hint(
+				err, "one of the two has to leave it to the other (of an archive: exclude)");
+		}
 		if (owner)
 			neap_error_set(err, "this changes %s, which %s owns", change->path, owner->address);
 		else if (asked && strcmp(asked, change->asked) != 0)

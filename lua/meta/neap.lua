@@ -322,6 +322,27 @@ function neap.mount(params) end
 ---@return neap.sysctl
 function neap.sysctl(params) end
 
+---@class neap.tarball.params: neap.common
+---@field path string The directory below which the archive is unpacked. It is made when it is not there; it may not be a link.
+---@field ensure? "present"|"absent" Whether the members of the archive are to be there. With `"absent"` its files and links go, and then those of its directories, and `path`, in which nothing else lies. Not given: "present".
+---@field source string The archive: a file of the machine that evaluates the recipe. A relative name starts beside the recipe file that says it.
+---@field checksum? string What the archive must be, as `"sha256:"` and 64 hexadecimal digits. Not given: the archive is taken as it is.
+---@field nested? string A member that is a tar archive itself. It is unpacked instead of the one it lies in, which is not. Not given: the archive itself is unpacked.
+---@field members? string[] Names of members that are wanted, as the archive has them; a directory stands for all that is in it. One that the archive does not hold is an error. Not given: all, or those of include.
+---@field include? string[] Patterns for members that are wanted, beside those of `members`: `*` stands for any bytes but a slash, `**` for any bytes, `?` for one, `[a-z]` for one of a set. They are held against the whole name, and one that fits a directory takes all that is in it. One that fits nothing is an error. Not given: all, or those of members.
+---@field exclude? string[] Patterns for members that are left out, whatever `members` and `include` say.
+---@field strip_components? integer How many components are taken off the front of each name, after it was chosen. A member that has no more is left out. Not given: 0.
+---@field owner? string|integer The user that `path` and the members' files and directories belong to, by name or number. Not given: left alone; what is made belongs to who runs neap, whatever the archive says.
+---@field group? string|integer The group that `path` and the members' files and directories belong to, by name or number. Not given: left alone; what is made gets the group of who runs neap, or that of a set-group-ID directory.
+---@field mode? string Permission bits of all files, as an octal string such as `"0755"`. Directories get them too, and can be entered by whom they can be read by. Not given: the archive's, without set-user-ID, set-group-ID, sticky bit and what lets everybody write; a directory can always be worked in by its owner.
+
+---@class neap.tarball: neap.handle, neap.tarball.params
+
+---What an archive holds, unpacked below a directory.
+---@param params neap.tarball.params
+---@return neap.tarball
+function neap.tarball(params) end
+
 ---@class neap.timezone.params: neap.common
 ---@field name string The zone, as its file below /usr/share/zoneinfo is called: `"Europe/Berlin"`, `"Etc/UTC"`.
 

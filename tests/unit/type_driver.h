@@ -195,6 +195,9 @@ static struct neap_value driver_value(struct neap_arena *arena, const struct nea
 	return list;
 }
 
+/* What a source of this text holds; NULL: the text itself. */
+DRIVER_UNUSED static struct neap_content (*driver_content)(const char *text);
+
 /* Patterns belong to whoever sets them; here they live as long as the tests. */
 static NEAP_VEC(struct neap_regex *) driver_regexes;
 
@@ -222,6 +225,8 @@ DRIVER_UNUSED static void *driver_want(struct neap_arena *arena, const struct ne
 			struct neap_source source = { .path = "files/source",
 						      .content = { .data = pairs[1],
 								   .size = strlen(pairs[1]) } };
+			if (driver_content)
+				source.content = driver_content(pairs[1]);
 			memcpy((char *)want + param->offset, &source, sizeof source);
 			want->given |= (uint64_t)1 << index;
 			continue;
