@@ -477,20 +477,35 @@ static void types__every_type_was_seen_to_change(void **state)
 	neap_map_done(&seen);
 }
 
+/* Two archives beside the recipe. */
 static int make_directory(void **state)
 {
+	char command[512];
+
 	(void)state;
 	strcpy(directory, "/tmp/neap-types-XXXXXX");
-	return mkdtemp(directory) ? 0 : -1;
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(command, sizeof command,
+		 "cd %s && mkdir -p app/bin && echo one >app/bin/run && chmod 755 app/bin/run && ln -s "
+		 "bin/run app/link && "
+		 "tar -czf one.tar.gz app && echo two >app/bin/run && echo more >app/conf && tar -czf "
+		 "two.tar.gz app && "
+		 "rm -r app",
+		 directory);
+	return system(command); /* NOLINT(cert-env33-c) */
 }
 
 static int remove_directory(void **state)
 {
+	static const char *const names[] = { "site.lua", "one.tar.gz", "two.tar.gz" };
 	char path[64];
 
 	(void)state;
-	snprintf(path, sizeof path, "%s/site.lua", directory);
-	unlink(path);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(path, sizeof path, "%s/%s", directory, names[i]);
+		unlink(path);
+	}
 	return rmdir(directory);
 }
 
