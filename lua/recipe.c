@@ -26,6 +26,8 @@ static void push_library(lua_State *L)
 	neap_lua_library_open(L, library);
 	neap_lua_encode_open(L, library);
 	neap_lua_template_open(L, library);
+	if (neap_lua_of(L)->options->facts)
+		neap_lua_facts_open(L, library);
 	neap_lua_declare_open(L, library);
 	lua_setfield(L, LUA_REGISTRYINDEX, "neap.library");
 }

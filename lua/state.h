@@ -82,6 +82,7 @@ enum neap_lua_tag {
 	NEAP_LUA_TEXT,
 	NEAP_LUA_HANDLE,
 	NEAP_LUA_NULL,
+	NEAP_LUA_FACTS,
 };
 
 static inline struct neap_lua *neap_lua_of(lua_State *L)
@@ -138,6 +139,7 @@ void neap_lua_text_open(lua_State *L);      /* metatables */
 void neap_lua_handle_open(lua_State *L);
 void neap_lua_value_open(lua_State *L);
 void neap_lua_declare_open(lua_State *L, int library);  /* a function for each type */
+void neap_lua_facts_open(lua_State *L, int library);    /* facts */
 void neap_lua_library_open(lua_State *L, int library);  /* files, secrets, parameters, lists */
 void neap_lua_encode_open(lua_State *L, int library);   /* json, yaml, base64, format */
 void neap_lua_template_open(lua_State *L, int library); /* template */

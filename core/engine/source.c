@@ -289,7 +289,10 @@ static int read_local(struct neap_arena *arena, const char *real, uint64_t keep,
 		}
 		len += (size_t)got;
 		if (len > keep) {
-			r = large ? stream(fd, data, len, ret, err) : refuse(err, EFBIG, "larger than 16 MB");
+			r = large ? stream(fd, data, len, ret, err)
+				  : refuse(err, EFBIG,
+					   neap_arena_printf(arena, "larger than %u MB",
+							     (unsigned)(keep >> 20)));
 			break;
 		}
 		if (len < size) {
@@ -331,6 +334,17 @@ static int load(struct neap_sources *sources, const char *shown, bool large, str
 		file->data = ret->data;
 	else
 		remember(sources, ret);
+	return 0;
+}
+
+int neap_sources_read(struct neap_arena *arena, const char *path, size_t max, struct neap_str *ret,
+		      struct neap_error **err)
+{
+	struct file file = { 0 };
+
+	if (read_local(arena, path, max, false, &file, err) < 0)
+		return neap_error_prefix(err, "open %s", path);
+	*ret = (struct neap_str){ file.data, (size_t)file.size };
 	return 0;
 }
 
