@@ -273,6 +273,7 @@ int neap_recipe_evaluate(const struct neap_recipe_options *options, struct neap_
 	neap_vec_done(&lua.join.pending);
 	neap_map_done(&lua.files);
 	neap_map_done(&lua.params_read);
+	neap_map_done(&lua.commands);
 	neap_error_free(lua.error);
 	neap_arena_free(lua.scratch);
 	neap_arena_free(lua.texts);

@@ -65,6 +65,7 @@ struct neap_lua {
 	struct neap_map files; /* struct neap_lua_file by source */
 	const struct neap_lua_file *last_file;
 	struct neap_map params_read; /* names */
+	struct neap_map commands;    /* struct neap_text by the words of a command of neap.secret */
 	const char *hint_for, *hint; /* of the message raised last */
 	struct neap_lua_place
 		trace[NEAP_LUA_TRACE]; /* where the error that ended it was raised, and callers */

@@ -93,7 +93,7 @@ static int ask(void *ctx, enum neap_fact fact, struct neap_arena *arena,
 	struct neap_cli_session *session = ctx;
 	if (!session->asked && neap_host_local_new(session->root, NULL, &session->asked, err) < 0)
 		return -1;
-	return neap_facts_ask(&session->asked->view, !session->options->root, fact, arena, answers, err);
+	return neap_facts_ask(&session->asked->view, fact, arena, answers, err);
 }
 
 static int open_facts(struct neap_cli_session *session)

@@ -177,8 +177,8 @@ void neap_doc_list_text(FILE *out, const struct neap_registry *registry)
 	for (size_t i = 0; registry->types[i]; i++)
 		fprintf(out, "%-*s  %s\n", (int)widest, registry->types[i]->name,
 			registry->types[i]->summary);
-	fputs("\nneap doc TYPE shows what a type promises and its parameters; neap doc facts, what\n"
-	      "neap.facts holds.\n",
+	fputs("\nneap doc TYPE shows what a type promises and its parameters.\n"
+	      "neap doc facts shows what neap.facts holds.\n",
 	      out);
 }
 

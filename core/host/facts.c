@@ -115,9 +115,8 @@ static struct neap_str next_word(struct neap_str *line)
 /* The name with a domain that a line of /etc/hosts gives to the host `name`; empty: none. */
 static struct neap_str full_name_in(struct neap_str line, struct neap_str name)
 {
-	struct neap_str word, full = { "", 0 };
 	const char *comment = memchr(line.data, '#', line.len);
-	bool named = false;
+	struct neap_str word;
 
 	if (comment)
 		line.len = (size_t)(comment - line.data);
@@ -125,14 +124,11 @@ static struct neap_str full_name_in(struct neap_str line, struct neap_str name)
 	while ((word = next_word(&line)).len) {
 		struct neap_str head = { word.data, name.len };
 
-		if (same_name(word, name))
-			named = true;
-		else if (!full.len && word.len > name.len && word.data[name.len] == '.' &&
-			 same_name(head, name) && is_host_name(word))
-			full = word;
+		if (word.len > name.len && word.data[name.len] == '.' && same_name(head, name) &&
+		    is_host_name(word))
+			return word;
 	}
-	/* "192.0.2.7 web1.example.org" alone says it as well. */
-	return named || full.len ? full : (struct neap_str){ "", 0 };
+	return word;
 }
 
 static int ask_hosts(const struct neap_view *view, struct neap_str name, struct neap_arena *arena,
@@ -152,18 +148,23 @@ static int ask_hosts(const struct neap_view *view, struct neap_str name, struct 
 	return 0;
 }
 
-/* What the kernel calls itself; *ret stays when it has no name. */
-static void ask_kernel_name(struct neap_arena *arena, struct neap_str *ret)
+/* What a running machine is called when no file says it; *ret stays when it has no name. */
+static int ask_kernel_name(const struct neap_view *view, struct neap_arena *arena, struct neap_str *ret,
+			   struct neap_error **err)
 {
-	struct utsname names;
+	const char *name = NULL;
 
-	if (uname(&names) < 0 || strcmp(names.nodename, "(none)") == 0)
-		return;
-	*ret = (struct neap_str){ neap_arena_strdup(arena, names.nodename), strlen(names.nodename) };
+	if (!neap_view_running(view))
+		return 0;
+	if (neap_view_kernel(view, "kernel.hostname", arena, &name, err) != 0)
+		return -1;
+	if (name && strcmp(name, "(none)") != 0)
+		*ret = neap_str(name);
+	return 0;
 }
 
-static int ask_names(const struct neap_view *view, bool running, struct neap_arena *arena,
-		     struct neap_fact_answer *answers, struct neap_error **err)
+static int ask_names(const struct neap_view *view, struct neap_arena *arena, struct neap_fact_answer *answers,
+		     struct neap_error **err)
 {
 	struct neap_str rest, line, name = { "", 0 }, full;
 	const char *why, *point;
@@ -173,8 +174,8 @@ static int ask_names(const struct neap_view *view, bool running, struct neap_are
 	while (!name.len && next_line(&rest, &line))
 		if (line.len && line.data[0] != '#')
 			name = line;
-	if (!name.len && running)
-		ask_kernel_name(arena, &name);
+	if (!name.len && ask_kernel_name(view, arena, &name, err) < 0)
+		return -1;
 	if (!is_host_name(name)) {
 		if (name.len)
 			why = "what /etc/hostname says is no host name";
@@ -251,9 +252,11 @@ static bool unquote(struct neap_str text, struct neap_arena *arena, struct neap_
 		}
 		out[len++] = c;
 	}
+	if (quote)
+		return false;
 	out[len] = '\0';
 	*ret = (struct neap_str){ out, len };
-	return !quote;
+	return true;
 }
 
 /* "rhel fedora" as a list */
@@ -375,7 +378,7 @@ static int ask_memory(struct neap_fact_answer *answers, struct neap_error **err)
 	return 0;
 }
 
-int neap_facts_ask(const struct neap_view *view, bool running, enum neap_fact fact, struct neap_arena *arena,
+int neap_facts_ask(const struct neap_view *view, enum neap_fact fact, struct neap_arena *arena,
 		   struct neap_fact_answer answers[NEAP_FACT_COUNT], struct neap_error **err)
 {
 	struct neap_value addresses, interfaces;
@@ -384,7 +387,7 @@ int neap_facts_ask(const struct neap_view *view, bool running, enum neap_fact fa
 	case NEAP_FACT_HOSTNAME:
 	case NEAP_FACT_FQDN:
 	case NEAP_FACT_DOMAIN:
-		return ask_names(view, running, arena, answers, err);
+		return ask_names(view, arena, answers, err);
 	case NEAP_FACT_MACHINE_ID:
 		return ask_machine_id(view, arena, answers, err);
 	case NEAP_FACT_OS_CODENAME:

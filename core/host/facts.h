@@ -37,10 +37,10 @@ struct neap_fact_answer {
 /*
  * Asks for one fact and fills in all that the same question answers: three of a file cost one look at it.
  * What files say (names, os, machine id) comes through the view, so from below its root; the rest is of the
- * kernel that runs, whatever the root. `running`: the view is of the running machine, whose kernel knows a
- * name when no file does. No name is ever looked up in the network.
+ * kernel that runs, whatever the root. Only a machine that runs is called as its kernel says when no file
+ * says it. No name is ever looked up in the network.
  */
-int neap_facts_ask(const struct neap_view *view, bool running, enum neap_fact fact, struct neap_arena *arena,
+int neap_facts_ask(const struct neap_view *view, enum neap_fact fact, struct neap_arena *arena,
 		   struct neap_fact_answer answers[NEAP_FACT_COUNT], struct neap_error **err);
 
 /* ---- facts_net.c: addresses and interfaces ---- */
