@@ -206,8 +206,8 @@ static int compare_pending(const void *left, const void *right)
 static int close_map(struct reader *reader, const struct frame *frame, struct neap_value *ret,
 		     struct neap_error **err)
 {
-	struct pending *all = reader->pending.items + frame->first;
 	size_t count = reader->pending.count - frame->first;
+	struct pending *all = count ? reader->pending.items + frame->first : NULL;
 	struct neap_pair *pairs = neap_arena_array_of(reader->arena, struct neap_pair, count);
 
 	if (count)
@@ -228,8 +228,8 @@ static int close_map(struct reader *reader, const struct frame *frame, struct ne
 
 static void close_list(struct reader *reader, const struct frame *frame, struct neap_value *ret)
 {
-	struct pending *all = reader->pending.items + frame->first;
 	size_t count = reader->pending.count - frame->first;
+	struct pending *all = count ? reader->pending.items + frame->first : NULL;
 	struct neap_value *items = neap_arena_array_of(reader->arena, struct neap_value, count);
 
 	for (size_t i = 0; i < count; i++)
