@@ -58,7 +58,8 @@ static int secret_from_file(lua_State *L, const char *shown, struct neap_text *r
 /* The one field of the table at 1: *ret_name, its value on the stack. */
 static void secret_kind(lua_State *L, const char **ret_name)
 {
-	static const char usage[] = "neap.secret takes { file = … }, { env = … } or { value = … }";
+	static const char usage[] =
+		"neap.secret takes { file = … }, { env = … }, { command = … } or { value = … }";
 	size_t count = 0;
 
 	if (lua_type(L, 1) != LUA_TTABLE)
@@ -75,11 +76,69 @@ static void secret_kind(lua_State *L, const char **ret_name)
 		neap_lua_fail(L, "%s", usage);
 	*ret_name = lua_tostring(L, 2);
 	if (strcmp(*ret_name, "file") != 0 && strcmp(*ret_name, "env") != 0 &&
-	    strcmp(*ret_name, "value") != 0)
+	    strcmp(*ret_name, "command") != 0 && strcmp(*ret_name, "value") != 0)
 		neap_lua_fail(L, "%s, not { %s = … }", usage, *ret_name);
 }
 
-/* neap.secret { file | env | value = … } → text */
+/* The list at 3 as words of a command, and all of them as one string that no other command has. */
+static const char *const *command_words(lua_State *L, struct neap_str *ret_key)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+	struct neap_value value;
+	const char **words;
+	size_t weight = 0, len = 0;
+	char *key;
+
+	if (neap_lua_value(L, 3, "command", &value, &weight) < 0) {
+		neap_error_prefix(&lua->error, "neap.secret");
+		neap_lua_raise(L);
+	}
+	if (value.kind != NEAP_LIST || value.list.count == 0)
+		neap_lua_fail(L, "neap.secret { command = … } takes a list: the program and its arguments");
+	words = neap_arena_array_of(lua->scratch, const char *, value.list.count + 1);
+	key = neap_arena_bytes(lua->scratch, weight + value.list.count);
+	for (size_t i = 0; i < value.list.count; i++) {
+		const struct neap_value *word = &value.list.items[i];
+
+		if (word->kind == NEAP_EXPRESSION || neap_value_has_secret(word))
+			neap_lua_fail(L,
+				      "neap.secret: command[%d] is secret or not known yet, and everybody "
+				      "on the machine may see the words of a command",
+				      (int)i + 1);
+		if (word->kind != NEAP_STRING || memchr(word->text.data, '\0', word->text.len))
+			neap_lua_fail(L, "neap.secret: command[%d] is no word of a command", (int)i + 1);
+		words[i] = neap_arena_copy(lua->scratch, word->text.data, word->text.len);
+		memcpy(key + len, words[i], word->text.len + 1);
+		len += word->text.len + 1;
+	}
+	if (!words[0][0])
+		neap_lua_fail(L, "neap.secret { command = … } names no program");
+	*ret_key = (struct neap_str){ key, len };
+	return words;
+}
+
+/* A command is run once in an evaluation, in the directory of the file that asks first. */
+static int secret_from_command(lua_State *L, struct neap_text *ret)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+	const char *directory = neap_lua_caller(lua, L).file->directory;
+	struct neap_str key;
+	const char *const *words = command_words(L, &key);
+	struct neap_text *known = neap_map_get(&lua->commands, key);
+
+	if (!known) {
+		directory = directory[0] == '@' ? NULL : neap_sources_real(lua->sources, directory);
+		known = neap_arena_new_of(lua->texts, struct neap_text);
+		if (neap_secret_command(lua->texts, words, directory, known, &lua->error) < 0)
+			return -1;
+		key.data = neap_arena_copy(lua->texts, key.data, key.len);
+		neap_map_put(&lua->commands, key, known);
+	}
+	*ret = *known;
+	return 0;
+}
+
+/* neap.secret { file | env | command | value = … } → text */
 static int secret(lua_State *L)
 {
 	struct neap_lua *lua = neap_lua_of(L);
@@ -93,6 +152,12 @@ static int secret(lua_State *L)
 	secret_kind(L, &kind);
 	if (neap_lua_tag(L, 3) == NEAP_LUA_TEXT && strcmp(kind, "value") == 0)
 		return 1; /* it is one */
+	if (strcmp(kind, "command") == 0) {
+		if (secret_from_command(L, &text) < 0)
+			neap_lua_raise(L);
+		neap_lua_text_push_known(L, text);
+		return 1;
+	}
 	if (lua_type(L, 3) != LUA_TSTRING)
 		neap_lua_fail(L, "neap.secret { %s = … } takes a string, not %s", kind, luaL_typename(L, 3));
 	data = lua_tolstring(L, 3, &len);

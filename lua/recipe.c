@@ -26,6 +26,8 @@ static void push_library(lua_State *L)
 	neap_lua_library_open(L, library);
 	neap_lua_encode_open(L, library);
 	neap_lua_template_open(L, library);
+	if (neap_lua_of(L)->options->facts)
+		neap_lua_facts_open(L, library);
 	neap_lua_declare_open(L, library);
 	lua_setfield(L, LUA_REGISTRYINDEX, "neap.library");
 }
@@ -271,6 +273,7 @@ int neap_recipe_evaluate(const struct neap_recipe_options *options, struct neap_
 	neap_vec_done(&lua.join.pending);
 	neap_map_done(&lua.files);
 	neap_map_done(&lua.params_read);
+	neap_map_done(&lua.commands);
 	neap_error_free(lua.error);
 	neap_arena_free(lua.scratch);
 	neap_arena_free(lua.texts);

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "engine/facts.h"
 #include "engine/graph.h"
 #include "engine/report.h"
 #include "engine/source.h"
@@ -16,9 +17,10 @@ struct neap_recipe_options {
 	struct neap_sources *sources;
 	const struct neap_param_value *params; /* -D; last wins, already sorted and unique */
 	size_t param_count;
-	unsigned timeout; /* seconds of CPU; 0: 5 */
-	size_t memory;    /* bytes; 0: 512 MB */
-	bool json;        /* what ends the process tells it as a document on stdout */
+	struct neap_facts *facts; /* of the machine; NULL: there is no neap.facts */
+	unsigned timeout;         /* seconds of CPU; 0: 5 */
+	size_t memory;            /* bytes; 0: 512 MB */
+	bool json;                /* what ends the process tells it as a document on stdout */
 };
 
 /* Fills the graph and finishes it. 0, or -1 when graph->problems has errors. A parameter never read is a

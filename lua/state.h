@@ -65,6 +65,7 @@ struct neap_lua {
 	struct neap_map files; /* struct neap_lua_file by source */
 	const struct neap_lua_file *last_file;
 	struct neap_map params_read; /* names */
+	struct neap_map commands;    /* struct neap_text by the words of a command of neap.secret */
 	const char *hint_for, *hint; /* of the message raised last */
 	struct neap_lua_place
 		trace[NEAP_LUA_TRACE]; /* where the error that ended it was raised, and callers */
@@ -82,6 +83,7 @@ enum neap_lua_tag {
 	NEAP_LUA_TEXT,
 	NEAP_LUA_HANDLE,
 	NEAP_LUA_NULL,
+	NEAP_LUA_FACTS,
 };
 
 static inline struct neap_lua *neap_lua_of(lua_State *L)
@@ -138,6 +140,7 @@ void neap_lua_text_open(lua_State *L);      /* metatables */
 void neap_lua_handle_open(lua_State *L);
 void neap_lua_value_open(lua_State *L);
 void neap_lua_declare_open(lua_State *L, int library);  /* a function for each type */
+void neap_lua_facts_open(lua_State *L, int library);    /* facts */
 void neap_lua_library_open(lua_State *L, int library);  /* files, secrets, parameters, lists */
 void neap_lua_encode_open(lua_State *L, int library);   /* json, yaml, base64, format */
 void neap_lua_template_open(lua_State *L, int library); /* template */

@@ -280,7 +280,9 @@ static int emit_value(lua_State *L)
 			lua_pushvalue(L, 2);
 			break;
 		}
-		what = neap_lua_tag(L, 2) == NEAP_LUA_HANDLE ? "a resource handle" : "null";
+		what = neap_lua_tag(L, 2) == NEAP_LUA_HANDLE  ? "a resource handle"
+		       : neap_lua_tag(L, 2) == NEAP_LUA_FACTS ? "a table of facts"
+							      : "null";
 		/* fall through */
 	default:
 		if (lua_type(L, 2) == LUA_TTABLE)

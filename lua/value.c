@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lua/facts.h"
 #include "lua/text.h"
 
 #define LIST_METATABLE "neap.list"
@@ -240,6 +241,9 @@ static int convert_userdata(struct conversion *c, int index, struct neap_value *
 	case NEAP_LUA_NULL:
 		*ret = (struct neap_value){ .kind = NEAP_NIL };
 		return 0;
+	case NEAP_LUA_FACTS:
+		c->weight += NEAP_FACTS_FILE_MAX / 16; /* they were counted nowhere */
+		return neap_lua_facts_value(c->lua, lua_touserdata(c->L, index), ret);
 	default:
 		return wrong_kind(c, index);
 	}

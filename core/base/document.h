@@ -17,6 +17,10 @@ int neap_json_parse(struct neap_arena *arena, struct neap_str text, struct neap_
 int neap_yaml_parse(struct neap_arena *arena, struct neap_str text, struct neap_value *ret,
 		    struct neap_error **err);
 
+/* The line of a key of a text that has been parsed, as YAML or as JSON: keys[0] of the whole, keys[1] in its
+ * value … Where that cannot be found, the line of the last that can; 0: of none. */
+size_t neap_yaml_line(struct neap_str text, const struct neap_str *keys, size_t count);
+
 /* *ret is NEAP_STRING, or NEAP_EXPRESSION when `value` holds one. `pretty`: two spaces of indentation. */
 int neap_json_write(struct neap_arena *arena, const struct neap_value *value, bool pretty,
 		    struct neap_value *ret, struct neap_error **err);

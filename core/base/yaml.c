@@ -206,8 +206,8 @@ static int compare_pending(const void *left, const void *right)
 static int close_map(struct reader *reader, const struct frame *frame, struct neap_value *ret,
 		     struct neap_error **err)
 {
-	struct pending *all = reader->pending.items + frame->first;
 	size_t count = reader->pending.count - frame->first;
+	struct pending *all = count ? reader->pending.items + frame->first : NULL;
 	struct neap_pair *pairs = neap_arena_array_of(reader->arena, struct neap_pair, count);
 
 	if (count)
@@ -228,8 +228,8 @@ static int close_map(struct reader *reader, const struct frame *frame, struct ne
 
 static void close_list(struct reader *reader, const struct frame *frame, struct neap_value *ret)
 {
-	struct pending *all = reader->pending.items + frame->first;
 	size_t count = reader->pending.count - frame->first;
+	struct pending *all = count ? reader->pending.items + frame->first : NULL;
 	struct neap_value *items = neap_arena_array_of(reader->arena, struct neap_value, count);
 
 	for (size_t i = 0; i < count; i++)
@@ -362,4 +362,68 @@ int neap_yaml_parse(struct neap_arena *arena, struct neap_str text, struct neap_
 	}
 	*ret = root;
 	return 0;
+}
+
+/* Where the walk of neap_yaml_line() is. */
+struct seeker {
+	const struct neap_str *keys;
+	size_t count, found;
+	size_t depth; /* open containers; the map in question is found + 1 */
+	size_t line;
+	bool enter; /* the next is the value of the key found last */
+	bool key;   /* the next in the map is a key */
+};
+
+/* Whether the search is over. */
+static bool seek(struct seeker *seeker, const yaml_event_t *event)
+{
+	bool opens = event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT;
+	bool closes = event->type == YAML_MAPPING_END_EVENT || event->type == YAML_SEQUENCE_END_EVENT;
+	bool scalar = event->type == YAML_SCALAR_EVENT;
+
+	if (!opens && !closes && !scalar)
+		return false;
+	if (seeker->enter) {
+		seeker->enter = false;
+		seeker->key = true;
+		seeker->depth++;
+		return event->type != YAML_MAPPING_START_EVENT;
+	}
+	if (seeker->depth == seeker->found + 1 && scalar && seeker->key) {
+		struct neap_str name = { (const char *)event->data.scalar.value, event->data.scalar.length };
+
+		seeker->key = false;
+		if (!neap_str_equal(name, seeker->keys[seeker->found]))
+			return false;
+		seeker->line = event->start_mark.line + 1;
+		seeker->enter = true;
+		return ++seeker->found == seeker->count;
+	}
+	if (seeker->depth == seeker->found + 1 && !closes)
+		seeker->key = true; /* after this value */
+	seeker->depth += opens;
+	seeker->depth -= closes;
+	return closes && seeker->depth == seeker->found;
+}
+
+size_t neap_yaml_line(struct neap_str text, const struct neap_str *keys, size_t count)
+{
+	struct seeker seeker = { .keys = keys, .count = count, .enter = true };
+	yaml_parser_t parser;
+	bool end = false;
+
+	if (!yaml_parser_initialize(&parser))
+		neap_out_of_memory();
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.data ? text.data : ""), text.len);
+	while (!end) {
+		yaml_event_t event;
+
+		if (!yaml_parser_parse(&parser, &event))
+			break;
+		end = event.type == YAML_STREAM_END_EVENT || seek(&seeker, &event);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return seeker.line;
 }

@@ -12,6 +12,11 @@ static int show_type(const struct neap_cli_options *options)
 	const char *name = options->operand;
 	if (strncmp(name, "neap.", 5) == 0)
 		name += 5;
+	if (strcmp(name, "facts") == 0) {
+		neap_doc_facts_text(stdout, neap_cli_output_width(),
+				    neap_cli_output_color(options, STDOUT_FILENO));
+		return NEAP_EXIT_OK;
+	}
 	const struct neap_resource_type *type = neap_registry_find(&neap_modules, name);
 	if (type) {
 		neap_doc_type_text(stdout, type, neap_cli_output_width(),
@@ -53,6 +58,7 @@ const struct neap_cli_verb neap_cli_doc = {
 	.bit = NEAP_CLI_DOC,
 	.operand = "[TYPE]",
 	.summary = "the reference of resource types and their parameters",
-	.text = "Lists the resource types; with TYPE, shows what it promises and its parameters.\n",
+	.text = "Lists the resource types; with TYPE, shows what it promises and its parameters.\n"
+		"neap doc facts shows what neap.facts holds.\n",
 	.run = doc,
 };

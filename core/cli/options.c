@@ -42,13 +42,16 @@ static const char *const colors[] = { "auto", "always", "never", NULL };
 static const struct option options[] = {
 	{ NULL, 'D', PARAM, "name=value", RECIPES, AT(params),
 	  "the string neap.params.name for the recipe; plans show it" },
-	{ "root", 0, STRING, "DIR", RUNS | NEAP_CLI_CHECK, AT(root), "the machine is what lies below DIR" },
+	{ "root", 0, STRING, "DIR", RUNS | NEAP_CLI_CHECK | NEAP_CLI_FACTS, AT(root),
+	  "the machine is what lies below DIR" },
+	{ "facts", 0, STRING, "FILE", RECIPES | NEAP_CLI_FACTS, AT(facts),
+	  "neap.facts is what FILE says (JSON or YAML) and nothing else" },
 	{ "state-dir", 0, STRING, "DIR", RUNS, AT(state_dir), "neap's own state lies in DIR" },
 	{ "tags", 't', STRING, "TAGS", RUNS, AT(tags),
 	  "only resources that have one of these tags (a,b), and what they stand on" },
 	{ "diff", 0, FLAG, NULL, RUNS, AT(diff), "show what changes in texts, line by line" },
-	{ "format", 0, CHOICE, "text|json", RUNS | NEAP_CLI_CHECK, AT(format), "for a person or for a script",
-	  text_formats },
+	{ "format", 0, CHOICE, "text|json", RUNS | NEAP_CLI_CHECK | NEAP_CLI_FACTS, AT(format),
+	  "for a person or for a script", text_formats },
 	{ "format", 0, CHOICE, "dot|mermaid|json", NEAP_CLI_GRAPH, AT(format),
 	  "for Graphviz, Mermaid or a script", graph_formats },
 	{ "detailed-exitcode", 0, FLAG, NULL, NEAP_CLI_APPLY, AT(detailed),
@@ -74,13 +77,19 @@ static const struct {
 	const char *name;
 	char letter;
 } later[] = {
-	{ "inventory", 'i' }, { "limit", 'l' },
-	{ "jobs", 'j' },      { "out", 'o' },
-	{ "plan", 0 },        { "facts", 0 },
-	{ "confirm", 0 },     { "against", 0 },
-	{ "splay", 0 },       { "timeout", 0 },
-	{ "events", 0 },      { "strict", 0 },
-	{ "max-changes", 0 }, { "require-signature", 0 },
+	{ "inventory", 'i' },
+	{ "limit", 'l' },
+	{ "jobs", 'j' },
+	{ "out", 'o' },
+	{ "plan", 0 },
+	{ "confirm", 0 },
+	{ "against", 0 },
+	{ "splay", 0 },
+	{ "timeout", 0 },
+	{ "events", 0 },
+	{ "strict", 0 },
+	{ "max-changes", 0 },
+	{ "require-signature", 0 },
 };
 #define LATER_COUNT (sizeof later / sizeof *later)
 

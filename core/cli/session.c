@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "host/machine.h"
 #include "lua/recipe.h"
 #include "modules/modules.h"
 
@@ -22,7 +23,7 @@ static bool wants_json(const struct neap_cli_session *session)
 	return session->options->format == (graph ? (unsigned)NEAP_GRAPH_JSON : (unsigned)NEAP_CLI_JSON);
 }
 
-static void say_problems(struct neap_cli_session *session)
+void neap_cli_session_problems(struct neap_cli_session *session)
 {
 	bool color = neap_cli_output_color(session->options, STDERR_FILENO);
 	struct neap_problems warnings = session->problems;
@@ -83,12 +84,46 @@ static int select_tags(struct neap_cli_session *session)
 	return session->selected ? 0 : neap_cli_session_refuse(session, &err, NEAP_EXIT_USAGE);
 }
 
-int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cli_options *options)
+/* ---- facts -------------------------------------------------------------------------------------------- */
+
+/* The machine is opened for the first fact: a recipe that reads none pays nothing. */
+static int ask(void *ctx, enum neap_fact fact, struct neap_arena *arena,
+	       struct neap_fact_answer answers[NEAP_FACT_COUNT], struct neap_error **err)
 {
+	struct neap_cli_session *session = ctx;
+	if (!session->asked && neap_host_local_new(session->root, NULL, &session->asked, err) < 0)
+		return -1;
+	return neap_facts_ask(&session->asked->view, fact, arena, answers, err);
+}
+
+static int open_facts(struct neap_cli_session *session)
+{
+	const char *file = session->options->facts;
 	struct neap_error *err = NULL;
+	struct neap_str text;
+	session->facts = neap_facts_new(ask, session);
+	if (!file)
+		return 0;
+	if (neap_sources_read(session->arena, file, NEAP_FACTS_FILE_MAX, &text, &err) < 0)
+		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
+	if (neap_facts_replace(session->facts, file, text, &session->problems) == 0)
+		return 0;
+	neap_cli_session_problems(session);
+	return neap_cli_output_end(NEAP_EXIT_RECIPE, NEAP_EXIT_RECIPE);
+}
+
+int neap_cli_session_open(struct neap_cli_session *session, const struct neap_cli_options *options)
+{
 	*session = (struct neap_cli_session){ .arena = neap_arena_new(), .options = options };
 	session->problems.arena = session->arena;
 	int code = look_at_root(session);
+	return code ? code : open_facts(session);
+}
+
+int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cli_options *options)
+{
+	struct neap_error *err = NULL;
+	int code = neap_cli_session_open(session, options);
 	if (code)
 		return code;
 	if (neap_sources_open(session->arena, options->operand, neap_embedded, &session->sources, &err) < 0)
@@ -98,11 +133,12 @@ int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cl
 		.sources = session->sources,
 		.params = options->params.items,
 		.param_count = options->params.count,
+		.facts = session->facts,
 		.timeout = options->eval_timeout,
 		.json = wants_json(session),
 	};
 	int r = neap_recipe_evaluate(&recipe, session->graph);
-	say_problems(session);
+	neap_cli_session_problems(session);
 	return r < 0 ? neap_cli_output_end(NEAP_EXIT_RECIPE, NEAP_EXIT_RECIPE) : select_tags(session);
 }
 
@@ -112,6 +148,8 @@ void neap_cli_session_done(struct neap_cli_session *session)
 		neap_graph_free(session->graph);
 	neap_vec_done(&session->tags);
 	free(session->selected);
+	neap_facts_free(session->facts);
+	neap_machine_free(session->asked);
 	neap_vec_done(&session->problems.errors);
 	neap_vec_done(&session->problems.warnings);
 	neap_arena_free(session->arena);
@@ -213,6 +251,7 @@ void neap_cli_session_report(struct neap_cli_session *session, const struct neap
 		.tag_count = session->tags.count,
 		.chosen = session->chosen,
 		.needed = session->needed,
+		.facts = session->facts,
 	};
 	FILE *out = open_memstream(ret, ret_len);
 	if (!out)

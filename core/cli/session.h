@@ -13,11 +13,18 @@ struct neap_cli_session {
 	bool *selected;              /* by them; NULL: no -t */
 	size_t chosen, needed;
 	const char *root; /* an existing directory */
+	struct neap_facts *facts;
+	struct neap_machine *asked; /* by the facts; NULL: nobody needed it */
 };
 
-/* 0, or an exit code, with what is wrong already said. Call _done in both cases. */
+/* The root and the facts, without a recipe. 0, or an exit code, with what is wrong already said. Call _done
+ * in both cases. */
+int neap_cli_session_open(struct neap_cli_session *session, const struct neap_cli_options *options);
+/* The same with the recipe, evaluated. */
 int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cli_options *options);
 void neap_cli_session_done(struct neap_cli_session *session);
+/* Says what is wrong so far, as text or as a document. */
+void neap_cli_session_problems(struct neap_cli_session *session);
 /* Says an error that keeps the verb from its work (takes it), as text or as a document; returns `code`. */
 int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error **err, int code);
 /* neap's state directory as a path of the machine below the root, for a purge to spare; NULL: lies outside.

@@ -177,7 +177,46 @@ void neap_doc_list_text(FILE *out, const struct neap_registry *registry)
 	for (size_t i = 0; registry->types[i]; i++)
 		fprintf(out, "%-*s  %s\n", (int)widest, registry->types[i]->name,
 			registry->types[i]->summary);
-	fputs("\nneap doc TYPE shows what a type promises and its parameters.\n", out);
+	fputs("\nneap doc TYPE shows what a type promises and its parameters.\n"
+	      "neap doc facts shows what neap.facts holds.\n",
+	      out);
+}
+
+/* ---- facts -------------------------------------------------------------------------------------------- */
+
+static const char *const fact_takes[] = {
+	[NEAP_FACT_STRING] = "a string",
+	[NEAP_FACT_INTEGER] = "an integer",
+	[NEAP_FACT_STRINGS] = "a list of strings",
+	[NEAP_FACT_INTERFACE_MAP] = "a table by name",
+};
+static const char facts_summary[] =
+	"Facts are what a recipe knows of the machine. A fact is asked for when the recipe first reads it, "
+	"and is then in the plan; nothing of the moment, such as an uptime, is one. Reading one that is not "
+	"there is an error, but for those that are nil where a machine has none. With `--facts FILE` they "
+	"are what the file says, and nothing else: it may leave out known ones and have others, those of a "
+	"site.";
+
+void neap_doc_facts_text(FILE *out, unsigned width, bool color)
+{
+	struct neap_buf buf NEAP_AUTO_BUF = { 0 };
+	size_t column = 0, widest = 0;
+	width = width > 100 ? 100 : width < 40 ? 40 : width;
+	for (size_t i = 0; i < NEAP_FACT_COUNT; i++)
+		if (strlen(neap_facts_known[i].name) > widest)
+			widest = strlen(neap_facts_known[i].name);
+	wrap(&buf, facts_summary, strlen(facts_summary), 0, width, &column);
+	neap_buf_puts(&buf, "\n\n");
+	for (size_t i = 0; i < NEAP_FACT_COUNT; i++) {
+		const struct neap_fact_info *fact = &neap_facts_known[i];
+		neap_buf_printf(&buf, "  %s%s%s%*s%s%s\n", color ? BOLD : "", fact->name, color ? RESET : "",
+				(int)(widest + 2 - strlen(fact->name)), "", fact_takes[fact->kind],
+				fact->optional ? ", or nil" : "");
+		column = 0;
+		wrap(&buf, fact->doc, strlen(fact->doc), 6, width, &column);
+		neap_buf_putc(&buf, '\n');
+	}
+	fwrite(buf.data, 1, buf.len, out);
 }
 
 /* ---- docs/reference.md -------------------------------------------------------------------------------- */
@@ -250,6 +289,12 @@ void neap_doc_reference(FILE *out, const struct neap_registry *registry)
 			not_given(&neap_meta.params[i], arena));
 	for (size_t i = 0; registry->types[i]; i++)
 		put_reference(&buf, registry->types[i], arena);
+	neap_buf_printf(&buf, "\n## neap.facts\n\n%s\n\n| Fact | Is | Meaning |\n|---|---|---|\n",
+			facts_summary);
+	for (size_t i = 0; i < NEAP_FACT_COUNT; i++)
+		neap_buf_printf(&buf, "| `%s` | %s%s | %s |\n", neap_facts_known[i].name,
+				fact_takes[neap_facts_known[i].kind],
+				neap_facts_known[i].optional ? ", or nil" : "", neap_facts_known[i].doc);
 	fwrite(buf.data, 1, buf.len, out);
 }
 
@@ -324,6 +369,37 @@ static void put_annotations(struct neap_buf *buf, const struct neap_resource_typ
 			type->summary[0] & ~0x20, type->summary + 1, type->name, type->name, type->name);
 }
 
+/* A class for the facts, and one for each branch of them; the table is sorted. */
+static void put_fact_annotations(struct neap_buf *buf)
+{
+	static const char *const kinds[] = {
+		[NEAP_FACT_STRING] = "string",
+		[NEAP_FACT_INTEGER] = "integer",
+		[NEAP_FACT_STRINGS] = "string[]",
+		[NEAP_FACT_INTERFACE_MAP] = "table<string, neap.facts.interface>",
+	};
+	struct neap_buf top NEAP_AUTO_BUF = { 0 };
+	const char *branch = "";
+	neap_buf_puts(&top, "\n---What is known of the machine; those of a site too.\n---@class neap.facts\n"
+			    "---@field [string] any\n");
+	neap_buf_puts(buf, "\n---@class neap.facts.interface\n---@field addresses string[]\n"
+			   "---@field mac? string\n");
+	for (size_t i = 0; i < NEAP_FACT_COUNT; i++) {
+		const struct neap_fact_info *fact = &neap_facts_known[i];
+		const char *point = strchr(fact->name, '.');
+		size_t len = point ? (size_t)(point - fact->name) : 0;
+		if (point && (strncmp(branch, fact->name, len) != 0 || branch[len] != '.')) {
+			branch = fact->name;
+			neap_buf_printf(buf, "\n---@class neap.facts.%.*s\n", (int)len, fact->name);
+			neap_buf_printf(&top, "---@field %.*s neap.facts.%.*s\n", (int)len, fact->name,
+					(int)len, fact->name);
+		}
+		neap_buf_printf(point ? buf : &top, "---@field %s%s %s %s\n", point ? point + 1 : fact->name,
+				fact->optional ? "?" : "", kinds[fact->kind], fact->doc);
+	}
+	neap_buf_append(buf, top.data, top.len);
+}
+
 void neap_doc_annotations(FILE *out, const struct neap_registry *registry)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
@@ -346,7 +422,8 @@ void neap_doc_annotations(FILE *out, const struct neap_registry *registry)
 	}
 	for (size_t i = 0; i < NEAP_META_COUNT; i++)
 		put_field(&buf, &neap_meta.params[i], arena);
-	neap_buf_puts(&buf, "\n---@class neap\nlocal neap = {}\n");
+	put_fact_annotations(&buf);
+	neap_buf_puts(&buf, "\n---@class neap\n---@field facts neap.facts\nlocal neap = {}\n");
 	for (size_t i = 0; registry->types[i]; i++)
 		put_annotations(&buf, registry->types[i], arena);
 	neap_buf_puts(&buf, "\nreturn neap\n");

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "engine/facts.h"
 #include "engine/problem.h"
 #include "engine/run.h"
 #include "engine/source.h"
@@ -20,6 +21,7 @@ struct neap_report_options {
 	const struct neap_sources *sources;
 	const char *const *tags; /* of a selection */
 	size_t tag_count, chosen, needed;
+	struct neap_facts *facts; /* or NULL */
 };
 struct neap_param_value {
 	const char *name, *value;
@@ -40,8 +42,15 @@ void neap_report_problems_json(FILE *out, const struct neap_problems *problems);
 enum neap_graph_format { NEAP_GRAPH_DOT, NEAP_GRAPH_MERMAID, NEAP_GRAPH_JSON };
 void neap_report_graph(FILE *out, const struct neap_graph *graph, enum neap_graph_format format);
 
+/* neap facts: a line each, and below it those that the machine has not; as a file for --facts. Facts that
+ * cannot be had go to `problems`. */
+void neap_report_facts_text(FILE *out, struct neap_facts *facts, struct neap_problems *problems);
+void neap_report_facts_json(FILE *out, struct neap_facts *facts, struct neap_problems *problems);
+
 /* neap doc, docs/reference.md, lua/meta/neap.lua */
 void neap_doc_type_text(FILE *out, const struct neap_resource_type *type, unsigned width, bool color);
+/* The facts there are. */
+void neap_doc_facts_text(FILE *out, unsigned width, bool color);
 void neap_doc_list_text(FILE *out, const struct neap_registry *registry);
 void neap_doc_reference(FILE *out, const struct neap_registry *registry);
 void neap_doc_annotations(FILE *out, const struct neap_registry *registry);

@@ -204,6 +204,18 @@ static void emit_recipe(struct neap_emit *emit, const struct neap_report_options
 	neap_emit_close(emit, '}');
 }
 
+/* Those that the recipe has read. */
+static void emit_facts(struct neap_emit *emit, const struct neap_report_options *options)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_value used = { .kind = NEAP_MAP };
+	if (options->facts)
+		used = neap_facts_used(options->facts, arena);
+	neap_emit_line(emit);
+	neap_emit_key(emit, "facts");
+	neap_emit_value(emit, &used);
+}
+
 static void emit_params(struct neap_emit *emit, const struct neap_report_options *options)
 {
 	neap_emit_line(emit);
@@ -246,6 +258,7 @@ void neap_report_json(FILE *out, const struct neap_run *run, const struct neap_r
 
 	neap_graph_digest(graph, digest);
 	neap_emit_open(&emit, '{');
+	emit_facts(&emit, options);
 	neap_emit_line(&emit);
 	neap_emit_key(&emit, "format_version");
 	neap_emit_integer(&emit, FORMAT_VERSION);

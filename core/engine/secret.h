@@ -1,6 +1,6 @@
 /*
- * Secrets of the evaluating machine: read from a file or from an environment variable, marked as secret, and
- * nowhere else to be seen: not in the recipe's digest, not in an error.
+ * Secrets of the evaluating machine: read from a file or an environment variable, or what a command prints;
+ * marked as secret, and nowhere else to be seen: not in the recipe's digest, not in an error.
  */
 #pragma once
 
@@ -22,3 +22,8 @@ int neap_secret_file(struct neap_arena *arena, const char *path, const char *sho
 /* Not set or empty is an error. */
 int neap_secret_environment(struct neap_arena *arena, const char *name, struct neap_text *ret,
 			    struct neap_error **err);
+/* What a command prints, at most NEAP_SECRET_MAX, without one trailing newline. It runs in `directory`, and
+ * changes nothing: see neap_view_query(). No error says what it printed. */
+#define NEAP_SECRET_TIMEOUT 30 /* seconds */
+int neap_secret_command(struct neap_arena *arena, const char *const *argv, const char *directory,
+			struct neap_text *ret, struct neap_error **err);

@@ -187,6 +187,11 @@ static int refuse(struct neap_error **err, int errnum, const char *reason)
 	return -1;
 }
 
+static int refuse_size(struct neap_arena *arena, uint64_t most, struct neap_error **err)
+{
+	return refuse(err, EFBIG, neap_arena_printf(arena, "larger than %u MB", (unsigned)(most >> 20)));
+}
+
 static int open_regular(const char *real, uint64_t *ret_size, struct neap_error **err)
 {
 	struct stat st;
@@ -268,7 +273,7 @@ static int read_local(struct neap_arena *arena, const char *real, uint64_t keep,
 	if (fd < 0)
 		return -1;
 	if (stated > keep) {
-		r = large ? stream(fd, NULL, 0, ret, err) : refuse(err, EFBIG, "larger than 16 MB");
+		r = large ? stream(fd, NULL, 0, ret, err) : refuse_size(arena, keep, err);
 		close(fd);
 		return r;
 	}
@@ -289,7 +294,7 @@ static int read_local(struct neap_arena *arena, const char *real, uint64_t keep,
 		}
 		len += (size_t)got;
 		if (len > keep) {
-			r = large ? stream(fd, data, len, ret, err) : refuse(err, EFBIG, "larger than 16 MB");
+			r = large ? stream(fd, data, len, ret, err) : refuse_size(arena, keep, err);
 			break;
 		}
 		if (len < size) {
@@ -331,6 +336,17 @@ static int load(struct neap_sources *sources, const char *shown, bool large, str
 		file->data = ret->data;
 	else
 		remember(sources, ret);
+	return 0;
+}
+
+int neap_sources_read(struct neap_arena *arena, const char *path, size_t max, struct neap_str *ret,
+		      struct neap_error **err)
+{
+	struct file file = { 0 };
+
+	if (read_local(arena, path, max, false, &file, err) < 0)
+		return neap_error_prefix(err, "open %s", path);
+	*ret = (struct neap_str){ file.data, (size_t)file.size };
 	return 0;
 }
 

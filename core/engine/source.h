@@ -47,5 +47,9 @@ const char *neap_sources_real(struct neap_sources *sources, const char *shown);
 /* Content for a resource: bytes up to NEAP_CONTENT_MAX, else digest, size and path to stream from. */
 int neap_sources_content(struct neap_sources *sources, const char *shown, struct neap_content *ret,
 			 struct neap_error **err);
+/* The bytes of a file that is no part of the recipe, at most `max` (whole MB); a regular one. NUL-terminated.
+ */
+int neap_sources_read(struct neap_arena *arena, const char *path, size_t max, struct neap_str *ret,
+		      struct neap_error **err);
 /* A digest over names and bytes of all that was read so far: the recipe's digest in a plan. */
 void neap_sources_digest(const struct neap_sources *sources, char ret[NEAP_DIGEST_HEX_SIZE]);

@@ -1,7 +1,7 @@
 /*
  * Accounts: see accounts.h. A file is parsed once into two tables, by name and by number; of several lines
- * with one name or number the first counts, as for getpwnam(). Lines that are malformed, comments and NIS
- * lines ("+", "-") are passed over.
+ * with one name or number the first counts, as for getpwnam(). A number has only a name that leads back to
+ * it. Lines that are malformed, comments and NIS lines ("+", "-") are passed over.
  *
  * A view gives no bytes of a file above NEAP_CONTENT_MAX, so that is the bound here too.
  */
@@ -90,17 +90,22 @@ void neap_accounts_pending(struct neap_accounts *accounts, bool pending)
 
 /* ---- the files --------------------------------------------------------------------------------------- */
 
+static bool is_digits(struct neap_str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+	return text.len > 0;
+}
+
 static bool parse_number(struct neap_str text, uint32_t *ret)
 {
 	uint64_t number = 0;
 
-	if (!text.len || text.len > 10)
+	if (text.len > 10 || !is_digits(text))
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] < '0' || text.data[i] > '9')
-			return false;
+	for (size_t i = 0; i < text.len; i++)
 		number = number * 10 + (uint64_t)(text.data[i] - '0');
-	}
 	if (number >= NEAP_KEEP)
 		return false;
 	*ret = (uint32_t)number;
@@ -139,9 +144,11 @@ static void parse_line(struct table *table, struct neap_str line)
 	account->home = fields[5];
 	if (!parse_number(fields[3], &account->group))
 		account->group = NEAP_KEEP;
-	if (!neap_map_get(&table->by_name, account->name))
-		neap_map_put(&table->by_name, account->name, account);
-	if (!neap_map_get(&table->by_number, number_key(&number)))
+	if (neap_map_get(&table->by_name, account->name))
+		return;
+	neap_map_put(&table->by_name, account->name, account);
+	/* Digits are taken as the number itself: as the name of another number they would mislead. */
+	if (!is_digits(account->name) && !neap_map_get(&table->by_number, number_key(&number)))
 		neap_map_put(&table->by_number, number_key(&account->number), account);
 }
 

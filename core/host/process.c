@@ -81,7 +81,11 @@ static void drain(struct stream *stream, unsigned reads)
 		size_t room = stream->max - stream->text.len;
 
 		if (got > 0) {
+			/* All the room at once: growing would leave copies behind, and it may be a secret. */
+			if (!stream->text.data)
+				neap_buf_reserve(&stream->text, stream->max);
 			neap_buf_append(&stream->text, bytes, (size_t)got < room ? (size_t)got : room);
+			explicit_bzero(bytes, (size_t)got);
 			continue;
 		}
 		if (got < 0 && errno == EINTR)
@@ -400,6 +404,8 @@ done:
 		close_fd(&out[i]);
 		close_fd(&errors[i]);
 		close_fd(&report[i]);
+		if (streams[i].text.data)
+			explicit_bzero(streams[i].text.data, streams[i].text.len);
 		neap_buf_done(&streams[i].text);
 	}
 	return rc;

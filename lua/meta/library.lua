@@ -10,8 +10,9 @@ local neap = {}
 ---@return string
 function neap.read(name) end
 
----A secret: from a file without its last newline, from an environment variable, or a given string.
----@param from { file?: string, env?: string, value?: string } One of them.
+---A secret: from a file without its last newline, from an environment variable, what a command prints, or a given
+---string.
+---@param from { file?: string, env?: string, command?: string[], value?: string } One of them.
 ---@return neap.text
 function neap.secret(from) end
 

@@ -24,7 +24,34 @@
 ---@field noop? boolean Look and say what would be done, but do nothing.
 ---@field protect? boolean It is an error when a run would remove it.
 
+---@class neap.facts.interface
+---@field addresses string[]
+---@field mac? string
+
+---@class neap.facts.os
+---@field codename? string VERSION_CODENAME of /etc/os-release, such as `bookworm`.
+---@field id string ID of /etc/os-release, such as `debian`.
+---@field id_like string[] ID_LIKE of /etc/os-release, the systems it descends from, nearest first.
+---@field name string PRETTY_NAME of /etc/os-release, for people.
+---@field version? string VERSION_ID of /etc/os-release, such as `12`: a string.
+
+---What is known of the machine; those of a site too.
+---@class neap.facts
+---@field [string] any
+---@field addresses string[] IP addresses that others can reach, so none of the loopback, of one link only or temporary: IPv4 before IPv6, by number of the interface, and of one interface the one given first before others.
+---@field arch string The architecture as the kernel names it, such as `x86_64` or `aarch64`.
+---@field cpus integer Processors that are online.
+---@field domain? string `fqdn` behind its first point.
+---@field fqdn string The name with its domain: that in /etc/hostname, else one that /etc/hosts gives. The network is not asked.
+---@field hostname string The name in /etc/hostname up to its first point; without that file, what the running kernel is called.
+---@field interfaces table<string, neap.facts.interface> Network interfaces by name, without the loopback, each with `addresses` (as above, with the length of the prefix: `192.0.2.7/24`) and `mac`, if it has one.
+---@field kernel string The release of the kernel that runs.
+---@field machine_id string What /etc/machine-id holds: 32 digits, never the same on two machines.
+---@field memory_mb integer Memory that the kernel can use, in MB of 2^20 bytes.
+---@field os neap.facts.os
+
 ---@class neap
+---@field facts neap.facts
 local neap = {}
 
 ---@class neap.authorized_key.params: neap.common

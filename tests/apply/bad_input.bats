@@ -556,13 +556,13 @@ teardown() {
 
 @test "what the contract has for later is refused by name" {
 	recipe </dev/null
-	for option in --inventory=x --limit=x --jobs=2 --out=x --plan=x --facts=x --confirm=1 --max-changes=1 -i -l -j -o; do
+	for option in --inventory=x --limit=x --jobs=2 --out=x --plan=x --confirm=1 --max-changes=1 -i -l -j -o; do
 		run --separate-stderr "$NEAP" apply --root machine "$option" site.lua
 		echo "$option: $status: $stderr"
 		[ "$status" = 64 ]
 		[[ $stderr == *"${option%%=*}"* ]]
 	done
-	for verb in show facts status key agent undo; do
+	for verb in show status key agent undo; do
 		run --separate-stderr "$NEAP" "$verb"
 		[ "$status" = 64 ]
 		[[ $stderr == *"$verb"* ]]

@@ -101,7 +101,17 @@ static void accounts__the_first_of_several_counts(void **state)
 	assert_int_equal(user(f->view, "a"), 1);
 	assert_int_equal(user(f->view, "b"), 1);
 	assert_string_equal(neap_view_user_name(f->view, 1, f->arena), "a");
-	assert_string_equal(neap_view_user_name(f->view, 2, f->arena), "a");
+	assert_string_equal(neap_view_user_name(f->view, 2, f->arena), "2"); /* "a" is another */
+}
+
+static void accounts__a_name_of_digits_names_no_other_number(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/etc/passwd", NEAP_FILE_REGULAR, "7:x:8:8:::\nb:x:8:8:::\n99999999999:x:9:9:::\n");
+	assert_string_equal(neap_view_user_name(f->view, 8, f->arena), "b");
+	assert_string_equal(neap_view_user_name(f->view, 9, f->arena), "9");
+	assert_int_equal(user(f->view, "7"), 7);
 }
 
 static void accounts__numbers_need_no_file(void **state)
@@ -265,6 +275,7 @@ int main(void)
 		TEST(accounts__names_and_numbers_are_found),
 		TEST(accounts__malformed_lines_are_passed_over),
 		TEST(accounts__the_first_of_several_counts),
+		TEST(accounts__a_name_of_digits_names_no_other_number),
 		TEST(accounts__numbers_need_no_file),
 		TEST(accounts__errors_name_the_account_or_the_file),
 		TEST(accounts__are_read_once_until_dropped),

@@ -116,6 +116,7 @@ struct recipe {
 	const char *name; /* of an embedded recipe to evaluate instead of site.lua, or NULL */
 	struct neap_param_value params[4];
 	size_t param_count;
+	struct neap_facts *facts; /* of the test, or NULL */
 	/* of the last evaluation */
 	struct neap_arena *arena;
 	struct neap_problems problems;
@@ -222,6 +223,7 @@ static inline int recipe_evaluate(struct recipe *recipe, const char *text)
 {
 	struct neap_recipe_options options = { .params = recipe->params,
 					       .param_count = recipe->param_count,
+					       .facts = recipe->facts,
 					       .timeout = recipe->timeout,
 					       .memory = recipe->memory };
 	char path[64];

@@ -234,11 +234,13 @@ static void secret__missing_ones_are_errors(void **state)
 		     "secret: the environment variable NEAP_TEST_SECRET is not set", NULL);
 	recipe_fails(*state, "neap.secret { value = '' }", "neap.secret { value = … } is empty", NULL);
 	recipe_fails(*state, "neap.secret { fil = 'x' }",
-		     "neap.secret takes { file = … }, { env = … } or { value = … }, not { fil = … }", NULL);
+		     "neap.secret takes { file = … }, { env = … }, { command = … } or { value = … }, not { "
+		     "fil = … }",
+		     NULL);
 	recipe_fails(*state, "neap.secret { file = 'x', env = 'y' }",
-		     "neap.secret takes { file = … }, { env = … } or { value = … }", NULL);
+		     "neap.secret takes { file = … }, { env = … }, { command = … } or { value = … }", NULL);
 	recipe_fails(*state, "neap.secret 'x'",
-		     "neap.secret takes { file = … }, { env = … } or { value = … }", NULL);
+		     "neap.secret takes { file = … }, { env = … }, { command = … } or { value = … }", NULL);
 }
 
 static void secret__is_no_string(void **state)
