@@ -249,6 +249,57 @@ static void lines(void)
 		2);
 }
 
+/* 50 MB in 2,000 files that do not compress much, as a release is. */
+static void tarball(void)
+{
+	char *root = text("%s/tarball", work), *archive = text("%s/release.tar.gz", work);
+	char *recipe = text("%s/tarball.lua", recipes), *define = text("ARCHIVE=%s", archive);
+	char *fresh = text("rm -rf '%s' && mkdir '%s'", root, root), *there = text("%s/opt/release", root);
+	shell(text("[ -e '%s' ] || { rm -rf '%s/t' && mkdir -p '%s/t/release' && cd '%s/t' && "
+		   "for d in $(seq 20); do mkdir release/$d; for f in $(seq 100); do "
+		   "head -c 19200 /dev/urandom | base64 -w 0 > release/$d/$f; done; done && "
+		   "tar -czf '%s' release && rm -rf '%s/t'; }",
+		   archive, work, work, work, archive, work));
+	char **apply = command(neap, "apply", recipe, "-D", define, "--root", root, NULL);
+	work_on("50 MB in 2,000 files, first", 2000,
+		(struct contender[]){ { "tar", command("tar", "-xzf", archive, "-C", root, NULL), fresh },
+				      { "neap", apply, fresh } },
+		2);
+	shell(fresh);
+	measure(apply);
+	work_on("50 MB in 2,000 files, no-op", 2000,
+		(struct contender[]){
+			{ "floor", command(floor_program, "tarball", archive, there, NULL), NULL },
+			{ "neap", apply, NULL } },
+		2);
+}
+
+static void certs(unsigned count)
+{
+	char *root = text("%s/certs", work), *recipe = text("%s/certs.lua", recipes), *n = text("%u", count);
+	char **apply = command(neap, "apply", recipe, "-D", text("N=%u", count), "--root", root, NULL);
+	shell(text("rm -rf '%s' && mkdir '%s'", root, root));
+	measure(apply);
+	work_on(text("%u certificates, no-op", count), count,
+		(struct contender[]){
+			{ "floor", command(floor_program, "certs", text("%s/etc/tls", root), n, NULL), NULL },
+			{ "neap", apply, NULL } },
+		2);
+}
+
+static void users(unsigned count)
+{
+	char *root = text("%s/users", work), *recipe = text("%s/users.lua", recipes);
+	char **apply = command(neap, "apply", recipe, "-D", text("N=%u", count), "--root", root, NULL);
+	shell(text("rm -rf '%s' && mkdir -p '%s/etc' && cp /etc/passwd /etc/group '%s/etc'", root, root,
+		   root));
+	measure(apply);
+	work_on(text("%u users, no-op", count), count,
+		(struct contender[]){ { "floor", command(floor_program, "users", root, NULL), NULL },
+				      { "neap", apply, NULL } },
+		2);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 5) {
@@ -281,6 +332,9 @@ int main(int argc, char **argv)
 		files(n);
 	chain(10000);
 	lines();
+	tarball();
+	certs(100);
+	users(1000);
 	fclose(raw);
 	printf("raw numbers: %s/raw.tsv\n", work);
 	return 0;
