@@ -163,18 +163,6 @@ static struct neap_value list_of(const struct neap_strings *strings, struct neap
 	return list;
 }
 
-static struct neap_value map_of(const struct neap_texts *texts, struct neap_arena *arena)
-{
-	struct neap_value map = { .kind = NEAP_MAP };
-
-	map.map.pairs = neap_arena_array_of(arena, struct neap_pair, texts->count + 1);
-	map.map.count = texts->count;
-	for (size_t i = 0; i < texts->count; i++)
-		map.map.pairs[i] =
-			(struct neap_pair){ neap_str(texts->names[i]), neap_value_text(texts->texts[i]) };
-	return map;
-}
-
 /* A member as a value. The account of a wanted number is called by its name, as the machine's is. */
 static struct neap_value member(const struct neap_want *want, size_t i, const struct neap_lua_have *have,
 				struct neap_arena *arena)
@@ -204,8 +192,8 @@ static struct neap_value member(const struct neap_want *want, size_t i, const st
 		return (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = *(const bool *)at };
 	case NEAP_PARAM_RESOURCE:
 		return neap_value_string(((const struct neap_related *)at)->path);
-	case NEAP_PARAM_TEXTS:
-		return map_of(at, arena);
+	case NEAP_PARAM_TEXTS: /* compared by name */
+		break;
 	case NEAP_PARAM_INTEGER:
 	case NEAP_PARAM_DURATION:
 		return (struct neap_value){ .kind = NEAP_INTEGER, .integer = *(const int64_t *)at };
@@ -244,6 +232,42 @@ static bool hides(const struct neap_resource_type *type, int param)
 	default:
 		return true;
 	}
+}
+
+/* Entries "variables.NAME" for the names that differ, on both sides sorted. */
+static int compare_texts(const struct neap_param *param, const struct neap_texts *texts,
+			 const struct neap_lua_have *have, struct neap_diff *diff, struct neap_error **err)
+{
+	static const struct neap_value nothing = { .kind = NEAP_NIL };
+	const struct neap_value *found = field(&have->value, param->name);
+	size_t count = found && found->kind == NEAP_MAP ? found->map.count : 0, i = 0, j = 0;
+
+	if (found && found->kind != NEAP_MAP && found->kind != NEAP_NIL)
+		return neap_error_set(err, "read gives %s as %s, but the parameter is a table of texts",
+				      param->name, neap_value_kind_name(found->kind));
+	while (i < texts->count || j < count) {
+		struct neap_str left = i < texts->count ? neap_str(texts->names[i]) : (struct neap_str){ 0 };
+		struct neap_str right = j < count ? found->map.pairs[j].key : (struct neap_str){ 0 };
+		size_t len = left.len < right.len ? left.len : right.len;
+		int order = len ? memcmp(left.data, right.data, len) : 0;
+		struct neap_value after = nothing, before = nothing;
+
+		if (order == 0)
+			order = (left.len > right.len) - (left.len < right.len);
+		if (j == count || (i < texts->count && order <= 0))
+			after = neap_value_text(texts->texts[i]);
+		if (i == texts->count || (j < count && order >= 0))
+			before = found->map.pairs[j].value;
+		if (!neap_value_equal(&before, &after))
+			neap_diff_value(diff,
+					neap_arena_printf(neap_diff_arena(diff), "%s.%.*s", param->name,
+							  (int)(after.kind ? left.len : right.len),
+							  after.kind ? left.data : right.data),
+					&before, &after, have->closed);
+		i += after.kind != NEAP_NIL;
+		j += before.kind != NEAP_NIL;
+	}
+	return 0;
 }
 
 static int compare_one(const struct neap_want *want, size_t i, const struct neap_lua_have *have,
@@ -292,7 +316,11 @@ int neap_lua_type_compare(const struct neap_want *want, const struct neap_lua_ha
 		neap_diff_action(diff, NEAP_ACTION_CREATE);
 	for (size_t i = 0; i < type->pub.param_count; i++)
 		if ((want->given >> i & 1) && type->params[i].compare && (int)i != type->ensure &&
-		    compare_one(want, i, have, diff, err) < 0)
+		    (type->pub.params[i].kind == NEAP_PARAM_TEXTS
+			     ? compare_texts(&type->pub.params[i],
+					     (const void *)((const char *)want + type->pub.params[i].offset),
+					     have, diff, err)
+			     : compare_one(want, i, have, diff, err)) < 0)
 			return -1;
 	return 0;
 }

@@ -18,15 +18,21 @@ local function quoted(value)
 	return neap.format("'%s'", value)
 end
 
+local function assigns(line, name)
+	return line:match("^([%a_][%w_]*)=") == name
+end
+
 -- The lines of the file, and the number of the one that sets the variable: the last wins, as in a shell.
 local function parse(content, name)
 	local lines, found = {}, nil
-	for line in ((content or "") .. "\n"):gsub("\n\n$", "\n"):gmatch("([^\n]*)\n") do
-		lines[#lines + 1] = line
+	content = content or ""
+	if content ~= "" and content:sub(-1) ~= "\n" then
+		content = content .. "\n"
 	end
-	for i, line in ipairs(lines) do
-		if line:match("^([%a_][%w_]*)=") == name then
-			found = i
+	for line in content:gmatch("([^\n]*)\n") do
+		lines[#lines + 1] = line
+		if assigns(line, name) then
+			found = #lines
 		end
 	end
 	return lines, found
@@ -57,7 +63,11 @@ return neap.type {
 	end,
 
 	read = function(view, want)
-		local lines, found = parse(view:file(want.file), want.name)
+		local content, stat = view:file(want.file)
+		if stat and stat.kind ~= "file" then
+			error(want.file .. " is no regular file but a " .. stat.kind)
+		end
+		local lines, found = parse(content, want.name)
 		if found then
 			return { value = unquote(lines[found]:match("=(.*)$")) }
 		end
@@ -66,7 +76,11 @@ return neap.type {
 	apply = function(host, want)
 		local lines, found = parse(host:file(want.file), want.name)
 		if want.ensure == "absent" then
-			table.remove(lines, found)
+			for i = #lines, 1, -1 do
+				if assigns(lines[i], want.name) then
+					table.remove(lines, i)
+				end
+			end
 		elseif want.value then
 			lines[found or #lines + 1] = want.name .. "=" .. quoted(want.value)
 		end
