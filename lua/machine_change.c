@@ -80,7 +80,7 @@ static void read_change(lua_State *L, const char *method, const struct neap_reso
 			    neap_attributes_numbers(call->view, &wanted, &ret->uid, &ret->gid, &lua->error));
 }
 
-/* host:write(path, { content, mode, owner, group, validate, backup }) */
+/* host:write(path, text | { content, mode, owner, group, validate, backup }) */
 static int host_write(lua_State *L)
 {
 	struct neap_lua *lua = neap_lua_of(L);
@@ -90,6 +90,12 @@ static int host_write(lua_State *L)
 	struct change change;
 	struct neap_stat stat;
 
+	if (lua_type(L, 3) == LUA_TSTRING || neap_lua_tag(L, 3) == NEAP_LUA_TEXT) {
+		lua_createtable(L, 0, 1);
+		lua_pushvalue(L, 3);
+		lua_setfield(L, -2, "content");
+		lua_replace(L, 3);
+	}
 	read_change(L, "write", &write_shape, &change);
 	if (!neap_given(&change, CONTENT))
 		neap_lua_fail(L, "write: content is required: host:write(path, { content = … })");

@@ -130,9 +130,9 @@ static int run(struct neap_lua *lua)
 	lua_pushcfunction(L, evaluate);
 	status = lua_pcall(L, 0, 0, 1);
 	neap_watchdog_stop();
-	if (lua->ended)
+	if (lua->ended == NEAP_LUA_TIME)
 		report_limit(lua, lua->timeout_message, NEAP_LUA_TIMEOUT_HINT);
-	else if (lua->heap.over || status == LUA_ERRMEM)
+	else if (lua->ended || lua->heap.over || status == LUA_ERRMEM)
 		report_limit(lua, neap_lua_memory_message(lua), NULL);
 	else if (status != LUA_OK)
 		report_error(lua, L);

@@ -169,25 +169,6 @@ const char *neap_lua_memory_message(const struct neap_lua *lua)
 				 lua->heap.limit >> 20);
 }
 
-void neap_lua_refused(void *ctx)
-{
-	struct neap_lua *lua = ctx;
-
-	if (lua->thread && !lua->heap.over)
-		neap_lua_where(lua, lua->thread->L, 0, &lua->stopped_at);
-}
-
-void neap_lua_raise_memory(lua_State *L)
-{
-	struct neap_lua *lua = neap_lua_of(L);
-
-	neap_lua_refused(lua);
-	lua->heap.over = true;
-	lua_pushliteral(L, "not enough memory");
-	lua_error(L);
-	__builtin_unreachable();
-}
-
 void neap_lua_check_memory(lua_State *L, struct neap_lua *lua)
 {
 	size_t used = lua->heap.used + neap_arena_used(lua->graph->arena) + neap_arena_used(lua->texts);
@@ -243,6 +224,30 @@ void neap_lua_end(lua_State *L, enum neap_lua_end end)
 		lua->ended = end;
 	arm(L);
 	raise_end(L);
+	__builtin_unreachable();
+}
+
+/* Of the heap, and where memory that it does not see has become too much. The second refusal ends it. */
+void neap_lua_refused(void *ctx)
+{
+	struct neap_lua *lua = ctx;
+
+	if (lua->thread && !lua->stopped_at.file)
+		neap_lua_where(lua, lua->thread->L, 0, &lua->stopped_at);
+	if (!lua->thread || !lua->heap.over || lua->ended)
+		return;
+	lua->ended = NEAP_LUA_MEMORY;
+	arm(lua->thread->L);
+}
+
+void neap_lua_raise_memory(lua_State *L)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+
+	lua->heap.over = true;
+	neap_lua_refused(lua);
+	lua_pushliteral(L, "not enough memory");
+	lua_error(L);
 	__builtin_unreachable();
 }
 

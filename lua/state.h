@@ -87,6 +87,7 @@ struct neap_lua {
 enum neap_lua_end {
 	NEAP_LUA_GOES_ON,
 	NEAP_LUA_TIME,    /* a limit */
+	NEAP_LUA_MEMORY,  /* the other one */
 	NEAP_LUA_UNKNOWN, /* a type has asked for what is not known in this plan */
 };
 

@@ -134,7 +134,7 @@ static int outcome(struct neap_lua *lua, lua_State *L, struct job *job, int stat
 						     "it took more than %u s of CPU (--eval-timeout)",
 						     lua->options.timeout),
 				   TIMEOUT_HINT, err);
-	if (lua->heap.over || status == LUA_ERRMEM)
+	if (lua->ended || lua->heap.over || status == LUA_ERRMEM)
 		return limit_error(lua,
 				   neap_arena_printf(lua->texts, "it used more than %zu MB of memory",
 						     lua->heap.limit >> 20),
