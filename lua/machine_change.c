@@ -205,7 +205,7 @@ static int host_remove_tree(lua_State *L)
 
 /* ---- programs ------------------------------------------------------------------------------------------ */
 
-enum { COMMAND, DIRECTORY, USER, ENVIRONMENT, TIMEOUT, EFFECTS };
+enum { COMMAND, DIRECTORY, USER, ENVIRONMENT, TIMEOUT, EFFECTS, RETURNS };
 
 struct program {
 	struct neap_want base;
@@ -213,6 +213,7 @@ struct program {
 	const char *directory, *user;
 	struct neap_texts environment;
 	int64_t timeout;
+	struct neap_integers returns;
 };
 
 static const struct neap_param program_params[] = {
@@ -224,11 +225,12 @@ static const struct neap_param program_params[] = {
 	[ENVIRONMENT] = { FIELD(environment, TEXTS), .flags = NEAP_PARAM_SECRET },
 	[TIMEOUT] = { FIELD(timeout, DURATION), .min = 1, .max = 86400 },
 	[EFFECTS] = { FIELD(effects, STRINGS) },
+	[RETURNS] = { FIELD(returns, INTEGERS), .max = 255 },
 #undef FIELD
 };
 static const struct neap_resource_type run_shape = { .name = "",
 						     .params = program_params,
-						     .param_count = EFFECTS + 1 };
+						     .param_count = RETURNS + 1 };
 static const struct neap_resource_type query_shape = { .name = "",
 						       .params = program_params,
 						       .param_count = EFFECTS };
@@ -291,6 +293,8 @@ static struct neap_process program_at(lua_State *L, const char *method,
 		.argv = program.command.items,
 		.effects = neap_given(&program, EFFECTS) ? program.effects.items : NULL,
 		.timeout = (unsigned)program.timeout,
+		.returns = neap_given(&program, RETURNS) ? program.returns.items : NULL,
+		.return_count = program.returns.count,
 		.directory = program.directory,
 		.user = program.user,
 		.settings = neap_given(&program, ENVIRONMENT)
@@ -336,12 +340,12 @@ static int failed(const struct neap_process *process, const struct neap_process_
 		line[--len] = '\0';
 	for (char *newline = line; (newline = strchr(newline, '\n'));)
 		*newline = ' ';
-	return neap_error_set(err, "run %s: exit code %d%s%s", process->argv[0], result->status,
-			      len ? ": " : "", line);
+	return neap_error_set(err, "run %s: exit %d%s%s", process->argv[0], result->status, len ? ": " : "",
+			      line);
 }
 
-/* host:run { …, effects = {paths} }: fails when the program does. It gives nothing back: in a plan nothing
- * has run, and what read needs to know it asks by a query. */
+/* host:run { …, effects = {paths}, returns = {codes} }: fails when the program does. It gives nothing back:
+ * in a plan nothing has run, and what read needs to know it asks by a query. */
 static int host_run(lua_State *L)
 {
 	struct neap_lua *lua = neap_lua_of(L);
@@ -354,7 +358,7 @@ static int host_run(lua_State *L)
 
 	call->outside = 1;
 	r = neap_host_run(call->host, &process, call->arena, &result, &err);
-	if (r == 0 && result.status != 0)
+	if (r == 0 && !result.ok)
 		r = failed(&process, &result, secret, call->arena, &err);
 	lua->error = err;
 	neap_lua_did(L, call, r);

@@ -41,14 +41,15 @@ static const struct kind {
 	KIND("regex", NEAP_PARAM_REGEX, struct neap_pattern),
 	KIND("strings", NEAP_PARAM_STRINGS, struct neap_strings),
 	KIND("argv", NEAP_PARAM_ARGV, struct neap_strings),
+	KIND("integers", NEAP_PARAM_INTEGERS, struct neap_integers),
 	KIND("duration", NEAP_PARAM_DURATION, int64_t),
 	KIND("texts", NEAP_PARAM_TEXTS, struct neap_texts),
 	KIND("resource", NEAP_PARAM_RESOURCE, struct neap_related),
 #undef KIND
 };
-static const char *const kind_names[] = { "text",    "string",   "path",  "source",   "choice", "boolean",
-					  "integer", "mode",     "owner", "group",    "regex",  "strings",
-					  "argv",    "duration", "texts", "resource", NULL };
+static const char *const kind_names[] = { "text",    "string",   "path",     "source", "choice",   "boolean",
+					  "integer", "mode",     "owner",    "group",  "regex",    "strings",
+					  "argv",    "integers", "duration", "texts",  "resource", NULL };
 
 /* ---- tables with names -------------------------------------------------------------------------------- */
 
@@ -220,16 +221,19 @@ static int spec_check(const struct spec *spec, const char *what, struct neap_err
 	    (kind == NEAP_PARAM_CHOICE && spec->choices.count == 0))
 		return neap_error_set(err, "%s: choices go with kind \"choice\", and the other way round",
 				      what);
-	if (kind != NEAP_PARAM_INTEGER && (neap_given(spec, MIN) || neap_given(spec, MAX)))
-		return neap_error_set(err, "%s: min and max are for kind \"integer\"", what);
+	if (kind != NEAP_PARAM_INTEGER && kind != NEAP_PARAM_INTEGERS && kind != NEAP_PARAM_DURATION &&
+	    (neap_given(spec, MIN) || neap_given(spec, MAX)))
+		return neap_error_set(
+			err, "%s: min and max are for kinds \"integer\", \"integers\" and \"duration\"",
+			what);
 	if (spec->secret && kind != NEAP_PARAM_TEXT && kind != NEAP_PARAM_TEXTS)
 		return neap_error_set(err, "%s: only kinds \"text\" and \"texts\" can hold secrets", what);
 	if (spec->owns && kind != NEAP_PARAM_PATH)
 		return neap_error_set(err, "%s: only a path can be owned", what);
 	if (spec->key &&
-	    (kind == NEAP_PARAM_STRINGS || kind == NEAP_PARAM_ARGV || kind == NEAP_PARAM_SOURCE ||
-	     kind == NEAP_PARAM_REGEX || kind == NEAP_PARAM_TEXT || kind == NEAP_PARAM_TEXTS ||
-	     kind == NEAP_PARAM_RESOURCE || kind == NEAP_PARAM_DURATION))
+	    (kind == NEAP_PARAM_STRINGS || kind == NEAP_PARAM_ARGV || kind == NEAP_PARAM_INTEGERS ||
+	     kind == NEAP_PARAM_SOURCE || kind == NEAP_PARAM_REGEX || kind == NEAP_PARAM_TEXT ||
+	     kind == NEAP_PARAM_TEXTS || kind == NEAP_PARAM_RESOURCE || kind == NEAP_PARAM_DURATION))
 		return neap_error_set(err, "%s: kind \"%s\" cannot be a key", what, kind_names[spec->kind]);
 	return 0;
 }

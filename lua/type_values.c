@@ -163,6 +163,18 @@ static struct neap_value list_of(const struct neap_strings *strings, struct neap
 	return list;
 }
 
+static struct neap_value numbers_of(const struct neap_integers *integers, struct neap_arena *arena)
+{
+	struct neap_value list = { .kind = NEAP_LIST };
+
+	list.list.items = neap_arena_array_of(arena, struct neap_value, integers->count + 1);
+	list.list.count = integers->count;
+	for (size_t i = 0; i < integers->count; i++)
+		list.list.items[i] =
+			(struct neap_value){ .kind = NEAP_INTEGER, .integer = integers->items[i] };
+	return list;
+}
+
 /* A member as a value. The account of a wanted number is called by its name, as the machine's is. */
 static struct neap_value member(const struct neap_want *want, size_t i, const struct neap_lua_have *have,
 				struct neap_arena *arena)
@@ -205,6 +217,8 @@ static struct neap_value member(const struct neap_want *want, size_t i, const st
 	case NEAP_PARAM_STRINGS:
 	case NEAP_PARAM_ARGV:
 		return list_of(at, arena);
+	case NEAP_PARAM_INTEGERS:
+		return numbers_of(at, arena);
 	}
 	return (struct neap_value){ 0 };
 }

@@ -29,14 +29,14 @@ function neap.format(format, ...) end
 
 ---A parameter of a type written in Lua.
 ---@class neap.type.param
----@field kind "text"|"string"|"path"|"source"|"choice"|"boolean"|"integer"|"mode"|"owner"|"group"|"regex"|"strings"|"argv"|"duration"|"texts"|"resource"
+---@field kind "text"|"string"|"path"|"source"|"choice"|"boolean"|"integer"|"mode"|"owner"|"group"|"regex"|"strings"|"argv"|"integers"|"duration"|"texts"|"resource"
 ---@field doc? string
 ---@field key? boolean|integer Part of the address; 1, 2 … where there are several.
 ---@field required? boolean
 ---@field secret? boolean It may hold secrets: "text" and "texts".
 ---@field choices? string[] Of "choice".
----@field min? integer Of "integer".
----@field max? integer Of "integer".
+---@field min? integer Of numbers.
+---@field max? integer Of numbers.
 ---@field owns? boolean The resource owns what is at this path.
 ---@field compare? boolean false: the default diff does not look at it.
 ---@field default? any
@@ -59,6 +59,7 @@ function neap.format(format, ...) end
 ---@field environment? table<string, neap.text>
 ---@field timeout? string
 ---@field effects? string[] Of host:run: the paths it makes or changes.
+---@field returns? integer|integer[] Of host:run: exit codes that are well. Not given: 0.
 
 ---@class neap.type.attributes
 ---@field mode? string

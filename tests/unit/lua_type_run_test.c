@@ -167,7 +167,7 @@ static void lua_type__failing_program_fails_the_resource(void **state)
 					  "end }",
 		  "entry { path = '/t/x', value = 'a' }");
 	site_run(&site, NEAP_RUN_APPLY);
-	site_is("the apply", site_says(&site), "failed: site/entry.lua:12: run fail: exit code 3");
+	site_is("the apply", site_says(&site), "failed: site/entry.lua:12: run fail: exit 3");
 	site_end(&site);
 }
 

@@ -117,11 +117,9 @@ static void lua_type__wrong_definitions_are_told_at_their_line(void **state)
 		{ "name = 'e', summary = '', params = {}",
 		  "neap.type: no parameter is a key: what is a resource of this type called?", NULL },
 		{ "name = 'e', summary = '', params = { a = { kind = 'pth', key = true } }",
-		  "neap.type: params.a: kind must be \"text\", \"string\", \"path\", \"source\", \"choice\", "
-		  "\"boolean\", "
-		  "\"integer\", \"mode\", \"owner\", \"group\", \"regex\", \"strings\", \"argv\", "
-		  "\"duration\", "
-		  "\"texts\" or \"resource\", not \"pth\"",
+		  "neap.type: params.a: kind must be \"text\", \"string\", \"path\", \"source\", "
+		  "\"choice\", \"boolean\", \"integer\", \"mode\", \"owner\", \"group\", \"regex\", "
+		  "\"strings\", \"argv\", \"integers\", \"duration\", \"texts\" or \"resource\", not \"pth\"",
 		  "did you mean \"path\"?" },
 		{ "name = 'e', summary = '', params = { a = { kind = 'path', kye = true } }",
 		  "neap.type: params.a has no \"kye\"", "did you mean \"key\"?" },
@@ -130,7 +128,8 @@ static void lua_type__wrong_definitions_are_told_at_their_line(void **state)
 		{ "name = 'e', summary = '', params = { a = { kind = 'choice' } }",
 		  "neap.type: params.a: choices go with kind \"choice\", and the other way round", NULL },
 		{ "name = 'e', summary = '', params = { a = { kind = 'path', min = 1 } }",
-		  "neap.type: params.a: min and max are for kind \"integer\"", NULL },
+		  "neap.type: params.a: min and max are for kinds \"integer\", \"integers\" and \"duration\"",
+		  NULL },
 		{ "name = 'e', summary = '', params = { a = { kind = 'string', secret = true } }",
 		  "neap.type: params.a: only kinds \"text\" and \"texts\" can hold secrets", NULL },
 		{ "name = 'e', summary = '', params = { a = { kind = 'string', owns = true } }",
