@@ -358,7 +358,7 @@ int neap_lua_type_check(const void *wanted, struct neap_error **err)
 		return -1;
 	if (complaint)
 		return neap_error_set(err, "%s", complaint);
-	/* Its first part is the want's, and the graph's memory can be written: the graph gives it as const.
+	/* Its first part is that of every want, and the graph's memory can be written: the graph gives it as const.
 	 */
 	return make_claims((struct neap_lua_want *)(void *)wanted, err);
 }

@@ -25,3 +25,5 @@
 "exec { @ name = \"x\", command = { \"make\", \"/srv/made\" }, creates = \"/srv/made\" }",
 "exec { @ name = \"y\", command = { \"make\", \"/srv/y\" }, creates = \"/srv/y\" }",
 "line { @ path = \"/srv/y\", line = \"{more|made}\" }",
+"shell_variable { @ file = \"/srv/{vars|v/vars}\", name = \"{A|B}\", value = \"{x|y z|}\" }",
+"shell_variable { @ file = \"{/srv/vars|/etc/plain}\", name = \"{A|B}\", ensure = \"absent\" }",
