@@ -27,7 +27,7 @@ static int resume(lua_State *L, lua_State *co, int count)
 	lua->thread = &thread;
 	status = lua_resume(co, L, count, &results);
 	lua->thread = thread.up;
-	neap_lua_check_expired(L, lua);
+	neap_lua_check_ended(L, lua);
 	if (status == LUA_OK || status == LUA_YIELD) {
 		if (!lua_checkstack(L, results + 1)) {
 			lua_pop(co, results);
@@ -61,7 +61,7 @@ static int reset(lua_State *L, lua_State *co)
 	lua->thread = &thread;
 	status = lua_resetthread(co);
 	lua->thread = thread.up;
-	neap_lua_check_expired(L, lua);
+	neap_lua_check_ended(L, lua);
 	return status;
 }
 

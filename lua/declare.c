@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lua/handle.h"
+#include "lua/type.h"
 #include "lua/value.h"
 
 #define PARAMS_MAX 64
@@ -200,10 +201,20 @@ static void report_unknown(struct declaration *d, const struct unknown *unknown,
 		neap_graph_set_unknown(graph, d->resource, unknown->names[i]);
 	if (!numbered)
 		return;
-	neap_problem_add(graph->problems, d->at, NULL, "parameters are named: neap.%s { name = value }",
-			 d->type->name);
+	neap_problem_add(graph->problems, d->at, NULL, "parameters are named: %s { name = value }",
+			 neap_lua_type_called(d->lua, d->type));
 	if (unknown->count == UNKNOWN_MAX)
 		neap_problem_hint(graph->problems, "is this the right table?");
+}
+
+/* A type written in Lua may say what stands for a parameter that is not given. */
+static void set_defaults(struct declaration *d, uint64_t missing)
+{
+	const struct neap_lua_type *type = neap_lua_type_in_lua(d->type);
+
+	for (unsigned i = 0; type && i < d->type->param_count; i++)
+		if ((missing >> i & 1) && type->params[i].fallback)
+			neap_graph_set(d->lua->graph, d->resource, i, type->params[i].fallback);
 }
 
 /*
@@ -214,7 +225,7 @@ static void set_all(struct declaration *d, int table)
 {
 	lua_State *L = d->L;
 	int base = lua_gettop(L), slots = (int)d->type->param_count + NEAP_RELATIONS + NEAP_META_COUNT;
-	uint64_t given = 0;
+	uint64_t given = 0, missing;
 	unsigned related = 0;
 	struct unknown unknown = { 0 };
 	bool numbered = false;
@@ -241,6 +252,7 @@ static void set_all(struct declaration *d, int table)
 			lua_replace(L, base + 1 + (int)(d->type->param_count + number - PARAMS_MAX));
 		}
 	}
+	missing = ~given;
 	for (unsigned i = 0; given; i++, given >>= 1)
 		if (given & 1)
 			set(d, i, base + 1 + (int)i);
@@ -249,6 +261,7 @@ static void set_all(struct declaration *d, int table)
 			relate(d, (enum neap_relation)i, base + 1 + (int)(d->type->param_count + i));
 		else if (related & 1)
 			set_meta(d, i - NEAP_RELATIONS, base + 1 + (int)(d->type->param_count + i));
+	set_defaults(d, missing);
 	report_unknown(d, &unknown, numbered);
 	lua_settop(L, base);
 }
@@ -259,11 +272,14 @@ static int declare(lua_State *L)
 	struct declaration d = { .L = L, .lua = neap_lua_of(L) };
 	struct neap_lua_handle *handle;
 	struct neap_lua_place place;
+	const char *called;
 
 	d.type = lua_touserdata(L, lua_upvalueindex(UP_TYPE));
+	called = neap_lua_type_called(d.lua, d.type);
+	if (d.lua->call)
+		neap_lua_fail(L, "%s: a function of a type cannot declare resources", called);
 	if (lua_type(L, 1) != LUA_TTABLE || lua_gettop(L) != 1)
-		neap_lua_fail(L, "neap.%s takes one table: neap.%s { name = value }", d.type->name,
-			      d.type->name);
+		neap_lua_fail(L, "%s takes one table: %s { name = value }", called, called);
 	luaL_checkstack(L, PARAMS_MAX + NEAP_RELATIONS + NEAP_META_COUNT + 8, "declare");
 	neap_lua_check_memory(L, d.lua);
 	neap_lua_scratch(d.lua);
@@ -363,15 +379,20 @@ static int library_newindex(lua_State *L)
 		      lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2));
 }
 
+void neap_lua_declare_push(lua_State *L, const struct neap_resource_type *type)
+{
+	lua_pushlightuserdata(L, (void *)type);
+	push_names(L, type);
+	luaL_getmetatable(L, NEAP_LUA_HANDLE_METATABLE);
+	lua_pushcclosure(L, declare, 3);
+}
+
 void neap_lua_declare_open(lua_State *L, int library)
 {
 	const struct neap_registry *registry = neap_lua_of(L)->graph->registry;
 
 	for (size_t i = 0; registry->types[i]; i++) {
-		lua_pushlightuserdata(L, (void *)registry->types[i]);
-		push_names(L, registry->types[i]);
-		luaL_getmetatable(L, NEAP_LUA_HANDLE_METATABLE);
-		lua_pushcclosure(L, declare, 3);
+		neap_lua_declare_push(L, registry->types[i]);
 		lua_setfield(L, library, registry->types[i]->name);
 	}
 	lua_createtable(L, 0, 3);

@@ -42,7 +42,7 @@ static int facts_index(lua_State *L)
 	if (lua_type(L, 2) != LUA_TSTRING)
 		neap_lua_fail(L, "facts have names, a %s is none", luaL_typename(L, 2));
 	key.data = lua_tolstring(L, 2, &key.len);
-	if (neap_facts_step(lua->options->facts, branch, key, &node, &lua->error) < 0)
+	if (neap_facts_step(lua->options.facts, branch, key, &node, &lua->error) < 0)
 		neap_lua_raise(L);
 	if (node)
 		push_node(L, node);
@@ -67,7 +67,7 @@ static int facts_next(lua_State *L)
 		if (i == branch->count)
 			return 0;
 		node = &branch->children[i++];
-		if (neap_facts_open(lua->options->facts, node, &lua->error) < 0)
+		if (neap_facts_open(lua->options.facts, node, &lua->error) < 0)
 			neap_lua_raise(L);
 	} while (node->state == NEAP_FACTS_NONE);
 	lua_pushinteger(L, (lua_Integer)i);
@@ -83,10 +83,10 @@ static int facts_pairs(lua_State *L)
 	struct neap_lua *lua = neap_lua_of(L);
 	struct neap_facts_node *branch = node_of(L, 1);
 
-	if (neap_facts_open(lua->options->facts, branch, &lua->error) < 0)
+	if (neap_facts_open(lua->options.facts, branch, &lua->error) < 0)
 		neap_lua_raise(L);
 	for (size_t i = 0; i < branch->count; i++)
-		if (neap_facts_open(lua->options->facts, &branch->children[i], &lua->error) < 0)
+		if (neap_facts_open(lua->options.facts, &branch->children[i], &lua->error) < 0)
 			neap_lua_raise(L);
 	branch->used = true;
 	lua_pushvalue(L, 1);
@@ -98,7 +98,7 @@ static int facts_pairs(lua_State *L)
 int neap_lua_facts_value(struct neap_lua *lua, const struct neap_lua_facts *facts, struct neap_value *ret)
 {
 	facts->node->used = true;
-	return neap_facts_value(lua->options->facts, facts->node, lua->scratch, ret, &lua->error);
+	return neap_facts_value(lua->options.facts, facts->node, lua->scratch, ret, &lua->error);
 }
 
 void neap_lua_facts_open(lua_State *L, int library)
@@ -118,6 +118,6 @@ void neap_lua_facts_open(lua_State *L, int library)
 	lua_pushboolean(L, 0);
 	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 1);
-	push_branch(L, neap_facts_root(lua->options->facts));
+	push_branch(L, neap_facts_root(lua->options.facts));
 	lua_setfield(L, library, "facts");
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lua/text.h"
+#include "lua/type.h"
 
 #define DEFERRED_WEIGHT 4096
 
@@ -29,7 +30,7 @@ static void push_strings(lua_State *L, const struct neap_strings *strings)
 	}
 }
 
-static void push_member(lua_State *L, const struct neap_param *param, const struct neap_want *want)
+void neap_lua_member_push(lua_State *L, const struct neap_param *param, const struct neap_want *want)
 {
 	const void *member = (const char *)want + param->offset;
 	char mode[16];
@@ -111,7 +112,7 @@ static int push_param(lua_State *L, const struct neap_resource *resource, unsign
 		return 1;
 	}
 	if ((resource->want->given >> param) & 1)
-		push_member(L, &resource->type->params[param], resource->want);
+		neap_lua_member_push(L, &resource->type->params[param], resource->want);
 	else
 		lua_pushnil(L);
 	return 1;
@@ -130,7 +131,8 @@ static void fail_unknown(lua_State *L, const struct neap_resource_type *type, co
 	for (size_t i = 0; i < type->output_count; i++)
 		names[n++] = type->outputs[i].name;
 	nearest = neap_str_nearest(name, names);
-	neap_error_set(&lua->error, "a handle of neap.%s has no field \"%s\"", type->name, name);
+	neap_error_set(&lua->error, "a handle of %s has no field \"%s\"", neap_lua_type_called(lua, type),
+		       name);
 	if (nearest)
 		neap_error_hint(&lua->error, "did you mean \"%s\"?", nearest);
 	else

@@ -30,6 +30,7 @@ static int read_text(lua_State *L)
 	struct neap_lua *lua = neap_lua_of(L);
 	struct neap_str text;
 
+	neap_lua_evaluating(L, "neap.read");
 	if (neap_sources_text(lua->sources, neap_lua_shown(L, 1, "neap.read"), &text, &lua->error) < 0)
 		neap_lua_raise(L);
 	lua_pushlstring(L, text.data, text.len);
@@ -150,6 +151,8 @@ static int secret(lua_State *L)
 	neap_lua_scratch(lua);
 	neap_lua_wipe(lua);
 	secret_kind(L, &kind);
+	if (strcmp(kind, "value") != 0)
+		neap_lua_evaluating(L, "neap.secret");
 	if (neap_lua_tag(L, 3) == NEAP_LUA_TEXT && strcmp(kind, "value") == 0)
 		return 1; /* it is one */
 	if (strcmp(kind, "command") == 0) {
@@ -180,8 +183,8 @@ static int secret(lua_State *L)
 
 static const char *param_value(const struct neap_lua *lua, const char *name)
 {
-	const struct neap_param_value *params = lua->options->params;
-	size_t low = 0, high = lua->options->param_count;
+	const struct neap_param_value *params = lua->options.params;
+	size_t low = 0, high = lua->options.param_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -230,13 +233,13 @@ static int params_next(lua_State *L)
 	struct neap_lua *lua = neap_lua_of(L);
 	lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
 
-	if ((size_t)i >= lua->options->param_count)
+	if ((size_t)i >= lua->options.param_count)
 		return 0;
 	lua_pushinteger(L, i + 1);
 	lua_replace(L, lua_upvalueindex(1));
-	note_read(lua, lua->options->params[i].name);
-	lua_pushstring(L, lua->options->params[i].name);
-	lua_pushstring(L, lua->options->params[i].value);
+	note_read(lua, lua->options.params[i].name);
+	lua_pushstring(L, lua->options.params[i].name);
+	lua_pushstring(L, lua->options.params[i].value);
 	return 2;
 }
 

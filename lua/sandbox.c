@@ -63,7 +63,7 @@ static int set_metatable(lua_State *L)
 
 static int handler(lua_State *L)
 {
-	if (neap_lua_of(L)->expired)
+	if (neap_lua_of(L)->ended)
 		return 1;
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_insert(L, 1);
@@ -264,6 +264,7 @@ static int require(lua_State *L)
 	if (lua_getfield(L, modules, shown) != LUA_TNIL)
 		return 1;
 	lua_pop(L, 1);
+	neap_lua_evaluating(L, "require");
 	check_cycle(L, modules, shown);
 	neap_lua_load(L, neap_lua_file(lua, shown));
 	loading = (lua_Integer)lua_rawlen(L, modules) + 1;

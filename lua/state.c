@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/watchdog.h"
+#include "lua/type.h"
 
 /* In the memory of the problems: they and the resources point to the names. */
 static const struct neap_lua_file *file_add(struct neap_lua *lua, const char *shown, const char *directory)
@@ -116,6 +117,17 @@ void neap_lua_wipe(struct neap_lua *lua)
 	neap_arena_wipe(lua->graph->arena);
 }
 
+void neap_lua_evaluating(lua_State *L, const char *function)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+
+	if (!lua->call)
+		return;
+	neap_error_set(&lua->error, "%s is for evaluation, not for a function of a type", function);
+	neap_error_hint(&lua->error, "call it at the top of the module and keep what it gives in a local");
+	neap_lua_raise(L);
+}
+
 int neap_lua_raise(lua_State *L)
 {
 	struct neap_lua *lua = neap_lua_of(L);
@@ -157,25 +169,6 @@ const char *neap_lua_memory_message(const struct neap_lua *lua)
 				 lua->heap.limit >> 20);
 }
 
-void neap_lua_refused(void *ctx)
-{
-	struct neap_lua *lua = ctx;
-
-	if (lua->thread && !lua->heap.over)
-		neap_lua_where(lua, lua->thread->L, 0, &lua->stopped_at);
-}
-
-void neap_lua_raise_memory(lua_State *L)
-{
-	struct neap_lua *lua = neap_lua_of(L);
-
-	neap_lua_refused(lua);
-	lua->heap.over = true;
-	lua_pushliteral(L, "not enough memory");
-	lua_error(L);
-	__builtin_unreachable();
-}
-
 void neap_lua_check_memory(lua_State *L, struct neap_lua *lua)
 {
 	size_t used = lua->heap.used + neap_arena_used(lua->graph->arena) + neap_arena_used(lua->texts);
@@ -187,33 +180,75 @@ void neap_lua_check_memory(lua_State *L, struct neap_lua *lua)
 /* ---- time -------------------------------------------------------------------------------------------- */
 
 /* The hook stays: pcall, coroutines and __close get it again at their next instruction. */
-static void raise_expired(lua_State *L)
+static void raise_end(lua_State *L)
 {
 	struct neap_lua *lua = neap_lua_of(L);
 
 	if (!lua->stopped_at.file)
 		neap_lua_where(lua, L, 0, &lua->stopped_at);
-	lua_pushliteral(L, "evaluation took too long");
+	lua_pushliteral(L, "this has ended");
 	lua_error(L);
 }
 
-static void expired_hook(lua_State *L, lua_Debug *ar)
+static void ended_hook(lua_State *L, lua_Debug *ar)
 {
 	(void)ar;
-	raise_expired(L);
+	if (neap_lua_of(L)->ended)
+		raise_end(L);
+	neap_lua_disarm(L); /* of a call before this one, in a coroutine that has outlived it */
 }
 
-void neap_lua_arm(lua_State *L)
+static void arm(lua_State *L)
 {
-	lua_sethook(L, expired_hook, LUA_MASKCOUNT, 1);
+	lua_sethook(L, ended_hook, LUA_MASKCOUNT, 1);
 }
 
-void neap_lua_check_expired(lua_State *L, struct neap_lua *lua)
+void neap_lua_disarm(lua_State *L)
 {
-	if (!lua->expired)
+	lua_sethook(L, NULL, 0, 0);
+}
+
+void neap_lua_check_ended(lua_State *L, struct neap_lua *lua)
+{
+	if (!lua->ended)
 		return;
-	neap_lua_arm(L);
-	raise_expired(L);
+	arm(L);
+	raise_end(L);
+}
+
+void neap_lua_end(lua_State *L, enum neap_lua_end end)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+
+	if (!lua->ended)
+		lua->ended = end;
+	arm(L);
+	raise_end(L);
+	__builtin_unreachable();
+}
+
+/* Of the heap, and where memory that it does not see has become too much. The second refusal ends it. */
+void neap_lua_refused(void *ctx)
+{
+	struct neap_lua *lua = ctx;
+
+	if (lua->thread && !lua->stopped_at.file)
+		neap_lua_where(lua, lua->thread->L, 0, &lua->stopped_at);
+	if (!lua->thread || !lua->heap.over || lua->ended)
+		return;
+	lua->ended = NEAP_LUA_MEMORY;
+	arm(lua->thread->L);
+}
+
+void neap_lua_raise_memory(lua_State *L)
+{
+	struct neap_lua *lua = neap_lua_of(L);
+
+	lua->heap.over = true;
+	neap_lua_refused(lua);
+	lua_pushliteral(L, "not enough memory");
+	lua_error(L);
+	__builtin_unreachable();
 }
 
 /* In a signal handler. A permanent count hook would halve the speed of everything, so it is set here. The
@@ -225,8 +260,8 @@ void neap_lua_expired(void *ctx, unsigned expiry)
 	struct neap_problem last = { 0 };
 
 	if (expiry == 1) {
-		lua->expired = 1;
-		neap_lua_arm(lua->thread->L);
+		lua->ended = NEAP_LUA_TIME;
+		arm(lua->thread->L);
 		return;
 	}
 	if (lua->stopped_at.file)
@@ -237,5 +272,6 @@ void neap_lua_expired(void *ctx, unsigned expiry)
 	last.hint = NEAP_LUA_TIMEOUT_HINT;
 	if (place.file)
 		last.at = neap_lua_position(place);
-	neap_watchdog_exit(lua->graph->problems, &last, lua->options->json);
+	neap_watchdog_exit(lua->graph->problems, &last, lua->options.json,
+			   lua->call && lua->call->view ? 4 : 1);
 }

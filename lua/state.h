@@ -1,5 +1,6 @@
 /*
- * One evaluation: the Lua state and what its C functions share. How a C function of this folder is written:
+ * One evaluation, and the run after it where resource types are written in Lua: the Lua state and what its
+ * C functions share. How a C function of this folder is written:
  *
  *	static int read_text(lua_State *L)
  *	{
@@ -55,7 +56,7 @@ struct neap_lua_join {
 
 struct neap_lua {
 	struct neap_lua_heap heap; /* first */
-	const struct neap_recipe_options *options;
+	struct neap_recipe_options options;
 	struct neap_graph *graph;
 	struct neap_sources *sources;
 	struct neap_arena *scratch; /* of one C function */
@@ -72,9 +73,29 @@ struct neap_lua {
 	unsigned trace_count;
 	/* limits */
 	char timeout_message[80]; /* made before the signal needs it */
+	struct neap_lua_thread main;
 	struct neap_lua_thread *volatile thread;
-	volatile sig_atomic_t expired;
+	volatile sig_atomic_t ended;      /* enum neap_lua_end */
 	struct neap_lua_place stopped_at; /* by a limit */
+	/* types written in Lua, see type.h */
+	struct neap_lua_call *volatile call; /* the function of a type that is running, or NULL */
+	uint64_t calls;                      /* so far: each has a number */
+	struct neap_map types;               /* struct neap_lua_type by name */
+	bool ticking;                        /* the watchdog is ours */
+};
+
+/* What no recipe can catch: it is raised again at the next instruction, wherever that is. */
+enum neap_lua_end {
+	NEAP_LUA_GOES_ON,
+	NEAP_LUA_TIME,    /* a limit */
+	NEAP_LUA_MEMORY,  /* the other one */
+	NEAP_LUA_UNKNOWN, /* a type has asked for what is not known in this plan */
+};
+
+/* What ended a protected call. */
+struct neap_lua_failure {
+	struct neap_position at;
+	const char *message, *hint; /* hint: or NULL */
 };
 
 /* All userdata of this folder begin so. */
@@ -84,6 +105,8 @@ enum neap_lua_tag {
 	NEAP_LUA_HANDLE,
 	NEAP_LUA_NULL,
 	NEAP_LUA_FACTS,
+	NEAP_LUA_MACHINE, /* a view or a host */
+	NEAP_LUA_REGEX,
 };
 
 static inline struct neap_lua *neap_lua_of(lua_State *L)
@@ -115,6 +138,9 @@ struct neap_position neap_lua_position(struct neap_lua_place place);
 /* Pushes what tostring() makes of a value: __tostring, __name or the kind, and never an address. */
 void neap_lua_tostring(lua_State *L, int index);
 
+/* Refuses what only an evaluation may do, while a function of a type runs. */
+void neap_lua_evaluating(lua_State *L, const char *function);
+
 /* Raises lua->error ("file:line: message"), with its hint kept for the report. Never returns. */
 int neap_lua_raise(lua_State *L) __attribute__((noreturn));
 /* Sets and raises. */
@@ -123,9 +149,16 @@ int neap_lua_fail(lua_State *L, const char *format, ...) __attribute__((noreturn
 void neap_lua_check_memory(lua_State *L, struct neap_lua *lua);
 void neap_lua_raise_memory(lua_State *L) __attribute__((noreturn));
 
+/* Message handler of a protected call: notes where the error was raised. */
+int neap_lua_note_trace(lua_State *L);
+/* Of the error value at the top. Texts are in lua->texts or the value's. */
+struct neap_lua_failure neap_lua_failure(struct neap_lua *lua, lua_State *L);
+
 /* Limits: called when a coroutine has come back, and before one goes on. */
-void neap_lua_check_expired(lua_State *L, struct neap_lua *lua);
-void neap_lua_arm(lua_State *L);
+void neap_lua_check_ended(lua_State *L, struct neap_lua *lua);
+/* Ends what is running, uncatchably. */
+void neap_lua_end(lua_State *L, enum neap_lua_end end) __attribute__((noreturn));
+void neap_lua_disarm(lua_State *L);
 void neap_lua_expired(void *lua, unsigned expiry); /* neap_watchdog_fn */
 void neap_lua_refused(void *lua);                  /* of the heap */
 const char *neap_lua_memory_message(const struct neap_lua *lua);
@@ -144,6 +177,9 @@ void neap_lua_facts_open(lua_State *L, int library);    /* facts */
 void neap_lua_library_open(lua_State *L, int library);  /* files, secrets, parameters, lists */
 void neap_lua_encode_open(lua_State *L, int library);   /* json, yaml, base64, format */
 void neap_lua_template_open(lua_State *L, int library); /* template */
+void neap_lua_type_open(lua_State *L, int library);     /* type */
+void neap_lua_machine_open(lua_State *L);
+void neap_lua_free(void *lua);
 
 /* The file that the string at `index` names, as shown: beside the file that is calling, or absolute. */
 const char *neap_lua_shown(lua_State *L, int index, const char *function);

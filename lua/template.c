@@ -334,6 +334,14 @@ static void push_environment(lua_State *L, int variables)
 static void push_file(lua_State *L)
 {
 	struct neap_lua *lua = neap_lua_of(L);
+
+	if (lua->call) {
+		neap_error_set(&lua->error,
+			       "neap.template: a function of a type reads no files of the recipe");
+		neap_error_hint(&lua->error, "local text = neap.read(name) at the top of the module, then "
+					     "neap.template({ text = text }, …) here");
+		neap_lua_raise(L);
+	}
 	const char *shown = neap_lua_shown(L, 1, "neap.template");
 	struct neap_str text;
 	int cache;

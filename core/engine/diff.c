@@ -40,6 +40,15 @@ void neap_diff_text(struct neap_diff *diff, const char *param, const struct neap
 	entry->hide_before = before && after && after->span_count > 0;
 }
 
+void neap_diff_value(struct neap_diff *diff, const char *param, const struct neap_value *before,
+		     const struct neap_value *after, bool hide)
+{
+	struct neap_change_entry *entry = add(diff, param);
+	entry->before = *before;
+	entry->after = *after;
+	entry->hide_before = before->kind != NEAP_NIL && (hide || neap_value_has_secret(after));
+}
+
 void neap_diff_string(struct neap_diff *diff, const char *param, const char *before, const char *after)
 {
 	struct neap_change_entry *entry = add(diff, param);

@@ -12,6 +12,10 @@ struct neap_diff {
 	const char *reason;
 };
 
+/* Any value: NEAP_NIL was not there, will not be. `hide`: what is there is not to be shown; it is not where
+ * `after` has secrets either. */
+void neap_diff_value(struct neap_diff *diff, const char *param, const struct neap_value *before,
+		     const struct neap_value *after, bool hide);
 /* A parameter whose wanted value is not known yet. */
 void neap_diff_unknown(struct neap_diff *diff, const char *param);
 /* "content, mode": the parameters that differ. In the diff's arena. */

@@ -49,6 +49,8 @@ void neap_graph_free(struct neap_graph *graph)
 
 	if (!graph)
 		return;
+	if (graph->loader)
+		graph->loader_free(graph->loader);
 	build = graph->build;
 	for (i = 0; i < build->regexes.count; i++)
 		neap_regex_free(build->regexes.items[i]);
@@ -124,6 +126,7 @@ uint32_t neap_graph_begin(struct neap_graph *graph, const struct neap_resource_t
 	};
 
 	assert(type->param_count <= 64 && type->want_size >= sizeof(struct neap_want));
+	resource.want->type = type;
 	if (resource.index >= NEAP_GRAPH_JOIN - 1)
 		neap_out_of_memory();
 	abandon(graph);

@@ -74,6 +74,9 @@ struct neap_graph {
 		*out_first;  /* node n: edges [in_first[n], in_first[n+1]) by `to`; out: via out_edges */
 	uint32_t *out_edges; /* edge numbers sorted by `from` */
 	struct neap_graph_build *build; /* private until finish */
+	/* What the types live in that the loader has made itself, or NULL; freed before the graph. */
+	void *loader;
+	void (*loader_free)(void *loader);
 };
 
 struct neap_graph *neap_graph_new(const struct neap_registry *registry, struct neap_sources *sources,

@@ -103,7 +103,8 @@ struct neap_param {
 /* First member of every want struct. Bit i = parameter i of the table. */
 struct neap_want {
 	uint64_t given;
-	bool guarded; /* only_if or not_if is given */
+	bool guarded;                          /* only_if or not_if is given */
+	const struct neap_resource_type *type; /* whose it is: functions that serve many types ask it */
 };
 #define neap_given(want, index) (((want)->base.given >> (index)) & 1)
 

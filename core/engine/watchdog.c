@@ -176,20 +176,24 @@ static void emit_all(struct words *words, const struct neap_problems *problems,
 	say(words);
 }
 
-void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_problem *last, bool json)
+void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_problem *last, bool json,
+			int code)
 {
 	static char room[8 * TEXT_MAX]; /* not on a stack that may be nearly full */
 	struct words words = { { .data = room, .size = sizeof(room) }, json ? STDOUT_FILENO : STDERR_FILENO };
 
 	if (json) {
 		emit_all(&words, problems, last);
-		_exit(1);
+		_exit(code);
 	}
 	for (size_t i = 0; i < problems->errors.count; i++)
 		say_problem(&words, &problems->errors.items[i]);
 	say_problem(&words, last);
-	neap_buf_printf(&words.buf, "%zu error%s; nothing was applied\n", problems->errors.count + 1,
-			problems->errors.count ? "s" : "");
+	if (code == 1)
+		neap_buf_printf(&words.buf, "%zu error%s; nothing was applied\n", problems->errors.count + 1,
+				problems->errors.count ? "s" : "");
+	else
+		neap_buf_puts(&words.buf, "the run has ended here as if killed; another one does the rest\n");
 	say(&words);
-	_exit(1);
+	_exit(code);
 }

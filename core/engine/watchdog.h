@@ -1,5 +1,6 @@
 /*
- * A bound on CPU time for code that may not end: the evaluation of a recipe. One at a time.
+ * A bound on CPU time for code that may not end: the evaluation of a recipe, types written in Lua. One at a
+ * time.
  *
  *	neap_watchdog_start(5, expired, ctx, &err);
  *	… run the code …
@@ -21,8 +22,8 @@ void neap_watchdog_stop(void); /* does nothing when none runs */
 
 /*
  * The last resort, callable from `expired`: writes the errors that were found so far and `last`, as text to
- * stderr or as the document of docs/schema/errors.schema.json to stdout, and leaves with exit code 1.
- * Evaluation changes nothing, so nothing is left half done.
+ * stderr or as the document of docs/schema/errors.schema.json to stdout, and leaves. With exit code 1 of an
+ * evaluation, which changes nothing; with another one of a run, which is left as if it had been killed.
  */
-void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_problem *last, bool json)
-	__attribute__((noreturn));
+void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_problem *last, bool json,
+			int code) __attribute__((noreturn));

@@ -75,7 +75,9 @@ static void draw_recipe(struct world_random *random, struct neap_buf *ret)
 {
 	unsigned count = 1 + world_random(random, RESOURCES_MAX);
 
-	neap_buf_puts(ret, "local neap = require \"neap\"\nlocal r = {}\n");
+	/* A type written in Lua among the others, the shipped one. */
+	neap_buf_puts(ret, "local neap = setmetatable({ shell_variable = require \"shell_variable\" }, "
+			   "{ __index = require \"neap\" })\nlocal r = {}\n");
 	for (unsigned i = 0; i < count; i++) {
 		neap_buf_printf(ret, "r[%u] = neap.", i + 1);
 		put_snippet(random, snippets[world_random(random, SNIPPETS)], i, ret);
@@ -481,6 +483,8 @@ static void types__every_type_was_seen_to_change(void **state)
 static int make_directory(void **state)
 {
 	char command[512];
+	static const char source[] = NEAP_SOURCE "/recipes/examples/service-defaults/shell_variable.lua";
+	char path[64];
 
 	(void)state;
 	strcpy(directory, "/tmp/neap-types-XXXXXX");
@@ -493,7 +497,10 @@ static int make_directory(void **state)
 		 "two.tar.gz app && "
 		 "rm -r app",
 		 directory);
-	return system(command); /* NOLINT(cert-env33-c) */
+	if (system(command) != 0) /* NOLINT(cert-env33-c) */
+		return -1;
+	snprintf(path, sizeof path, "%s/shell_variable.lua", directory);
+	return symlink(source, path);
 }
 
 static int remove_directory(void **state)
@@ -506,6 +513,8 @@ static int remove_directory(void **state)
 		snprintf(path, sizeof path, "%s/%s", directory, names[i]);
 		unlink(path);
 	}
+	snprintf(path, sizeof path, "%s/shell_variable.lua", directory);
+	unlink(path);
 	return rmdir(directory);
 }
 
