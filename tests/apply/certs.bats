@@ -211,6 +211,37 @@ state() { # of every file below /etc
 	[ "$(id -u)" -ne 0 ] || ! find "$work/root" -name '.neap-*' | grep .
 }
 
+@test "a recipe that cannot be right is told so before anything is done" {
+	cat >"$work/site.lua" <<-'LUA'
+		local neap = require "neap"
+		local token = neap.token { path = "/etc/token" }
+		local leaf = neap.cert { path = "/etc/a.crt", key = "/etc/a.key", common_name = token.value }
+		neap.cert { path = "/etc/b.crt", key = "/etc/b.key", common_name = "b", issuer = leaf }
+		neap.cert { path = "/etc/c.crt", key = "/etc/b.key", common_name = "c", sans = { "c.example.org" } }
+		neap.cert { path = "/etc/d.crt", key = "/etc/b.key", common_name = "d", valid_for = 365 }
+		neap.cert { path = "/etc/e.crt", key = "/etc/b.key", common_name = "e", csr = "/etc/x.csr" }
+		neap.token { path = "/etc/short", length = 8 }
+	LUA
+	run plan
+	echo "$output"
+	[ "$status" -eq 1 ]
+	for told in "common_name must be known when the recipe is evaluated" "does not say what kind of name it is" \
+		"valid_for must be a string with a unit" 'unknown parameter "csr"' "length"; do
+		[[ "$output" == *"$told"* ]]
+	done
+	cat >"$work/site.lua" <<-'LUA'
+		local neap = require "neap"
+		local leaf = neap.cert { path = "/etc/a.crt", key = "/etc/a.key", common_name = "a" }
+		neap.cert { path = "/etc/b.crt", key = "/etc/b.key", common_name = "b", issuer = leaf }
+		neap.cert { path = "/etc/c.crt", key = "/etc/b.key", common_name = "c" }
+	LUA
+	run plan
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"the issuer /etc/a.crt is no CA"* ]]
+	[ -z "$(ls "$work/root/etc")" ]
+}
+
 @test "kill -9 at each rename converges: a key without its certificate is used" {
 	cat >"$work/site.lua" <<-'LUA'
 		local neap = require "neap"
