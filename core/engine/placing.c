@@ -182,48 +182,62 @@ static void count(struct neap_placing *placing, const struct neap_placed *member
 	}
 }
 
-static int look_at(const struct look *look, struct neap_placed *member, struct neap_error **err)
-{
-	switch (kind_of(member)) {
-	case NEAP_MEMBER_DIRECTORY:
-		return look_at_directory(look, member, err);
-	case NEAP_MEMBER_LINK:
-		return look_at_link(look, member, err);
-	case NEAP_MEMBER_FILE:
-	case NEAP_MEMBER_HARD:
-	case NEAP_MEMBER_OTHER:
-		break;
-	}
-	return look_at_file(look, member, err);
-}
-
 static bool is_in(const struct neap_placed *member, struct neap_str directory)
 {
 	return directory.len && neap_path_below(neap_str(member->path), directory);
+}
+
+static int by_ordinal(const void *left, const void *right)
+{
+	const struct neap_placed *a = *(const struct neap_placed *const *)left;
+	const struct neap_placed *b = *(const struct neap_placed *const *)right;
+	uint32_t x = a->wanted->entry->ordinal, y = b->wanted->entry->ordinal;
+
+	return x != y ? (x < y ? -1 : 1) : strcmp(a->path, b->path);
+}
+
+/* In a plan the bytes of a file may be those that the archive gives: so files are looked at in its order. */
+static int look_at_files(const struct look *look, struct neap_placed **files, size_t file_count,
+			 struct neap_error **err)
+{
+	int r = 0;
+
+	if (file_count)
+		qsort(files, file_count, sizeof(struct neap_placed *), by_ordinal);
+	for (size_t i = 0; r == 0 && i < file_count; i++)
+		r = look_at_file(look, files[i], err);
+	return r;
 }
 
 int neap_placing_look(struct neap_placing *placing, const struct neap_view *view, bool there,
 		      struct neap_arena *arena, struct neap_error **err)
 {
 	const struct look look = { .placing = placing, .view = view, .arena = arena };
+	struct neap_placed **files = neap_arena_array_of(arena, struct neap_placed *, placing->count + 1);
 	struct neap_str missing = { 0 }; /* a directory that is not there, nor what is in it */
+	size_t file_count = 0;
+	int r = 0;
 
-	for (size_t i = 0; i < placing->count; i++) {
+	for (size_t i = 0; r == 0 && i < placing->count; i++) {
 		struct neap_placed *member = &placing->members[i];
-		int r = 0;
 
 		if (!there || is_in(member, missing))
 			member->differs = NEAP_PLACED_MISSING;
+		else if (neap_placed_is_directory(member))
+			r = look_at_directory(&look, member, err);
+		else if (kind_of(member) == NEAP_MEMBER_LINK)
+			r = look_at_link(&look, member, err);
 		else
-			r = look_at(&look, member, err);
-		if (r)
-			return r;
+			files[file_count++] = member;
 		if (neap_placed_is_directory(member) && (member->differs & NEAP_PLACED_MISSING) &&
 		    !is_in(member, missing))
 			missing = neap_str(member->path);
-		count(placing, member);
 	}
-	return 0;
+	if (r == 0)
+		r = look_at_files(&look, files, file_count, err);
+	for (size_t i = 0; r == 0 && i < placing->count; i++)
+		count(placing, &placing->members[i]);
+	return r;
 }
 
 /* ---- what goes ----------------------------------------------------------------------------------------- */
@@ -377,15 +391,6 @@ static int write_file(const struct neap_placing *placing, struct neap_host *host
 
 	memcpy(write.content.digest, entry->digest, sizeof entry->digest);
 	return neap_host_write(host, member->path, &write, err);
-}
-
-static int by_ordinal(const void *left, const void *right)
-{
-	const struct neap_placed *a = *(const struct neap_placed *const *)left;
-	const struct neap_placed *b = *(const struct neap_placed *const *)right;
-	uint32_t x = a->wanted->entry->ordinal, y = b->wanted->entry->ordinal;
-
-	return x != y ? (x < y ? -1 : 1) : strcmp(a->path, b->path);
 }
 
 /* In the order in which the archive has them, so that it is read once. */

@@ -365,9 +365,12 @@ refused() {
 	mkdir tree
 	for i in $(seq 300); do printf '%d' "$i" >"tree/$i"; done
 	head -c 2000000 /dev/urandom >tree/large
-	tar -czf a.tar.gz tree
+	ls tree | shuf --random-source=tree/large | sed 's,^,tree/,' | tar -T - -czf a.tar.gz
 	recipe '' a.tar.gz
-	# The first one reads it for its digest, for what it holds, and for its bytes.
+	# A plan reads it for its digest, for what it holds, and to see whether that would be right then.
+	run -2 strace -f -o trace -e trace=openat "$NEAP" plan site.lua --root root
+	[ "$(grep -c 'a\.tar\.gz' trace)" = 3 ]
+	# The first apply reads it for its digest, for what it holds, and for its bytes.
 	run -0 strace -f -o trace -e trace=openat "$NEAP" apply site.lua --root root
 	[ "$(grep -c 'a\.tar\.gz' trace)" = 3 ]
 	strace -f -o trace "$NEAP" apply site.lua --root root
