@@ -236,7 +236,8 @@ typedef int neap_make_fn(void *ctx, struct neap_arena *arena, struct neap_text *
 int neap_host_make(struct neap_host *host, neap_make_fn *make, void *ctx, struct neap_arena *arena,
 		   struct neap_content *ret, struct neap_error **err);
 
-/* Keeps what neap_view_cached() finds; a plan keeps nothing. Best effort: a full disk is no reason to fail.
+/* Keeps what neap_view_cached() finds; a plan keeps it until it ends. Best effort: a full disk is no reason
+ * to fail.
  */
 void neap_host_cache(struct neap_host *host, const char *kind, const char *key, const void *data, size_t len);
 /* An opaque change: in a plan it does not run, returns 0 with status 0, and what it may have touched reads

@@ -230,6 +230,7 @@ void neap_overlay_free(struct neap_host *host)
 	neap_accounts_free(overlay->accounts);
 	neap_vec_done(&overlay->held);
 	neap_buf_done(&overlay->path);
+	neap_map_done(&overlay->cached);
 	neap_arena_free(overlay->scratch);
 	neap_arena_free(overlay->arena);
 	free(overlay);

@@ -34,6 +34,7 @@ struct neap_overlay {
 	struct neap_buf path; /* of the place located last */
 	const char *asked;    /* by the change under way; the caller's */
 	struct neap_arena *scratch;
+	struct neap_map cached; /* in a plan, which keeps nothing: kind/key → content */
 };
 
 static inline struct neap_overlay *neap_overlay_of(const struct neap_view *view)

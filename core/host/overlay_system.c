@@ -37,21 +37,40 @@ bool neap_overlay_running(const struct neap_view *view)
 	return below->reads->running(below);
 }
 
+static struct neap_str cache_key(const char *kind, const char *key, struct neap_arena *arena)
+{
+	return neap_str(neap_arena_printf(arena, "%s/%s", kind, key));
+}
+
 void neap_overlay_cached(const struct neap_view *view, const char *kind, const char *key,
 			 struct neap_arena *arena, struct neap_content *ret)
 {
 	const struct neap_view *below = neap_overlay_below(neap_overlay_of(view));
+	const struct neap_overlay *overlay = neap_overlay_of(view);
+	const struct neap_content *held = NULL;
 
-	below->reads->cached(below, kind, key, arena, ret);
+	if (overlay->cached.count)
+		held = neap_map_get(&overlay->cached, cache_key(kind, key, arena));
+	if (held)
+		*ret = *held; /* as long as the plan is */
+	else
+		below->reads->cached(below, kind, key, arena, ret);
 }
 
 void neap_overlay_cache(struct neap_host *host, const char *kind, const char *key, const void *data,
 			size_t len)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+	struct neap_content *held;
 
-	if (overlay->mode == NEAP_OVERLAY_APPLY && overlay->machine->ops->cache)
-		overlay->machine->ops->cache(overlay->machine, kind, key, data, len);
+	if (overlay->mode == NEAP_OVERLAY_APPLY) {
+		if (overlay->machine->ops->cache)
+			overlay->machine->ops->cache(overlay->machine, kind, key, data, len);
+		return;
+	}
+	held = neap_arena_new_of(overlay->arena, struct neap_content);
+	*held = (struct neap_content){ .data = neap_arena_copy(overlay->arena, data, len), .size = len };
+	neap_map_put(&overlay->cached, cache_key(kind, key, overlay->arena), held);
 }
 
 int neap_overlay_make(struct neap_host *host, neap_make_fn *make, void *ctx, struct neap_arena *arena,
