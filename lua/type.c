@@ -346,8 +346,9 @@ static void check_ensure(lua_State *L, const struct neap_lua_type *type)
 {
 	const struct neap_param *param = &type->pub.params[type->ensure];
 
-	if (param->kind != NEAP_PARAM_CHOICE || strcmp(param->choices[0], "present") != 0 ||
-	    !param->choices[1] || strcmp(param->choices[1], "absent") != 0 || param->choices[2])
+	if (param->kind != NEAP_PARAM_CHOICE || !param->choices ||
+	    strcmp(param->choices[0], "present") != 0 || !param->choices[1] ||
+	    strcmp(param->choices[1], "absent") != 0 || param->choices[2])
 		neap_lua_fail(
 			L,
 			"neap.type: params.ensure is a choice of \"present\" and \"absent\", in this order");

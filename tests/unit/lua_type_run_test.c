@@ -66,11 +66,12 @@ static void lua_type__unknown_ends_read_whatever_it_catches(void **state)
 	char module[2048];
 
 	for (size_t i = 0; i < sizeof catches / sizeof *catches; i++) {
-		snprintf(module, sizeof module,
-			 "%s%sread = function(view, want)\n%s\nprint 'seen'\nend,\napply = function(host, "
-			 "want)\n"
-			 "	host:write(want.path, want.value)\nend }",
-			 ENTRY_HEAD, ENTRY_PARAMS, catches[i]);
+		snprintf(
+			module, sizeof module,
+			"%s%sread = function(view, want)\n%s\nprint(want.path)\nend,\napply = function(host, "
+			"want)\n"
+			"	host:write(want.path, want.value)\nend }",
+			ENTRY_HEAD, ENTRY_PARAMS, catches[i]);
 		site_begin(&site, state);
 		neap_host_memory_on_run(site.machine, run_program, NULL);
 		recipe_write(*state, "runner.lua", runner);
@@ -82,7 +83,7 @@ static void lua_type__unknown_ends_read_whatever_it_catches(void **state)
 		site_run(&site, NEAP_RUN_PLAN);
 		assert_int_equal(ran, 0);
 		if (strncmp(site_says(&site), "run (makes /t/made); unknown; ", 30) != 0 ||
-		    strncmp(site.printed, "before\nafter\nseen\n", 18) != 0)
+		    !strstr(site.printed, "/t/other") || strstr(site.printed, "/t/made2"))
 			fail_msg("%s\nsays %s, prints %s", catches[i], site_says(&site), site.printed);
 		assert_int_equal(site.run->results[1].cause, 0);
 		site_end(&site);
@@ -279,6 +280,9 @@ static void lua_type__closed_files_are_not_shown(void **state)
 
 	site_begin(&site, state);
 	site_put(&site, "/t/x", 0600, "old");
+	site_goes(&site, whole, "entry { path = '/t/x', value = 'w' }",
+		  "update content=(hidden)->(secret) value=(hidden)->w mode=0600->0600");
+	site_put(&site, "/t/x", 0640, "old");
 	site_goes(&site, whole, "entry { path = '/t/x', value = 'w' }",
 		  "update content=(hidden)->(secret) value=(hidden)->w mode=0600->0600");
 	site_put(&site, "/t/x", 0644, "old");
