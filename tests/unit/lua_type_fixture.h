@@ -40,14 +40,17 @@ struct site {
 	char *printed;
 };
 
+static inline void site_put(struct site *site, const char *path, uint32_t mode, const char *data)
+{
+	neap_host_memory_put(site->machine, path, NEAP_FILE_REGULAR, mode, 0, 0, data, strlen(data));
+}
+
 static inline void site_begin(struct site *site, void **state)
 {
 	*site = (struct site){ .recipe = *state };
 	assert_int_equal(neap_host_memory_new(&site->machine), 0);
-	neap_host_memory_put(site->machine, "/etc/passwd", NEAP_FILE_REGULAR, 0644, 0, 0,
-			     "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/:/bin/sh\n", 53);
-	neap_host_memory_put(site->machine, "/etc/group", NEAP_FILE_REGULAR, 0644, 0, 0,
-			     "root:x:0:\nwww:x:44:\n", 20);
+	site_put(site, "/etc/passwd", 0644, "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/:/bin/sh\n");
+	site_put(site, "/etc/group", 0644, "root:x:0:\nwww:x:44:\n");
 	neap_host_memory_put(site->machine, "/t", NEAP_FILE_DIRECTORY, 0755, 0, 0, NULL, 0);
 }
 
@@ -56,11 +59,6 @@ static inline void site_end(struct site *site)
 	neap_run_free(site->run);
 	free(site->printed);
 	neap_machine_free(site->machine);
-}
-
-static inline void site_put(struct site *site, const char *path, uint32_t mode, const char *data)
-{
-	neap_host_memory_put(site->machine, path, NEAP_FILE_REGULAR, mode, 0, 0, data, strlen(data));
 }
 
 /* Evaluates with `module` as site/entry.lua; `body` has `entry`. */
