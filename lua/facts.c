@@ -39,6 +39,7 @@ static int facts_index(lua_State *L)
 	struct neap_facts_node *branch = node_of(L, 1), *node;
 	struct neap_str key;
 
+	neap_lua_evaluating(L, "neap.facts");
 	if (lua_type(L, 2) != LUA_TSTRING)
 		neap_lua_fail(L, "facts have names, a %s is none", luaL_typename(L, 2));
 	key.data = lua_tolstring(L, 2, &key.len);
@@ -83,6 +84,7 @@ static int facts_pairs(lua_State *L)
 	struct neap_lua *lua = neap_lua_of(L);
 	struct neap_facts_node *branch = node_of(L, 1);
 
+	neap_lua_evaluating(L, "neap.facts");
 	if (neap_facts_open(lua->options.facts, branch, &lua->error) < 0)
 		neap_lua_raise(L);
 	for (size_t i = 0; i < branch->count; i++)
@@ -97,6 +99,9 @@ static int facts_pairs(lua_State *L)
 
 int neap_lua_facts_value(struct neap_lua *lua, const struct neap_lua_facts *facts, struct neap_value *ret)
 {
+	if (lua->call) /* what is a fact was asked for before the first change */
+		return neap_error_set(&lua->error,
+				      "neap.facts is for evaluation, not for a function of a type");
 	facts->node->used = true;
 	return neap_facts_value(lua->options.facts, facts->node, lua->scratch, ret, &lua->error);
 }

@@ -155,8 +155,8 @@ void neap_lua_free(void *ctx)
 	neap_vec_done(&lua->join.pending);
 	neap_map_done(&lua->files);
 	neap_map_done(&lua->params_read);
-	neap_map_done(&lua->types);
 	neap_map_done(&lua->commands);
+	neap_map_done(&lua->types);
 	neap_error_free(lua->error);
 	neap_arena_free(lua->scratch);
 	neap_arena_free(lua->texts);

@@ -124,7 +124,7 @@ void neap_lua_evaluating(lua_State *L, const char *function)
 	if (!lua->call)
 		return;
 	neap_error_set(&lua->error, "%s is for evaluation, not for a function of a type", function);
-	neap_error_hint(&lua->error, "call it at the top of the module and keep what it gives in a local");
+	neap_error_hint(&lua->error, "use it at the top of the module and keep what it gives in a local");
 	neap_lua_raise(L);
 }
 

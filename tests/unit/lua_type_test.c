@@ -330,16 +330,16 @@ static void lua_type__functions_neither_declare_nor_read_recipe_files(void **sta
 	} cases[] = {
 		{ "neap.thing { path = '/a' }", "neap.thing: a function of a type cannot declare resources" },
 		{ "neap.read('x')",
-		  "neap.read is for evaluation, not for a function of a type | call it at the top of the "
+		  "neap.read is for evaluation, not for a function of a type | use it at the top of the "
 		  "module and keep what it gives in a local" },
 		{ "neap.secret { file = 'x' }", "neap.secret is for evaluation, not for a function of a type "
-						"| call it at the top of the module and keep "
+						"| use it at the top of the module and keep "
 						"what it gives in a local" },
 		{ "require 'other'",
-		  "require is for evaluation, not for a function of a type | call it at the top of the "
+		  "require is for evaluation, not for a function of a type | use it at the top of the "
 		  "module and keep what it gives in a local" },
 		{ "neap.type {}",
-		  "neap.type is for evaluation, not for a function of a type | call it at the top of the "
+		  "neap.type is for evaluation, not for a function of a type | use it at the top of the "
 		  "module and keep what it gives in a local" },
 		{ "neap.template('x')", "neap.template: a function of a type reads no files of the recipe | "
 					"local text = neap.read(name) at the "
