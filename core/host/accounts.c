@@ -12,17 +12,17 @@
 
 #define SETTINGS "/etc/login.defs"
 
-static const struct neap_account_table tables[NEAP_ACCOUNT_FILES] = {
-	[NEAP_ACCOUNT_GSHADOW] = { .path = "/etc/gshadow", .word = "group", .fields = 2, .secret = true },
-	[NEAP_ACCOUNT_GROUP] = { .path = "/etc/group",
-				 .word = "group",
-				 .fields = 3,
-				 .numbered = true,
-				 .members = true },
-	[NEAP_ACCOUNT_SHADOW] = { .path = "/etc/shadow", .word = "user", .fields = 2, .secret = true },
-	[NEAP_ACCOUNT_SUBGID] = { .path = "/etc/subgid", .word = "user", .fields = 3, .ranges = true },
-	[NEAP_ACCOUNT_SUBUID] = { .path = "/etc/subuid", .word = "user", .fields = 3, .ranges = true },
-	[NEAP_ACCOUNT_PASSWD] = { .path = "/etc/passwd", .word = "user", .fields = 4, .numbered = true },
+static const struct neap_account_table tables[NEAP_ETC_FILES] = {
+	[NEAP_ETC_GSHADOW] = { .path = "/etc/gshadow", .word = "group", .fields = 2, .secret = true },
+	[NEAP_ETC_GROUP] = { .path = "/etc/group",
+			     .word = "group",
+			     .fields = 3,
+			     .numbered = true,
+			     .members = true },
+	[NEAP_ETC_SHADOW] = { .path = "/etc/shadow", .word = "user", .fields = 2, .secret = true },
+	[NEAP_ETC_SUBGID] = { .path = "/etc/subgid", .word = "user", .fields = 3, .ranges = true },
+	[NEAP_ETC_SUBUID] = { .path = "/etc/subuid", .word = "user", .fields = 3, .ranges = true },
+	[NEAP_ETC_PASSWD] = { .path = "/etc/passwd", .word = "user", .fields = 4, .numbered = true },
 };
 
 const char *neap_account_path(enum neap_account_file file)
@@ -32,9 +32,9 @@ const char *neap_account_path(enum neap_account_file file)
 
 enum neap_accounts_write neap_account_landing(const char *path)
 {
-	for (size_t i = 0; i < NEAP_ACCOUNT_FILES; i++)
+	for (size_t i = 0; i < NEAP_ETC_FILES; i++)
 		if (strcmp(path, tables[i].path) == 0)
-			return i == NEAP_ACCOUNT_PASSWD ? NEAP_ACCOUNTS_LAST : NEAP_ACCOUNTS_FIRST;
+			return i == NEAP_ETC_PASSWD ? NEAP_ACCOUNTS_LAST : NEAP_ACCOUNTS_FIRST;
 	return NEAP_NO_ACCOUNTS;
 }
 
@@ -58,7 +58,7 @@ static void drop_settings(struct neap_accounts *accounts)
 
 void neap_accounts_drop(struct neap_accounts *accounts)
 {
-	for (size_t i = 0; i < NEAP_ACCOUNT_FILES; i++)
+	for (size_t i = 0; i < NEAP_ETC_FILES; i++)
 		neap_account_table_drop(&accounts->tables[i]);
 	drop_settings(accounts);
 }
@@ -75,7 +75,7 @@ void neap_accounts_touch(struct neap_accounts *accounts, const char *path)
 {
 	struct neap_str name = neap_path_name(neap_str(path));
 
-	for (size_t i = 0; i < NEAP_ACCOUNT_FILES; i++) {
+	for (size_t i = 0; i < NEAP_ETC_FILES; i++) {
 		struct neap_account_table *table = &accounts->tables[i];
 
 		if (!table->loaded || table->busy)
@@ -95,9 +95,12 @@ void neap_accounts_pending(struct neap_accounts *accounts, bool pending)
 	accounts->pending = pending;
 }
 
-void neap_accounts_unsettle(struct neap_accounts *accounts, uint32_t cause)
+void neap_account_unsettle(struct neap_host *host)
 {
-	accounts->unsettled = cause;
+	uint32_t cause =
+		neap_view_cause(&host->view); /* before the accounts are asked for: they have one too */
+
+	host->view.reads->accounts(&host->view)->unsettled = cause;
 }
 
 uint32_t neap_accounts_unsettled(const struct neap_accounts *accounts)
@@ -247,25 +250,25 @@ static const char *name_of(struct neap_accounts *accounts, struct neap_account_t
 int neap_accounts_user(struct neap_accounts *accounts, const struct neap_view *view, const char *name,
 		       uint32_t *ret_uid, struct neap_error **err)
 {
-	return number_of(accounts, &accounts->tables[NEAP_ACCOUNT_PASSWD], view, name, ret_uid, err);
+	return number_of(accounts, &accounts->tables[NEAP_ETC_PASSWD], view, name, ret_uid, err);
 }
 
 int neap_accounts_group(struct neap_accounts *accounts, const struct neap_view *view, const char *name,
 			uint32_t *ret_gid, struct neap_error **err)
 {
-	return number_of(accounts, &accounts->tables[NEAP_ACCOUNT_GROUP], view, name, ret_gid, err);
+	return number_of(accounts, &accounts->tables[NEAP_ETC_GROUP], view, name, ret_gid, err);
 }
 
 const char *neap_accounts_user_name(struct neap_accounts *accounts, const struct neap_view *view,
 				    uint32_t uid, struct neap_arena *arena)
 {
-	return name_of(accounts, &accounts->tables[NEAP_ACCOUNT_PASSWD], view, uid, arena);
+	return name_of(accounts, &accounts->tables[NEAP_ETC_PASSWD], view, uid, arena);
 }
 
 const char *neap_accounts_group_name(struct neap_accounts *accounts, const struct neap_view *view,
 				     uint32_t gid, struct neap_arena *arena)
 {
-	return name_of(accounts, &accounts->tables[NEAP_ACCOUNT_GROUP], view, gid, arena);
+	return name_of(accounts, &accounts->tables[NEAP_ETC_GROUP], view, gid, arena);
 }
 
 int neap_accounts_home(struct neap_accounts *accounts, const struct neap_view *view, const char *name,
@@ -412,7 +415,7 @@ int neap_account_edit(struct neap_host *host, const struct neap_account_edit *ed
 {
 	struct neap_accounts *accounts = host->view.reads->accounts(&host->view);
 
-	for (size_t file = 0; file < NEAP_ACCOUNT_FILES; file++) {
+	for (size_t file = 0; file < NEAP_ETC_FILES; file++) {
 		struct neap_account_table *table = &accounts->tables[file];
 		bool edited = false;
 		int r = 0;
@@ -421,7 +424,7 @@ int neap_account_edit(struct neap_host *host, const struct neap_account_edit *ed
 			if (edits[i].file != file)
 				continue;
 			r = edited ? 0 : neap_account_load(accounts, table, &host->view, err);
-			edited = true;
+			edited = r == 0;
 			if (r == 0 && edits[i].text)
 				neap_account_put(table, edits[i].name, edits[i].text);
 			else if (r == 0)
@@ -432,10 +435,11 @@ int neap_account_edit(struct neap_host *host, const struct neap_account_edit *ed
 			r = write_table(host, table, err);
 			table->busy = false;
 		}
-		if (r != 0) {
+		if (r != 0)
 			neap_accounts_drop(accounts); /* what was parsed is not what is there */
+		if (r < 0)
 			return r;
-		}
+		/* What is not known in a plan stays so. */
 	}
 	return 0;
 }

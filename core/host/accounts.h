@@ -15,13 +15,13 @@ struct neap_accounts;
 
 /* In the order in which changes of one step are written: an entry comes after what it stands on. */
 enum neap_account_file {
-	NEAP_ACCOUNT_GSHADOW,
-	NEAP_ACCOUNT_GROUP,
-	NEAP_ACCOUNT_SHADOW,
-	NEAP_ACCOUNT_SUBGID,
-	NEAP_ACCOUNT_SUBUID,
-	NEAP_ACCOUNT_PASSWD,
-	NEAP_ACCOUNT_FILES
+	NEAP_ETC_GSHADOW,
+	NEAP_ETC_GROUP,
+	NEAP_ETC_SHADOW,
+	NEAP_ETC_SUBGID,
+	NEAP_ETC_SUBUID,
+	NEAP_ETC_PASSWD,
+	NEAP_ETC_FILES
 };
 const char *neap_account_path(enum neap_account_file file); /* "/etc/gshadow" … */
 /* How a write to `path` has to land, whoever asks for it. */
@@ -36,8 +36,6 @@ void neap_accounts_drop(struct neap_accounts *accounts);
 void neap_accounts_touch(struct neap_accounts *accounts, const char *path);
 /* While set, an account that does not exist is NEAP_UNKNOWN instead of an error. */
 void neap_accounts_pending(struct neap_accounts *accounts, bool pending);
-/* From here on it is not known which numbers are free: `cause` may take some. */
-void neap_accounts_unsettle(struct neap_accounts *accounts, uint32_t cause);
 uint32_t neap_accounts_unsettled(const struct neap_accounts *accounts); /* UINT32_MAX: they are known */
 
 /* As neap_view_user() and neap_view_group(), but for names only. */
@@ -88,6 +86,10 @@ int neap_account_free_number(const struct neap_view *view, enum neap_account_fil
 /* The first gap of `count` numbers, of /etc/subuid or /etc/subgid. */
 int neap_account_free_range(const struct neap_view *view, enum neap_account_file file, uint64_t min,
 			    uint64_t max, uint64_t count, uint64_t *ret, struct neap_error **err);
+
+/* "I may take or give back a number, and it is not known which": from here on no free one is known. Only ever
+ * needed where a read was unknown, thus in a plan; the cause is that of the read. */
+void neap_account_unsettle(struct neap_host *host);
 
 /* ---- changes ----------------------------------------------------------------------------------------- */
 

@@ -185,7 +185,7 @@ int neap_account_groups_of(const struct neap_view *view, const char *user, struc
 			   const char *const **ret, size_t *ret_count, struct neap_error **err)
 {
 	struct neap_accounts *accounts = view->reads->accounts(view);
-	struct neap_account_table *table = &accounts->tables[NEAP_ACCOUNT_GROUP];
+	struct neap_account_table *table = &accounts->tables[NEAP_ETC_GROUP];
 	const struct membership *first, *at;
 	const char **names;
 	size_t count = 0;

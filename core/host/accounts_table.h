@@ -52,7 +52,7 @@ struct neap_account_table {
 };
 
 struct neap_accounts {
-	struct neap_account_table tables[NEAP_ACCOUNT_FILES];
+	struct neap_account_table tables[NEAP_ETC_FILES];
 	struct neap_map settings; /* of /etc/login.defs */
 	struct neap_arena *settings_arena;
 	bool pending;
