@@ -334,11 +334,16 @@ static const char *changed_list(struct neap_arena *arena, const struct neap_acco
 	struct neap_str old = entry->count > field ? entry->fields[field] : NEAP_STR("");
 	struct neap_strings list, stay, new;
 
-	if (join->count == 1 && !leave->count) /* so that a group of thousands costs one look at each */
-		return is_listed(old, neap_str(join->items[0]))
-			       ? NULL
-			       : neap_arena_printf(arena, "%.*s%s%s", (int)old.len, old.data,
-						   old.len ? "," : "", join->items[0]);
+	if (join->count == 1 && !leave->count) { /* so that a group of thousands costs one look at each */
+		size_t len = strlen(join->items[0]);
+		char *text = neap_arena_alloc(arena, old.len + len + 2),
+		     *at = mempcpy(text, old.data, old.len);
+
+		if (old.len)
+			*at++ = ',';
+		memcpy(at, join->items[0], len);
+		return is_listed(old, neap_str(join->items[0])) ? NULL : text;
+	}
 	list = neap_account_list(arena, old);
 	stay = neap_account_without(arena, &list, leave);
 	new = neap_account_without(arena, join, &list);

@@ -33,15 +33,17 @@ void neap_account_table_drop(struct neap_account_table *table)
 
 void neap_account_split(const struct neap_account_line *line, struct neap_account_entry *ret)
 {
-	size_t start = 0;
+	const char *at = line->data, *end = line->data + line->len;
 
 	ret->count = 0;
 	ret->number = line->number;
-	for (size_t i = 0; i <= line->len && ret->count < NEAP_ACCOUNT_FIELDS; i++) {
-		if (i < line->len && line->data[i] != ':')
-			continue;
-		ret->fields[ret->count++] = (struct neap_str){ line->data + start, i - start };
-		start = i + 1;
+	while (ret->count < NEAP_ACCOUNT_FIELDS) {
+		const char *colon = at < end ? memchr(at, ':', (size_t)(end - at)) : NULL;
+
+		ret->fields[ret->count++] = (struct neap_str){ at, (size_t)((colon ? colon : end) - at) };
+		if (!colon)
+			break;
+		at = colon + 1;
 	}
 }
 
@@ -383,10 +385,11 @@ void neap_account_remove(struct neap_account_table *table, const char *name)
 }
 
 /* A file that ends without a newline goes on doing so, unless an entry is added to it. */
-void neap_account_compose(const struct neap_account_table *table, struct neap_buf *ret)
+void neap_account_compose(struct neap_account_table *table, struct neap_buf *ret)
 {
 	bool unended = false;
 
+	neap_buf_reserve(ret, table->size + 4096);
 	for (size_t i = 0; i < table->lines.count; i++) {
 		const struct neap_account_line *line = table->lines.items[i];
 
@@ -399,4 +402,5 @@ void neap_account_compose(const struct neap_account_table *table, struct neap_bu
 		if (!unended)
 			neap_buf_putc(ret, '\n');
 	}
+	table->size = ret->len;
 }

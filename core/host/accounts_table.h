@@ -34,6 +34,7 @@ struct neap_account_table {
 	const char *from; /* path without links; of a file that is absent, where it would be */
 	uint64_t stamp;   /* of the file as it was read */
 	NEAP_VEC(struct neap_account_line *) lines;
+	size_t size;                        /* of the file as it was composed last */
 	size_t nis;                         /* where the NIS lines begin: new entries go before them */
 	struct neap_map by_name, by_number; /* the first entry of each */
 	struct neap_map malformed;          /* name -> line */
@@ -77,7 +78,7 @@ bool neap_account_parse_number(struct neap_str text, uint32_t *ret);
 void neap_account_put(struct neap_account_table *table, const char *name, const char *text);
 /* All entries of the name go. */
 void neap_account_remove(struct neap_account_table *table, const char *name);
-void neap_account_compose(const struct neap_account_table *table, struct neap_buf *ret);
+void neap_account_compose(struct neap_account_table *table, struct neap_buf *ret);
 
 /* accounts_free.c: a new line of a file of ranges. */
 void neap_account_take_range(struct neap_account_table *table, const struct neap_account_line *line);

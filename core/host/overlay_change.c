@@ -287,7 +287,16 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	}
 	if (check_owner(overlay, path, state.uid, err) < 0)
 		return -1;
-	copy_content(overlay->arena, &file->content, &state.content);
+	if (overlay->mode == NEAP_OVERLAY_PLAN && file->content.data &&
+	    file->content.size <= NEAP_CONTENT_MAX)
+		state.content = (struct neap_content){
+			.data = neap_overlay_bytes_keep(&overlay->pool, file->content.data,
+							file->content.size, &state.bytes),
+			.size = file->content.size,
+		};
+	if (!state.bytes)
+		copy_content(overlay->arena, &file->content, &state.content);
+	neap_overlay_bytes_replaced(&overlay->pool, was.held ? was.bytes : NULL);
 	state.cause = overlay->step; /* of content that is not known */
 	change = hold(overlay, NEAP_CHANGE_WRITE, place.path, &was, &state);
 	change->content = state.content;
