@@ -56,7 +56,7 @@ struct user_have {
 	const char *group, *group_before;
 	bool makes_group; /* of its own name, number `gid` */
 	struct neap_strings groups, join, leave;
-	bool password;
+	bool password, half; /* half: there, and not in shadow */
 	struct neap_account_ranges ranges;
 	struct neap_home home;
 	bool home_stays; /* a new user finds one there */
@@ -306,15 +306,40 @@ static int read_password(const struct neap_view *view, const struct user_want *w
 			 struct neap_error **err)
 {
 	struct neap_str wanted = { want->password.data, want->password.len };
+	bool given = neap_given(want, PASSWORD),
+	     shadowed = neap_str_equal(passwd->fields[F_PASSWORD], NEAP_STR("x"));
 	struct neap_account_entry shadow;
-	int r = neap_account_entry(view, NEAP_ETC_SHADOW, want->name, &shadow, err);
+	int r;
 
+	if (!given && !shadowed)
+		return 0;
+	r = neap_account_entry(view, NEAP_ETC_SHADOW, want->name, &shadow, given ? err : NULL);
 	if (r != 0)
-		return r;
-	if (!neap_str_equal(passwd->fields[F_PASSWORD], NEAP_STR("x")))
+		return given ? r : 0; /* not everybody may look, and nothing was asked */
+	if (!shadowed)
 		have->to[F_PASSWORD] = "x"; /* it is looked for in passwd: from now on in shadow */
-	have->password = have->to[F_PASSWORD] || !shadow.count || !neap_str_equal(shadow.fields[1], wanted);
+	have->half = shadowed && !shadow.count;
+	have->password = have->half || (given && (!shadowed || !neap_str_equal(shadow.fields[1], wanted)));
 	return 0;
+}
+
+/* A removal that was interrupted, and is not wanted any more: what it had begun with is made again. */
+static int read_half(const struct neap_view *view, const struct user_want *want, struct user_have *have,
+		     struct neap_error **err)
+{
+	struct neap_account_entry group;
+	int r = 0;
+
+	if (have->half && !want->system)
+		r = neap_account_ranges_read(view, want->name, have->uid, &have->ranges, err);
+	if (r == 0)
+		r = neap_account_by_number(view, NEAP_ETC_GROUP, have->gid, &group, err);
+	if (r != 0 || group.count || neap_given(want, GROUP) || neap_given(want, GID))
+		return r;
+	r = neap_account_entry(view, NEAP_ETC_GROUP, want->name, &group, err);
+	have->group = want->name;
+	have->makes_group = r == 0 && !group.count;
+	return r == NEAP_UNKNOWN ? 0 : r;
 }
 
 static int read_numbers(const struct neap_view *view, struct neap_arena *arena, const struct user_want *want,
@@ -357,11 +382,12 @@ static int keep_entry(const struct neap_view *view, struct neap_arena *arena, co
 static int read_there(const struct neap_view *view, struct neap_arena *arena, const struct user_want *want,
 		      const struct neap_account_entry *entry, struct user_have *have, struct neap_error **err)
 {
-	int r = 0;
+	int r;
 
 	/* First what looks into `entry`, which later questions may move. */
-	if (neap_given(want, PASSWORD))
-		r = read_password(view, want, entry, have, err);
+	r = read_password(view, want, entry, have, err);
+	if (r == 0)
+		r = read_half(view, want, have, err);
 	if (r == 0)
 		r = read_numbers(view, arena, want, have, err);
 	if (r != 0)
@@ -391,27 +417,6 @@ static int read_home(const struct neap_view *view, struct neap_arena *arena, con
 
 /* ---- reading: one that is to go ---------------------------------------------------------------------- */
 
-/* Nobody else has it, and no resource of the graph decides about it. */
-static int read_own_leaving(const struct neap_view *view, const struct neap_context *ctx,
-			    const struct user_want *want, struct user_have *have, struct neap_error **err)
-{
-	struct neap_account_entry own;
-	struct neap_strings users;
-	int r = neap_account_entry(view, NEAP_ETC_GROUP, want->name, &own, err);
-
-	if (r == NEAP_UNKNOWN) /* none now, and what is not there is not removed */
-		return 0;
-	if (r != 0 || !own.count || own.number != have->gid)
-		return r;
-	if (own.count > 3 && own.fields[3].len && !neap_str_equal(own.fields[3], neap_str(want->name)))
-		return 0;
-	if (ctx->accounted && ctx->accounted(ctx->engine, NEAP_ACCOUNT_GROUP, want->name))
-		return 0;
-	r = neap_account_users_of(view, ctx->scratch, have->gid, &users, err);
-	have->removes_group = r == 0 && users.count == 1; /* itself */
-	return r;
-}
-
 static int read_leaving(const struct neap_view *view, const struct neap_context *ctx,
 			const struct user_want *want, struct user_have *have, struct neap_error **err)
 {
@@ -422,7 +427,10 @@ static int read_leaving(const struct neap_view *view, const struct neap_context 
 
 	if (r == 0) {
 		have->leave = (struct neap_strings){ names, count };
-		r = read_own_leaving(view, ctx, want, have, err);
+		/* Not when a resource of the graph decides about it. */
+		if (!ctx->accounted || !ctx->accounted(ctx->engine, NEAP_ACCOUNT_GROUP, want->name))
+			r = neap_account_is_own_group(view, ctx->scratch, want->name, have->gid,
+						      &have->removes_group, err);
 	}
 	if (r == 0) { /* whether it can be read at all */
 		r = neap_account_entry(view, NEAP_ETC_SHADOW, want->name, &shadow, err);
@@ -471,10 +479,14 @@ static void diff_password(const struct user_want *want, const struct user_have *
 
 	if (have->password && neap_given(want, PASSWORD))
 		neap_diff_text(diff, "password", have->there ? &hidden : NULL, &after);
+	else if (have->half)
+		neap_diff_string(diff, "password", NULL, "!");
 }
 
 static void diff_reasons(const struct user_want *want, const struct user_have *have, struct neap_diff *diff)
 {
+	if (have->half)
+		neap_diff_reason(diff, "it is not in /etc/shadow");
 	if (have->makes_group)
 		neap_diff_reason(diff, "makes group %s, gid %" PRIu32, have->group, have->gid);
 	if (have->there && have->to[F_UID])
@@ -525,7 +537,7 @@ static int user_diff(const struct neap_context *ctx, const void *wanted, const v
 		if (to && (have->there || *to))
 			neap_diff_string(diff, plain[i].param, have->there ? have->is[plain[i].field] : NULL,
 					 to);
-		if (plain[i].field == F_UID && have->to[F_GID])
+		if (plain[i].field == F_UID && (have->to[F_GID] || have->makes_group))
 			neap_diff_string(diff, "group", have->group_before, have->group);
 	}
 	neap_account_names_diff(diff, "groups", &have->groups, &have->join, &have->leave);
@@ -594,18 +606,6 @@ static int make(struct neap_host *host, const struct user_want *want, const stru
 	return neap_account_edit(host, last.list.items, last.list.count, err);
 }
 
-/* What is there under the name; of a file that cannot be known in a plan, nothing. */
-static int remove_entry(struct neap_account_edits *edits, const struct neap_view *view,
-			enum neap_account_file file, const char *name, struct neap_error **err)
-{
-	struct neap_account_entry entry;
-	int r = neap_account_entry(view, file, name, &entry, err);
-
-	if (r == 0 && entry.count)
-		neap_account_add(edits, file, name, NULL);
-	return r < 0 ? r : 0;
-}
-
 static int leave(struct neap_host *host, const struct user_want *want, const struct user_have *have,
 		 struct neap_arena *arena, struct neap_error **err)
 {
@@ -619,7 +619,7 @@ static int leave(struct neap_host *host, const struct user_want *want, const str
 	if (r == 0 && have->removes_group)
 		r = neap_account_remove_group(&edits, &host->view, want->name, err);
 	for (size_t i = 0; r == 0 && i < sizeof(files) / sizeof(*files); i++)
-		r = remove_entry(&edits, &host->view, files[i], want->name, err);
+		r = neap_account_add_removal(&edits, &host->view, files[i], want->name, err);
 	return r == 0 ? neap_account_edit(host, edits.list.items, edits.list.count, err) : r;
 }
 

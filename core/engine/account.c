@@ -382,16 +382,39 @@ int neap_account_change_group(struct neap_account_edits *edits, const struct nea
 	return 0;
 }
 
+int neap_account_add_removal(struct neap_account_edits *edits, const struct neap_view *view,
+			     enum neap_account_file file, const char *name, struct neap_error **err)
+{
+	struct neap_account_entry entry;
+	int r = neap_account_entry(view, file, name, &entry, err);
+
+	if (r == 0 && entry.count)
+		neap_account_add(edits, file, name, NULL);
+	return r < 0 ? r : 0;
+}
+
 int neap_account_remove_group(struct neap_account_edits *edits, const struct neap_view *view,
 			      const char *name, struct neap_error **err)
 {
-	struct neap_account_entry entry;
-	int r = gshadow_entry(view, name, &entry, err);
+	if (neap_account_add_removal(edits, view, NEAP_ETC_GSHADOW, name, err) < 0)
+		return -1;
+	return neap_account_add_removal(edits, view, NEAP_ETC_GROUP, name, err);
+}
 
-	if (r != 0)
+int neap_account_is_own_group(const struct neap_view *view, struct neap_arena *arena, const char *user,
+			      uint32_t gid, bool *ret, struct neap_error **err)
+{
+	struct neap_account_entry own;
+	struct neap_strings users;
+	int r = neap_account_entry(view, NEAP_ETC_GROUP, user, &own, err);
+
+	*ret = false;
+	if (r == NEAP_UNKNOWN) /* none now */
+		return 0;
+	if (r != 0 || !own.count || own.number != gid ||
+	    (own.count > 3 && own.fields[3].len && !neap_str_equal(own.fields[3], neap_str(user))))
 		return r;
-	if (entry.count)
-		neap_account_add(edits, NEAP_ETC_GSHADOW, name, NULL);
-	neap_account_add(edits, NEAP_ETC_GROUP, name, NULL);
-	return 0;
+	r = neap_account_users_of(view, arena, gid, &users, err);
+	*ret = r == 0 && users.count == 1;
+	return r;
 }

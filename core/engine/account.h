@@ -50,6 +50,10 @@ int neap_account_change_group(struct neap_account_edits *edits, const struct nea
 int neap_account_remove_group(struct neap_account_edits *edits, const struct neap_view *view,
 			      const char *name, struct neap_error **err);
 
+/* The entries of the name go, where there are any; what is not known in a plan counts as none. */
+int neap_account_add_removal(struct neap_account_edits *edits, const struct neap_view *view,
+			     enum neap_account_file file, const char *name, struct neap_error **err);
+
 /* ---- users: account_user.c --------------------------------------------------------------------------- */
 
 /* Whether `text` is what crypt(3) makes, or says that there is no password. A password in clear is refused
@@ -82,6 +86,9 @@ struct neap_strings neap_account_without(struct neap_arena *arena, const struct 
 /* Users whose primary group has the number. */
 int neap_account_users_of(const struct neap_view *view, struct neap_arena *arena, uint32_t gid,
 			  struct neap_strings *ret, struct neap_error **err);
+/* Whether the group of the user's name, which has this number, is the user's alone. */
+int neap_account_is_own_group(const struct neap_view *view, struct neap_arena *arena, const char *user,
+			      uint32_t gid, bool *ret, struct neap_error **err);
 /* How a list of names changes; nothing when it does not. */
 void neap_account_names_diff(struct neap_diff *diff, const char *param, const struct neap_strings *before,
 			     const struct neap_strings *join, const struct neap_strings *leave);

@@ -148,8 +148,11 @@ void neap_claim_place(struct neap_claims *claims, const char *path)
 	uint32_t self = claims->resource;
 
 	if (claims->probe) {
-		claims->probed |= strcmp(claims->probe, path) == 0 ||
-				  neap_path_below(neap_str(claims->probe), neap_str(path));
+		struct neap_str place = neap_str(path), probe = neap_str(claims->probe);
+
+		/* Also what has to be made on the way. */
+		claims->probed |= neap_str_equal(probe, place) || neap_path_below(probe, place) ||
+				  neap_path_below(place, probe);
 		return;
 	}
 	claim = claim_of(claims, path);
