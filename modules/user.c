@@ -58,7 +58,7 @@ struct user_have {
 	struct neap_strings groups, join, leave;
 	bool password, half; /* half: there, and not in shadow */
 	struct neap_account_ranges ranges;
-	struct neap_home home;
+	struct neap_home_plan home;
 	bool home_stays; /* a new user finds one there */
 
 	/* ensure = "absent" */
@@ -365,7 +365,7 @@ static int read_numbers(const struct neap_view *view, struct neap_arena *arena, 
 	return 0;
 }
 
-static int keep_entry(const struct neap_view *view, struct neap_arena *arena, const struct user_want *want,
+static int keep_entry(struct neap_arena *arena, const struct user_want *want,
 		      const struct neap_account_entry *entry, struct user_have *have, struct neap_error **err)
 {
 	for (size_t i = 0; i < FIELDS; i++)
@@ -373,8 +373,8 @@ static int keep_entry(const struct neap_view *view, struct neap_arena *arena, co
 				      ? neap_arena_copy(arena, entry->fields[i].data, entry->fields[i].len)
 				      : "";
 	have->uid = entry->number;
-	if (have->is[F_GID][0] && !have->is[F_GID][strspn(have->is[F_GID], "0123456789")])
-		return neap_view_group(view, have->is[F_GID], &have->gid, err);
+	if (neap_account_number(entry->fields[F_GID], &have->gid))
+		return 0;
 	return neap_error_set(err, "/etc/passwd: the entry of %s is malformed: its group is no number",
 			      want->name);
 }
@@ -455,7 +455,7 @@ static int user_read(const struct neap_view *view, const struct neap_context *ct
 	if (r != 0)
 		return r;
 	have->there = entry.count > 0;
-	if (have->there && keep_entry(view, ctx->scratch, want, &entry, have, err) < 0)
+	if (have->there && keep_entry(ctx->scratch, want, &entry, have, err) < 0)
 		return -1;
 	if (want->ensure == ABSENT)
 		return have->there ? read_leaving(view, ctx, want, have, err) : 0;

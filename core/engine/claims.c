@@ -128,10 +128,8 @@ void neap_claim_entries(struct neap_claims *claims, const char *path)
 	struct entries *own;
 	uint32_t owner;
 
-	if (claims->probe) {
-		claims->probed |= strcmp(claims->probe, path) == 0;
+	if (probed(claims, path))
 		return;
-	}
 	claim = claim_of(claims, path);
 	owner = claim->owner[CONTENT];
 	if (owner != NONE && owner != claims->resource &&

@@ -106,7 +106,7 @@ static int read_mode(const struct neap_view *view, uint32_t *ret, struct neap_er
 }
 
 /* Keeps what was found: the list goes. */
-static void keep(struct neap_arena *arena, const struct items *items, struct neap_home *ret)
+static void keep(struct neap_arena *arena, const struct items *items, struct neap_home_plan *ret)
 {
 	struct neap_home_item *copy = neap_arena_array_of(arena, struct neap_home_item, items->count + 1);
 
@@ -117,7 +117,7 @@ static void keep(struct neap_arena *arena, const struct items *items, struct nea
 }
 
 static int read_directory(const struct neap_view *view, struct neap_arena *arena,
-			  const struct neap_stat *stat, uint32_t uid, struct neap_home *ret,
+			  const struct neap_stat *stat, uint32_t uid, struct neap_home_plan *ret,
 			  struct neap_error **err)
 {
 	struct items skel = { 0 }, there = { 0 };
@@ -142,13 +142,13 @@ static int read_directory(const struct neap_view *view, struct neap_arena *arena
 }
 
 int neap_home_read(const struct neap_view *view, struct neap_arena *arena, const char *path, uint32_t uid,
-		   struct neap_home *ret, struct neap_error **err)
+		   struct neap_home_plan *ret, struct neap_error **err)
 {
 	struct items skel = { 0 };
 	struct neap_stat stat;
 	int r = neap_view_stat(view, path, &stat, err);
 
-	*ret = (struct neap_home){ .path = path };
+	*ret = (struct neap_home_plan){ .path = path };
 	if (r != 0)
 		return r;
 	if (stat.kind == NEAP_FILE_DIRECTORY)
@@ -171,7 +171,7 @@ int neap_home_read(const struct neap_view *view, struct neap_arena *arena, const
 	return r;
 }
 
-void neap_home_diff(const struct neap_home *home, struct neap_diff *diff)
+void neap_home_diff(const struct neap_home_plan *home, struct neap_diff *diff)
 {
 	neap_parents_diff(&home->parents, diff);
 	if (home->complete)
@@ -206,7 +206,8 @@ static int check_lodgers(const struct neap_view *view, const char *name, const c
 }
 
 int neap_home_read_leaving(const struct neap_view *view, const struct neap_context *ctx, const char *name,
-			   const char *home, uint32_t uid, struct neap_home *ret, struct neap_error **err)
+			   const char *home, uint32_t uid, struct neap_home_plan *ret,
+			   struct neap_error **err)
 {
 	struct neap_stat stat;
 	struct neap_str path;
@@ -283,7 +284,7 @@ static int copy_link(struct neap_host *host, const char *from, const char *to, s
 	return neap_host_symlink(host, to, target, err);
 }
 
-int neap_home_make(struct neap_host *host, const struct neap_home *home, uint32_t uid, uint32_t gid,
+int neap_home_make(struct neap_host *host, const struct neap_home_plan *home, uint32_t uid, uint32_t gid,
 		   struct neap_error **err)
 {
 	NEAP_AUTO_ARENA struct neap_arena *arena = neap_arena_new();

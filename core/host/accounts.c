@@ -274,19 +274,21 @@ const char *neap_accounts_group_name(struct neap_accounts *accounts, const struc
 int neap_accounts_home(struct neap_accounts *accounts, const struct neap_view *view, const char *name,
 		       struct neap_arena *arena, struct neap_home *ret, struct neap_error **err)
 {
-	struct neap_account_table *table = &accounts->tables[NEAP_ACCOUNT_PASSWD];
+	struct neap_account_table *table = &accounts->tables[NEAP_ETC_PASSWD];
 	struct neap_account_entry entry;
 	struct neap_str home;
-	uint32_t uid, gid;
+	uint32_t uid = 0, gid;
 	int r = number_of(accounts, table, view, name, &uid, err);
 
 	if (r != 0)
 		return r;
 	neap_account_split(neap_account_line_of(table, neap_str(name)), &entry);
 	home = entry.count > 5 ? entry.fields[5] : NEAP_STR("");
-	if (!neap_account_parse_number(entry.fields[3], &gid))
+	if (!neap_account_number(entry.fields[3], &gid))
 		gid = NEAP_KEEP;
-	*ret = (struct neap_home){ .path = neap_arena_copy(arena, home.data, home.len), .uid = uid, .gid = gid };
+	*ret = (struct neap_home){ .path = neap_arena_copy(arena, home.data, home.len),
+				   .uid = uid,
+				   .gid = gid };
 	return 0;
 }
 

@@ -73,6 +73,8 @@ int neap_account_next(const struct neap_view *view, enum neap_account_file file,
 /* Names of the groups that have `user` as a member, in the order in which they became so; in `arena`. */
 int neap_account_groups_of(const struct neap_view *view, const char *user, struct neap_arena *arena,
 			   const char *const **ret, size_t *ret_count, struct neap_error **err);
+/* The number in a field; false when it is none. */
+bool neap_account_number(struct neap_str text, uint32_t *ret);
 /* A setting of /etc/login.defs, or NULL. */
 int neap_account_setting(const struct neap_view *view, const char *name, const char **ret,
 			 struct neap_error **err);

@@ -47,7 +47,7 @@ void neap_account_split(const struct neap_account_line *line, struct neap_accoun
 	}
 }
 
-bool neap_account_parse_number(struct neap_str text, uint32_t *ret)
+bool neap_account_number(struct neap_str text, uint32_t *ret)
 {
 	uint64_t number = 0;
 
@@ -81,7 +81,7 @@ static void look(const struct neap_account_table *table, struct neap_account_lin
 	line->name = entry.fields[0];
 	line->valid = entry.count >= table->fields && entry.fields[0].len &&
 		      !memchr(line->data, '\0', line->len) &&
-		      (!table->numbered || neap_account_parse_number(entry.fields[2], &line->number));
+		      (!table->numbered || neap_account_number(entry.fields[2], &line->number));
 }
 
 /* ---- members ----------------------------------------------------------------------------------------- */

@@ -72,8 +72,6 @@ struct neap_account_line *neap_account_numbered(const struct neap_account_table 
 size_t neap_account_line_number(const struct neap_account_table *table, const struct neap_account_line *line);
 void neap_account_split(const struct neap_account_line *line, struct neap_account_entry *ret);
 
-bool neap_account_parse_number(struct neap_str text, uint32_t *ret);
-
 /* The entry of the name becomes `text`, or a new one is added. */
 void neap_account_put(struct neap_account_table *table, const char *name, const char *text);
 /* All entries of the name go. */
