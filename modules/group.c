@@ -174,6 +174,27 @@ static int group_diff(const struct neap_context *ctx, const void *wanted, const 
 
 /* ---- doing ------------------------------------------------------------------------------------------- */
 
+/* Who has the group first gets its new number before it does: done the other way round, an end half way would
+ * leave nobody who knows whose it was. */
+static int change_users(struct neap_host *host, const struct group_have *have, struct neap_arena *arena,
+			struct neap_error **err)
+{
+	NEAP_AUTO_EDITS struct neap_account_edits edits = { .arena = arena };
+	const char *fields[4] = { NULL, NULL, NULL, neap_arena_printf(arena, "%" PRIu32, have->new_gid) };
+
+	for (size_t i = 0; i < have->users.count; i++) {
+		struct neap_account_entry entry;
+		int r = neap_account_entry(&host->view, NEAP_ETC_PASSWD, have->users.items[i], &entry, err);
+
+		if (r != 0)
+			return r;
+		neap_account_add(&edits, NEAP_ETC_PASSWD, have->users.items[i],
+				 neap_account_text(arena, &entry, fields, 4));
+		edits.list.items[i].pinned = true;
+	}
+	return neap_account_edit(host, edits.list.items, edits.list.count, err);
+}
+
 static int group_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
 		       const void *had, struct neap_error **err)
 {
@@ -181,7 +202,6 @@ static int group_apply(struct neap_host *host, const struct neap_context *ctx, c
 	const struct group_have *have = had;
 	NEAP_AUTO_ARENA struct neap_arena *arena = neap_arena_new();
 	NEAP_AUTO_EDITS struct neap_account_edits edits = { .arena = arena };
-	struct neap_account_entry entry;
 	int r = 0;
 	(void)ctx;
 
@@ -190,6 +210,8 @@ static int group_apply(struct neap_host *host, const struct neap_context *ctx, c
 		return 0;
 	}
 	neap_arena_wipe(arena);
+	if (have->users.count && change_users(host, have, arena, err) < 0)
+		return -1;
 	if (want->ensure == ABSENT)
 		r = neap_account_remove_group(&edits, &host->view, want->name, err);
 	else if (!have->there)
@@ -197,15 +219,6 @@ static int group_apply(struct neap_host *host, const struct neap_context *ctx, c
 	else
 		r = neap_account_change_group(&edits, &host->view, want->name, have->new_gid, &have->join,
 					      &have->leave, err);
-	for (size_t i = 0; r == 0 && i < have->users.count; i++) {
-		const char *fields[4] = { NULL, NULL, NULL,
-					  neap_arena_printf(arena, "%" PRIu32, have->new_gid) };
-
-		r = neap_account_entry(&host->view, NEAP_ETC_PASSWD, have->users.items[i], &entry, err);
-		if (r == 0 && entry.count)
-			neap_account_add(&edits, NEAP_ETC_PASSWD, have->users.items[i],
-					 neap_account_text(arena, &entry, fields, 4));
-	}
 	return r == 0 ? neap_account_edit(host, edits.list.items, edits.list.count, err) : r;
 }
 

@@ -122,6 +122,8 @@ static int read_followed(const struct neap_view *view, const char *path, struct 
 		r = view->reads->small_file(view, *ret_from, arena, ret_stat, ret, err);
 	if (r != 0)
 		return r;
+	if (ret_stat->kind == NEAP_FILE_ABSENT)
+		*ret_from = path; /* not how far the way to it went */
 	if (ret_stat->kind != NEAP_FILE_REGULAR && ret_stat->kind != NEAP_FILE_ABSENT)
 		return neap_error_set(err, "read %s: it is %s", path, neap_file_kind_name(ret_stat->kind));
 	if (ret->size && !ret->data)
@@ -375,7 +377,8 @@ static uint32_t shadow_group(struct neap_host *host, const char *path)
 	return shadow;
 }
 
-static int write_table(struct neap_host *host, struct neap_account_table *table, struct neap_error **err)
+static int write_table(struct neap_host *host, struct neap_account_table *table, bool pinned,
+		       struct neap_error **err)
 {
 	struct neap_file_write write = {
 		.mode = table->present || !table->secret ? NEAP_KEEP : 0640,
@@ -383,7 +386,7 @@ static int write_table(struct neap_host *host, struct neap_account_table *table,
 		.gid = table->present || !table->secret ? NEAP_KEEP : shadow_group(host, table->from),
 		.secret = table->secret,
 		.stamp = table->stamp,
-		.accounts = neap_account_landing(table->path),
+		.accounts = pinned ? NEAP_ACCOUNTS_PINNED : neap_account_landing(table->path),
 	};
 	NEAP_AUTO_BUF struct neap_buf bytes = { 0 };
 	struct neap_stat stat;
@@ -395,6 +398,8 @@ static int write_table(struct neap_host *host, struct neap_account_table *table,
 		r = neap_error_set(err, "%s would become larger than 1 MB", table->path);
 	else
 		r = neap_view_stat(&host->view, table->from, &stat, err);
+	if (r == 0 && !table->present && stat.kind == NEAP_FILE_LINK)
+		r = neap_error_set(err, "write %s: it is a link that leads nowhere", table->path);
 	if (r == 0 && !table->present && stat.kind != NEAP_FILE_ABSENT) {
 		neap_error_set(err, "write %s: it has appeared while neap was at work", table->path);
 		r = neap_error_hint(err, "run neap again: it starts from what is there now");
@@ -419,7 +424,7 @@ int neap_account_edit(struct neap_host *host, const struct neap_account_edit *ed
 
 	for (size_t file = 0; file < NEAP_ETC_FILES; file++) {
 		struct neap_account_table *table = &accounts->tables[file];
-		bool edited = false;
+		bool edited = false, pinned = false;
 		int r = 0;
 
 		for (size_t i = 0; r == 0 && i < count; i++) {
@@ -427,6 +432,7 @@ int neap_account_edit(struct neap_host *host, const struct neap_account_edit *ed
 				continue;
 			r = edited ? 0 : neap_account_load(accounts, table, &host->view, err);
 			edited = r == 0;
+			pinned = pinned || edits[i].pinned;
 			if (r == 0 && edits[i].text)
 				neap_account_put(table, edits[i].name, edits[i].text);
 			else if (r == 0)
@@ -434,7 +440,7 @@ int neap_account_edit(struct neap_host *host, const struct neap_account_edit *ed
 		}
 		if (r == 0 && edited) {
 			table->busy = true;
-			r = write_table(host, table, err);
+			r = write_table(host, table, pinned, err);
 			table->busy = false;
 		}
 		if (r != 0)

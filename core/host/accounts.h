@@ -99,6 +99,8 @@ struct neap_account_edit {
 	enum neap_account_file file;
 	const char *name;
 	const char *text; /* the whole entry, without a newline; NULL: the entries of this name go */
+	bool pinned; /* in passwd: it is there before what is changed after it, in no matter which group of
+			changes */
 };
 /* All of them, each file written once, in the order of the files. A file that is absent is made: 0644, with
  * secrets in it 0640 root:shadow. They land under the lock of the account files. */

@@ -188,8 +188,14 @@ struct neap_host {
 };
 
 /* One of the account files: it lands under the lock that every tool for accounts takes. LAST: and not before
- * those of its step, for its entries stand on theirs. */
-enum neap_accounts_write { NEAP_NO_ACCOUNTS, NEAP_ACCOUNTS_FIRST, NEAP_ACCOUNTS_LAST };
+ * those of its step, for its entries stand on theirs. PINNED: as LAST, and before what the step writes after
+ * it, whatever later steps write. */
+enum neap_accounts_write {
+	NEAP_NO_ACCOUNTS,
+	NEAP_ACCOUNTS_FIRST,
+	NEAP_ACCOUNTS_LAST,
+	NEAP_ACCOUNTS_PINNED,
+};
 
 struct neap_file_write {
 	struct neap_content content;

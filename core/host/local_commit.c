@@ -43,7 +43,8 @@ struct item {
 	bool fresh; /* what stands there now is not what will be replaced */
 	bool out;   /* has failed, or may not go on */
 	bool landed;
-	uint32_t parted; /* account files: the WRITE before it that it does not supersede, or NONE */
+	uint32_t parted;   /* account files: the WRITE before it that it does not supersede, or NONE */
+	uint32_t keystone; /* the next WRITE of /etc/passwd that lands, or NONE */
 };
 
 struct group {
@@ -59,7 +60,6 @@ struct group {
 	uint32_t files;                /* staged */
 	bool disturbed;                /* a program has run: what was staged may be gone */
 	uint32_t waiting;              /* for the lock: this item */
-	uint32_t keystone;             /* the last WRITE of /etc/passwd, or NONE */
 	int lock;                      /* of the account files, or -1 */
 	struct neap_error *locked_out; /* why it could not be had */
 };
@@ -80,23 +80,34 @@ static void fail(const struct group *group, struct item *item, struct neap_error
 
 /* ---- before: who supersedes whom ----------------------------------------------------------------------- */
 
-static uint32_t last_passwd(const struct group *group)
+/* Of /etc/passwd the last WRITE lands, and those that nothing supersedes. */
+static void find_keystones(struct group *group)
 {
-	for (uint32_t i = group->count; i-- > 0;)
-		if (group->items[i].change->accounts == NEAP_ACCOUNTS_LAST)
-			return i;
-	return NONE;
+	uint32_t next = NONE;
+
+	for (uint32_t i = group->count; i-- > 0;) {
+		enum neap_accounts_write accounts = group->items[i].change->accounts;
+
+		group->items[i].keystone = next;
+		if (accounts == NEAP_ACCOUNTS_PINNED ||
+		    (accounts == NEAP_ACCOUNTS_LAST && (next == NONE || group->items[i].change->validate)))
+			next = i;
+	}
 }
 
+/* Whether the WRITE `number` does not supersede what is `before` it. */
 static bool is_parted(const struct group *group, uint32_t before, uint32_t number)
 {
-	return group->keystone != NONE && before < group->keystone && group->keystone < number &&
-	       group->items[number].change->accounts == NEAP_ACCOUNTS_FIRST;
+	const struct neap_change *change = group->items[before].change;
+
+	if (group->items[number].change->accounts == NEAP_ACCOUNTS_FIRST)
+		return group->items[before].keystone < number;
+	return change->accounts == NEAP_ACCOUNTS_PINNED;
 }
 
 static void link_paths(struct group *group)
 {
-	group->keystone = last_passwd(group);
+	find_keystones(group);
 	for (uint32_t i = 0; i < group->count; i++) {
 		struct item *item = &group->items[i], *before = NULL;
 		enum neap_change_kind kind = item->change->kind;

@@ -443,7 +443,7 @@ whole() {
 		echo "$output"
 		[ "$status" -eq 0 ]
 	}
-	for i in $(seq 25); do
+	for i in $(seq 14); do
 		killed gone
 		# Every other time it is thought better of.
 		[ $((i % 2)) -eq 0 ] || brought gone
