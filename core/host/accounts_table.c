@@ -166,21 +166,20 @@ static void make_memberships(struct neap_account_table *table)
 	}
 }
 
-/* From `old` to `new`: those who stay are not looked at. */
+/* From `old` to `new`: when some only join, those who were there are not looked at. (A name may be there
+ * twice, so that nothing follows from where one is missing.) */
 static void move_members(struct neap_account_table *table, const struct neap_account_line *group,
 			 struct neap_str old, struct neap_str new)
 {
-	size_t same = 0, start = 0;
-
-	if (!table->memberships_made)
+	if (!table->memberships_made || neap_str_equal(old, new))
 		return;
-	while (same < old.len && same < new.len &&old.data[same] == new.data[same])
-		if (old.data[same++] == ',')
-			start = same;
-	if (same == old.len && (same == new.len || new.data[same] == ','))
-		start = same;
-	leave(table, group, (struct neap_str){ old.data + start, old.len - start });
-	join(table, group, (struct neap_str){ new.data + start, new.len - start });
+	if (!old.len ||
+	    (new.len > old.len &&new.data[old.len] == ',' && memcmp(old.data, new.data, old.len) == 0)) {
+		join(table, group, (struct neap_str){ new.data + old.len, new.len - old.len });
+		return;
+	}
+	leave(table, group, old);
+	join(table, group, new);
 }
 
 int neap_account_groups_of(const struct neap_view *view, const char *user, struct neap_arena *arena,
@@ -333,6 +332,7 @@ static void change_line(struct neap_account_table *table, struct neap_account_li
 	put_number(table, line);
 	if (line->number != old.number)
 		neap_account_recount(table);
+	table->taken_made = false;
 	if (table->members)
 		move_members(table, line, members_of(&old), members_of(line));
 	if (old.owned && table->secret)
