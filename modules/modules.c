@@ -9,6 +9,7 @@ extern const struct neap_resource_type neap_type_csr;
 extern const struct neap_resource_type neap_type_directory;
 extern const struct neap_resource_type neap_type_exec;
 extern const struct neap_resource_type neap_type_file;
+extern const struct neap_resource_type neap_type_group;
 extern const struct neap_resource_type neap_type_hostname;
 extern const struct neap_resource_type neap_type_hosts_entry;
 extern const struct neap_resource_type neap_type_image;
@@ -22,6 +23,7 @@ extern const struct neap_resource_type neap_type_sysctl;
 extern const struct neap_resource_type neap_type_tarball;
 extern const struct neap_resource_type neap_type_timezone;
 extern const struct neap_resource_type neap_type_token;
+extern const struct neap_resource_type neap_type_user;
 
 /* clang-format off: one a line */
 static const struct neap_resource_type *const types[] = {
@@ -33,6 +35,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_directory,
 	&neap_type_exec,
 	&neap_type_file,
+	&neap_type_group,
 	&neap_type_hostname,
 	&neap_type_hosts_entry,
 	&neap_type_image,
@@ -46,6 +49,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_tarball,
 	&neap_type_timezone,
 	&neap_type_token,
+	&neap_type_user,
 	NULL,
 };
 /* clang-format on */

@@ -21,9 +21,16 @@ struct part {
 	const struct neap_regex *pattern; /* or NULL */
 };
 
+struct entries { /* somebody who changes entries of a file */
+	struct entries *next;
+	uint32_t resource;
+};
+
 struct claim { /* all that is claimed of one path */
 	struct neap_str path;
 	struct part *parts;
+	struct entries *entries; /* the last to say so first */
+	uint32_t first_place, last_place;
 	bool patterns;           /* some part has one */
 	uint32_t owner[ASPECTS]; /* resources, or NONE */
 	uint32_t first_part, last_part;
@@ -32,24 +39,12 @@ struct claim { /* all that is claimed of one path */
 	bool tree;   /* somebody owns what lies below */
 };
 
-struct neap_claims {
-	struct neap_graph *graph;
-	uint32_t resource; /* that claims */
-	/* The directory last looked at and what is claimed at or above it: neighbours cost one walk. */
-	struct neap_str last;
-	const struct claim *last_found;
-	/* Instead of collecting: does the resource claim this path? */
-	const char *probe;
-	bool probed;
-};
-
 static const struct neap_resource *resource_of(const struct neap_claims *claims, uint32_t number)
 {
 	return &claims->graph->resources.items[number];
 }
 
-/* "file[/x] (site.lua:3)" */
-static const char *named(struct neap_claims *claims, uint32_t number)
+const char *neap_claims_named(struct neap_claims *claims, uint32_t number)
 {
 	return neap_arena_printf(claims->graph->arena, "%s (%s)", resource_of(claims, number)->address,
 				 neap_graph_where(claims->graph, number));
@@ -62,7 +57,7 @@ static void conflict(struct neap_claims *claims, uint32_t a, uint32_t b, const c
 
 	neap_problem_add(claims->graph->problems, resource_of(claims, second)->at,
 			 resource_of(claims, second)->address, "%s and %s both own %s %s",
-			 named(claims, first), named(claims, second), what, path);
+			 neap_claims_named(claims, first), neap_claims_named(claims, second), what, path);
 }
 
 static struct claim *claim_of(struct neap_claims *claims, const char *path)
@@ -77,7 +72,12 @@ static struct claim *claim_of(struct neap_claims *claims, const char *path)
 	key.data = neap_arena_copy(graph->arena, key.data, key.len);
 	claim = neap_arena_new_of(graph->arena, struct claim);
 	*claim = (struct claim){
-		.path = key, .owner = { NONE, NONE, NONE }, .first_part = NONE, .last_part = NONE
+		.path = key,
+		.owner = { NONE, NONE, NONE },
+		.first_part = NONE,
+		.last_part = NONE,
+		.first_place = NONE,
+		.last_place = NONE,
 	};
 	neap_map_put(&graph->owned, key, claim);
 	return claim;
@@ -119,6 +119,49 @@ void neap_claim_path(struct neap_claims *claims, const char *path, unsigned aspe
 	if ((aspects & NEAP_ASPECT_CONTENT) && claim->first_part != NONE && claim->first_part != self &&
 	    !told && !absent)
 		conflict(claims, claim->first_part, self, names[CONTENT], path);
+	else if ((aspects & NEAP_ASPECT_CONTENT) && claim->entries && !told && !absent)
+		conflict(claims, claim->entries->resource, self, names[CONTENT], path);
+}
+
+void neap_claim_entries(struct neap_claims *claims, const char *path)
+{
+	struct claim *claim;
+	struct entries *own;
+	uint32_t owner;
+
+	if (probed(claims, path))
+		return;
+	claim = claim_of(claims, path);
+	owner = claim->owner[CONTENT];
+	if (owner != NONE && owner != claims->resource &&
+	    !(owner == claim->owner[EXISTENCE] && claim->absent))
+		conflict(claims, owner, claims->resource, "the content of", path);
+	own = neap_arena_new_of(claims->graph->arena, struct entries);
+	*own = (struct entries){ claim->entries, claims->resource };
+	claim->entries = own;
+}
+
+void neap_claim_place(struct neap_claims *claims, const char *path)
+{
+	struct claim *claim;
+	uint32_t self = claims->resource;
+
+	if (claims->probe) {
+		struct neap_str place = neap_str(path), probe = neap_str(claims->probe);
+
+		/* Also what has to be made on the way. */
+		claims->probed |= neap_str_equal(probe, place) || neap_path_below(probe, place) ||
+				  neap_path_below(place, probe);
+		return;
+	}
+	claim = claim_of(claims, path);
+	/* Of several the first one makes it. */
+	if (claim->first_place == NONE)
+		claim->first_place = self;
+	else if (claim->last_place != self)
+		neap_graph_edge(claims->graph, claim->last_place, self, NEAP_WHY_AUTOREQUIRE, false,
+				resource_of(claims, self)->at);
+	claim->last_place = self;
 }
 
 /* The owner of what `name` is of a path, or NONE; who asks first owns it from now on. Names of parts do not
@@ -262,7 +305,12 @@ static void check_patterns(struct neap_claims *claims, const struct claim *claim
 
 /* ---- above and below ----------------------------------------------------------------------------------- */
 
-/* The nearest path above whose existence somebody owns. */
+static bool stands(const struct claim *claim)
+{
+	return claim->owner[EXISTENCE] != NONE || claim->last_place != NONE;
+}
+
+/* The nearest path above whose existence somebody owns, or that somebody makes. */
 static const struct claim *nearest_above(struct neap_claims *claims, struct neap_str path)
 {
 	struct neap_str start = neap_path_parent(path), above = start;
@@ -276,7 +324,7 @@ static const struct claim *nearest_above(struct neap_claims *claims, struct neap
 			break;
 		}
 		found = neap_map_get(&claims->graph->owned, above);
-		if (found && found->owner[EXISTENCE] != NONE)
+		if (found && stands(found))
 			break;
 		found = NULL;
 		if (above.len == 1)
@@ -291,8 +339,11 @@ static void order_below(struct neap_claims *claims, const struct claim *above, c
 			uint32_t below)
 {
 	struct neap_graph *graph = claims->graph;
-	uint32_t owner = above->owner[EXISTENCE], from = owner, to = below;
+	uint32_t owner = above->owner[EXISTENCE], from, to = below;
 
+	if (owner == NONE)
+		owner = above->last_place;
+	from = owner;
 	if (owner == below)
 		return;
 	if (above->absent && below == claim->owner[EXISTENCE] && claim->absent) {
@@ -302,11 +353,61 @@ static void order_below(struct neap_claims *claims, const struct claim *above, c
 
 		neap_problem_add(graph->problems, resource_of(claims, later)->at,
 				 resource_of(claims, later)->address,
-				 "%s lies below %s, which %s makes absent", named(claims, below),
-				 above->path.data, named(claims, owner));
+				 "%s lies below %s, which %s makes absent", neap_claims_named(claims, below),
+				 above->path.data, neap_claims_named(claims, owner));
 		return;
 	}
 	neap_graph_edge(graph, from, to, NEAP_WHY_AUTOREQUIRE, false, resource_of(claims, below)->at);
+}
+
+/* `resource` works on what `owner` wants absent. */
+static void works_on_absent(struct neap_claims *claims, const struct claim *claim, uint32_t resource)
+{
+	uint32_t owner = claim->owner[EXISTENCE], later = owner > resource ? owner : resource;
+
+	neap_problem_add(claims->graph->problems, resource_of(claims, later)->at,
+			 resource_of(claims, later)->address, "%s works on %s, which %s makes absent",
+			 neap_claims_named(claims, resource), claim->path.data,
+			 neap_claims_named(claims, owner));
+}
+
+/* Those who make the directory where there is none: after what is above, before who owns it. A directory
+ * above that belongs to the very account waits for it, and is made on the way. */
+static void order_place(struct neap_claims *claims, const struct claim *above, const struct claim *claim)
+{
+	uint32_t owner = claim->owner[EXISTENCE], upper;
+
+	if (claim->first_place == NONE)
+		return;
+	upper = !above ? NONE : above->owner[EXISTENCE] != NONE ? above->owner[EXISTENCE] : above->last_place;
+	if (upper != NONE && !neap_claims_needs(claims, upper, claim->first_place))
+		order_below(claims, above, claim, claim->first_place);
+	if (owner == NONE || owner == claim->last_place)
+		return;
+	if (claim->absent)
+		works_on_absent(claims, claim, claim->last_place);
+	else
+		neap_graph_edge(claims->graph, claim->last_place, owner, NEAP_WHY_AUTOREQUIRE, false,
+				resource_of(claims, owner)->at);
+}
+
+static void order_entries(struct neap_claims *claims, const struct claim *above, const struct claim *claim)
+{
+	uint32_t owner = claim->owner[EXISTENCE];
+
+	for (const struct entries *at = claim->entries; at; at = at->next) {
+		if (at->resource == owner)
+			continue;
+		if (owner != NONE && claim->absent) {
+			works_on_absent(claims, claim, at->resource);
+			return;
+		}
+		if (owner != NONE)
+			neap_graph_edge(claims->graph, owner, at->resource, NEAP_WHY_AUTOREQUIRE, false,
+					resource_of(claims, at->resource)->at);
+		else if (above)
+			order_below(claims, above, claim, at->resource);
+	}
 }
 
 /* Orders everybody who claims something of one path. */
@@ -317,8 +418,12 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 	uint32_t owner = claim->owner[EXISTENCE];
 	size_t i, j;
 
+	order_place(claims, above, claim);
+	order_entries(claims, above, claim);
 	if (above && owner != NONE)
 		order_below(claims, above, claim, owner);
+	if (claim->last_place != NONE) /* who makes it comes before the rest */
+		above = claim;
 	for (i = 0; i < sizeof others / sizeof *others; i++) {
 		for (j = 0; j < i && others[j] != others[i]; j++)
 			;
@@ -328,12 +433,7 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 			if (above)
 				order_below(claims, above, claim, others[i]);
 		} else if (claim->absent) {
-			uint32_t later = owner > others[i] ? owner : others[i];
-
-			neap_problem_add(claims->graph->problems, resource_of(claims, later)->at,
-					 resource_of(claims, later)->address,
-					 "%s works on %s, which %s makes absent", named(claims, others[i]),
-					 claim->path.data, named(claims, owner));
+			works_on_absent(claims, claim, others[i]);
 		} else {
 			neap_graph_edge(claims->graph, owner, others[i], NEAP_WHY_AUTOREQUIRE, false,
 					resource_of(claims, others[i])->at);
@@ -351,11 +451,14 @@ void neap_claims_collect(struct neap_graph *graph)
 			continue;
 		claims.resource = (uint32_t)i;
 		neap_graph_claim(&graph->resources.items[i], &claims);
+		neap_claims_owners(&claims, &graph->resources.items[i]);
 	}
+	neap_claims_order_accounts(&claims);
 	for (i = 0; i < graph->owned.count; i++) {
 		order_path(&claims, graph->owned.entries[i].value);
 		check_patterns(&claims, graph->owned.entries[i].value);
 	}
+	neap_vec_done(&claims.needs);
 }
 
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
@@ -374,7 +477,11 @@ const struct neap_resource *neap_graph_other_owner(const struct neap_graph *grap
 	for (unsigned i = 0; i < ASPECTS; i++)
 		if (claim->owner[i] != NONE)
 			return &graph->resources.items[claim->owner[i]];
-	return claim->first_part == NONE ? NULL : &graph->resources.items[claim->first_part];
+	if (claim->first_part != NONE)
+		return &graph->resources.items[claim->first_part];
+	if (claim->entries)
+		return &graph->resources.items[claim->entries->resource];
+	return NULL; /* a place is anybody's once it is there */
 }
 
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path)

@@ -66,6 +66,8 @@ void neap_graph_free(struct neap_graph *graph)
 	neap_vec_done(&graph->edges);
 	neap_map_done(&graph->by_address);
 	neap_map_done(&graph->owned);
+	neap_map_done(&graph->accounts[NEAP_ACCOUNT_USER]);
+	neap_map_done(&graph->accounts[NEAP_ACCOUNT_GROUP]);
 	neap_arena_free(graph->arena);
 }
 

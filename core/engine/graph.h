@@ -66,6 +66,7 @@ struct neap_graph {
 	NEAP_VEC(struct neap_edge) edges; /* after finish: sorted by `to`, then `from`; equal ones once */
 	struct neap_map by_address;       /* struct neap_resource index + 1 */
 	struct neap_map owned;            /* normalised paths claimed, see neap_graph_owns() */
+	struct neap_map accounts[2];      /* names of users and groups that somebody makes or removes */
 	struct neap_schema_context schema;
 	/* after finish */
 	uint32_t *order; /* all nodes, topological, ties by declaration */
@@ -120,6 +121,8 @@ bool neap_graph_owns(const struct neap_graph *graph, const char *path);
 /* Whether a resource claims `path` with all that is below it; whether any claims any path so. */
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path);
 bool neap_graph_has_trees(const struct neap_graph *graph);
+/* Whether a resource makes or removes the account: MAKES or REMOVES, not the ELSE of these. */
+bool neap_graph_accounts(const struct neap_graph *graph, enum neap_account_kind kind, const char *name);
 /* Somebody who claims `path` while `resource` does not, or NULL: a change there would be another's. */
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
 						   const char *path);

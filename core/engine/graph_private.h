@@ -9,6 +9,26 @@
 
 struct neap_regex;
 
+/* Accounts: claims_account.c */
+struct neap_need {
+	uint32_t resource;
+	enum neap_account_kind kind;
+	const char *name;
+};
+
+struct claim;
+struct neap_claims {
+	struct neap_graph *graph;
+	uint32_t resource; /* that claims */
+	/* The directory last looked at and what is claimed at or above it: neighbours cost one walk. */
+	struct neap_str last;
+	const struct claim *last_found;
+	/* Instead of collecting: does the resource claim this path? */
+	const char *probe;
+	bool probed;
+	NEAP_VEC(struct neap_need) needs;
+};
+
 struct neap_pending {      /* a target given by an address that was not declared yet */
 	uint32_t resource; /* which names it */
 	uint32_t node;     /* itself or a join */
@@ -50,6 +70,14 @@ const char *neap_graph_nearest(struct neap_graph *graph, const char *address);
 
 /* Asks the resource's type what it owns. graph.c */
 void neap_graph_claim(struct neap_resource *resource, struct neap_claims *claims);
+/* What the resource's OWNER parameters need; then the edges of all who need an account. claims_account.c */
+void neap_claims_owners(struct neap_claims *claims, const struct neap_resource *resource);
+void neap_claims_order_accounts(struct neap_claims *claims);
+/* Whether `resource` names an account, as an owner, that `maker` makes. */
+bool neap_claims_needs(const struct neap_claims *claims, uint32_t resource, uint32_t maker);
+/* "file[/x] (site.lua:3)" */
+const char *neap_claims_named(struct neap_claims *claims, uint32_t number);
+
 /* Collects claims, finds conflicts, adds edges. claims.c */
 void neap_claims_collect(struct neap_graph *graph);
 

@@ -58,6 +58,7 @@ enum neap_param_flags {
 	NEAP_PARAM_OR_INTEGER = 1 << 4, /* of TEXT, STRING: a whole number is taken too, as its digits */
 	NEAP_PARAM_OR_ONE = 1 << 5,     /* of STRINGS: a string is a list of one */
 	NEAP_PARAM_KNOWN = 1 << 6,      /* no output of another resource: not given means none */
+	NEAP_PARAM_GROUP = 1 << 7,      /* OWNER: a group; without it a user */
 };
 
 struct neap_source {
@@ -179,6 +180,29 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
  */
 void neap_claim_lines(struct neap_claims *claims, const char *path, struct neap_str text);
 
+/* "I change entries of this file, each known by its name": conflicts with ASPECT_CONTENT and an absent
+ * existence. No order among those who say so; after the owner of its existence. */
+void neap_claim_entries(struct neap_claims *claims, const char *path);
+/* "Where this directory is absent I make it, with what belongs in it; else I leave it alone": comes after
+ * whoever owns the nearest directory above, and before whoever owns the path or anything below it. */
+void neap_claim_place(struct neap_claims *claims, const char *path);
+
+/*
+ * Accounts, by name. Who makes one is done before whoever needs it; every parameter of kind OWNER says by
+ * itself that its resource does. Two makers of one account are an error, and so is needing what another makes
+ * absent.
+ */
+enum neap_account_kind { NEAP_ACCOUNT_USER, NEAP_ACCOUNT_GROUP };
+enum neap_account_claim {
+	NEAP_ACCOUNT_MAKES,
+	NEAP_ACCOUNT_REMOVES,
+	NEAP_ACCOUNT_MAKES_ELSE,   /* when nobody else in the graph does, who would come before it */
+	NEAP_ACCOUNT_REMOVES_ELSE, /* when nobody else does, who would come after it */
+	NEAP_ACCOUNT_NEEDS,
+};
+void neap_claim_account(struct neap_claims *claims, enum neap_account_kind kind, const char *name,
+			enum neap_account_claim claim);
+
 /* ---- context of a call --------------------------------------------------------------------------------- */
 
 /*
@@ -191,6 +215,7 @@ struct neap_context {
 	bool again;
 	const void *engine;
 	bool (*owned)(const void *engine, const char *path);
+	bool (*accounted)(const void *engine, enum neap_account_kind kind, const char *name);
 };
 
 struct neap_resource_type {

@@ -34,6 +34,11 @@ static bool owned(const void *engine, const char *path)
 	return neap_aliases_own(run->aliases, path);
 }
 
+static bool accounted(const void *engine, enum neap_account_kind kind, const char *name)
+{
+	return neap_graph_accounts(((const struct run *)engine)->pub.graph, kind, name);
+}
+
 /* ---- outputs of other resources ---------------------------------------------------------------------- */
 
 struct lookup {
@@ -50,7 +55,9 @@ static int output(void *ctx, uint32_t number, const char *name, struct neap_aren
 	lookup->cause = number;
 	if (run->nodes[number].opaque || run->nodes[number].changed == NEAP_MAYBE)
 		return NEAP_UNKNOWN;
-	struct neap_context context = { .scratch = arena, .engine = run, .owned = owned };
+	struct neap_context context = {
+		.scratch = arena, .engine = run, .owned = owned, .accounted = accounted
+	};
 	for (unsigned i = 0; i < resource->type->output_count; i++) {
 		if (strcmp(resource->type->outputs[i].name, name) != 0)
 			continue;
@@ -113,7 +120,7 @@ static void begin(struct step *step, struct run *run, uint32_t number)
 		.resource = &run->pub.graph->resources.items[number],
 		.result = &run->pub.results[number],
 		.node = &run->nodes[number],
-		.context = { .scratch = run->arena, .engine = run, .owned = owned },
+		.context = { .scratch = run->arena, .engine = run, .owned = owned, .accounted = accounted },
 		.diff = { .arena = run->arena },
 	};
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);

@@ -187,6 +187,16 @@ struct neap_host {
 	const struct neap_changes *changes;
 };
 
+/* One of the account files: it lands under the lock that every tool for accounts takes. LAST: and not before
+ * those of its step, for its entries stand on theirs. PINNED: as LAST, and before what the step writes after
+ * it, whatever later steps write. */
+enum neap_accounts_write {
+	NEAP_NO_ACCOUNTS,
+	NEAP_ACCOUNTS_FIRST,
+	NEAP_ACCOUNTS_LAST,
+	NEAP_ACCOUNTS_PINNED,
+};
+
 struct neap_file_write {
 	struct neap_content content;
 	uint32_t mode, uid,
@@ -195,6 +205,8 @@ struct neap_file_write {
 				      * file gets its name, and only on a real machine */
 	bool backup;                 /* keep the replaced bytes in the state directory */
 	bool secret;                 /* the content holds a secret: no error may quote what `validate` says */
+	uint64_t stamp;              /* of the file that the content was made from; 0: as it is found now */
+	enum neap_accounts_write accounts;
 };
 
 /* The new file takes the name at one moment: a reader sees the old one or the new one whole. Replaces a

@@ -8,6 +8,7 @@
  *	local_stage.c   staging directories and the temps in them
  *	local_commit.c  a group of changes: stage, sync, validate, land, sync
  *	local_land.c    one change taking its place
+ *	local_accounts.c  the lock under which account files land
  *	local_tree.c    emptying a directory of leftovers
  */
 #pragma once
@@ -206,6 +207,12 @@ const char *neap_local_operation(const struct neap_change *change);
 
 int neap_local_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
 		      const struct neap_commit *commit, struct neap_error **err);
+
+/* ---- local_accounts.c ---- */
+
+/* Takes the lock of the account files, waiting for it while `go_on` says so; close(*ret) gives it back. */
+int neap_local_accounts_lock(struct neap_local *local, bool (*go_on)(void *ctx), void *ctx, int *ret,
+			     struct neap_error **err);
 
 /* ---- local_tree.c ---- */
 

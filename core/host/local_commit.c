@@ -9,6 +9,10 @@
  * Of several WRITEs of one path only the last is staged and lands, at its place in the order. When its step
  * may not go on, the last one before it that may is staged late and lands there instead. One with `validate`
  * is superseded by none: its step asked for a verdict.
+ *
+ * Account files land under their lock. /etc/passwd is what makes an account, so no entry of it may stand on
+ * the disk before its group or its password: of the other files a WRITE before the last one of /etc/passwd is
+ * not superseded by one after it.
  */
 #include "host/local.h"
 
@@ -38,6 +42,9 @@ struct item {
 	bool superseded;
 	bool fresh; /* what stands there now is not what will be replaced */
 	bool out;   /* has failed, or may not go on */
+	bool landed;
+	uint32_t parted;   /* account files: the WRITE before it that it does not supersede, or NONE */
+	uint32_t keystone; /* the next WRITE of /etc/passwd that lands, or NONE */
 };
 
 struct group {
@@ -49,9 +56,12 @@ struct group {
 	struct neap_map paths; /* path -> last item of it + 1 */
 	struct neap_str last;  /* directory that was staged for last, and its stage */
 	struct neap_local_stage *last_stage;
-	uint32_t held[FSYNC_MAX]; /* staged files still open */
-	uint32_t files;           /* staged */
-	bool disturbed;           /* a program has run: what was staged may be gone */
+	uint32_t held[FSYNC_MAX];      /* staged files still open */
+	uint32_t files;                /* staged */
+	bool disturbed;                /* a program has run: what was staged may be gone */
+	uint32_t waiting;              /* for the lock: this item */
+	int lock;                      /* of the account files, or -1 */
+	struct neap_error *locked_out; /* why it could not be had */
 };
 
 static bool may(const struct group *group, const struct item *item)
@@ -70,8 +80,34 @@ static void fail(const struct group *group, struct item *item, struct neap_error
 
 /* ---- before: who supersedes whom ----------------------------------------------------------------------- */
 
+/* Of /etc/passwd the last WRITE lands, and those that nothing supersedes. */
+static void find_keystones(struct group *group)
+{
+	uint32_t next = NONE;
+
+	for (uint32_t i = group->count; i-- > 0;) {
+		enum neap_accounts_write accounts = group->items[i].change->accounts;
+
+		group->items[i].keystone = next;
+		if (accounts == NEAP_ACCOUNTS_PINNED ||
+		    (accounts == NEAP_ACCOUNTS_LAST && (next == NONE || group->items[i].change->validate)))
+			next = i;
+	}
+}
+
+/* Whether the WRITE `number` does not supersede what is `before` it. */
+static bool is_parted(const struct group *group, uint32_t before, uint32_t number)
+{
+	const struct neap_change *change = group->items[before].change;
+
+	if (group->items[number].change->accounts == NEAP_ACCOUNTS_FIRST)
+		return group->items[before].keystone < number;
+	return change->accounts == NEAP_ACCOUNTS_PINNED;
+}
+
 static void link_paths(struct group *group)
 {
+	find_keystones(group);
 	for (uint32_t i = 0; i < group->count; i++) {
 		struct item *item = &group->items[i], *before = NULL;
 		enum neap_change_kind kind = item->change->kind;
@@ -90,6 +126,11 @@ static void link_paths(struct group *group)
 			item->absent = item->change->absent;
 			continue;
 		}
+		if (kind == NEAP_CHANGE_WRITE && is_parted(group, (uint32_t)(last - 1), i)) {
+			item->parted = (uint32_t)(last - 1);
+			continue;
+		}
+		item->parted = before->parted;
 		/* A chain WRITE, ATTRIBUTES, WRITE: the last one says it all. */
 		if (kind == NEAP_CHANGE_ATTRIBUTES && before->change->kind == NEAP_CHANGE_ATTRIBUTES &&
 		    before->earlier != NONE)
@@ -422,18 +463,52 @@ static int stage_again(struct group *group, struct item *item, struct neap_error
 	return 0;
 }
 
+static bool go_on(void *ctx)
+{
+	const struct group *group = ctx;
+
+	return group->commit->may(group->commit->ctx, group->items[group->waiting].change->step);
+}
+
+/* Once for the group, from its first account file on. */
+static int lock_accounts(struct group *group, const struct item *item, struct neap_error **err)
+{
+	if (!item->change->accounts || group->lock >= 0)
+		return 0;
+	group->waiting = (uint32_t)(item - group->items);
+	if (!group->locked_out &&
+	    neap_local_accounts_lock(group->local, go_on, group, &group->lock, &group->locked_out) == 0)
+		return 0;
+	neap_error_set(err, "write %s: %s", item->change->path, group->locked_out->message);
+	return group->locked_out->hint ? neap_error_hint(err, "%s", group->locked_out->hint) : -1;
+}
+
+static void unlock_accounts(struct group *group)
+{
+	if (group->lock >= 0)
+		close(group->lock);
+	neap_error_free(group->locked_out);
+}
+
 /* `backup`: this WRITE or one that it supersedes wants the old bytes kept. */
 static int land_write(struct group *group, struct item *item, bool backup, struct neap_error **err)
 {
+	const struct item *like = item;
+
+	/* One that it does not supersede has failed: then it is as that one would have found it. */
+	if (item->parted != NONE && !group->items[item->parted].landed)
+		like = &group->items[item->parted];
+	if (lock_accounts(group, item, err) < 0)
+		return -1;
 	if (stage_again(group, item, err) < 0)
 		return -1;
 	if (item->change->validate && validate(group, item, err) < 0)
 		return -1;
-	if (neap_local_check_stamp(group->local, item->change, item->stamp, err) < 0)
+	if (neap_local_check_stamp(group->local, item->change, like->stamp, err) < 0)
 		return -1;
 	if (backup && back_up(group, item->change->path, err) < 0)
 		return -1;
-	return neap_local_land_temp(group->local, group->dirty, item->change, &item->temp, item->absent, err);
+	return neap_local_land_temp(group->local, group->dirty, item->change, &item->temp, like->absent, err);
 }
 
 /* Staged after the common sync: has one of its own. */
@@ -476,8 +551,10 @@ static void land_chain(struct group *group, uint32_t last)
 		struct item *item = &group->items[pick];
 
 		if (may(group, item)) {
-			if (land_write(group, item, backup, &err) == 0)
+			if (land_write(group, item, backup, &err) == 0) {
+				group->items[last].landed = true;
 				break;
+			}
 			fail(group, item, &err);
 		}
 		neap_local_temp_discard(&item->temp, item->change);
@@ -540,7 +617,7 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 {
 	struct neap_local *local = neap_local_of(&machine->view);
 	struct neap_local_dirty dirty = { 0 };
-	struct group group = { .local = local, .commit = commit, .dirty = &dirty };
+	struct group group = { .local = local, .commit = commit, .dirty = &dirty, .lock = -1 };
 	int rc;
 
 	if (!local->state)
@@ -553,7 +630,12 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 	group.items = neap_alloc((count ? count : 1) * sizeof(*group.items));
 	for (uint32_t i = 0; i < group.count; i++)
 		group.items[i] = (struct item){
-			.change = &changes[i], .temp.fd = -1, .earlier = NONE, .moved = NONE, .pick = NONE
+			.change = &changes[i],
+			.temp.fd = -1,
+			.earlier = NONE,
+			.moved = NONE,
+			.pick = NONE,
+			.parted = NONE,
 		};
 	link_paths(&group);
 	stage_all(&group);
@@ -563,6 +645,7 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 			land(&group, i);
 		else
 			neap_local_temp_discard(&group.items[i].temp, &changes[i]);
+	unlock_accounts(&group);
 	neap_map_done(&group.paths);
 	free(group.items);
 	if (neap_local_sync(&dirty, err) < 0)

@@ -23,14 +23,15 @@ struct neap_change {
 	enum neap_change_kind kind;
 	uint32_t step; /* whose change this is */
 	const char *path;
-	const char *asked;           /* the path as the step named it */
-	struct neap_content content; /* WRITE */
-	uint64_t stamp;              /* WRITE: of the regular file that was there; 0: not known */
-	bool absent;                 /* WRITE, SYMLINK: nothing was there */
-	uint32_t mode, uid, gid;     /* WRITE, MKDIR, ATTRIBUTES; SYMLINK: the owner */
-	const char *target;          /* SYMLINK */
-	const char *const *validate; /* WRITE */
-	bool backup, secret;         /* WRITE */
+	const char *asked;                 /* the path as the step named it */
+	struct neap_content content;       /* WRITE */
+	uint64_t stamp;                    /* WRITE: of the regular file that was there; 0: not known */
+	bool absent;                       /* WRITE, SYMLINK: nothing was there */
+	uint32_t mode, uid, gid;           /* WRITE, MKDIR, ATTRIBUTES; SYMLINK: the owner */
+	const char *target;                /* SYMLINK */
+	const char *const *validate;       /* WRITE */
+	bool backup, secret;               /* WRITE */
+	enum neap_accounts_write accounts; /* WRITE */
 };
 
 /* How a commit talks to the engine. */

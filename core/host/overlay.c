@@ -23,6 +23,7 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->held_before = overlay->held.count;
 	overlay->bytes_before = overlay->bytes;
 	neap_overlay_tree_begin(&overlay->tree);
+	neap_overlay_bytes_step(&overlay->pool);
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
 }
 
@@ -62,6 +63,7 @@ void neap_overlay_undo(struct neap_host *host)
 	if (overlay->tree.log.count)
 		neap_accounts_drop(overlay->accounts);
 	neap_overlay_tree_undo(&overlay->tree);
+	neap_overlay_bytes_undo(&overlay->pool);
 	overlay->held.count = overlay->held_before;
 	overlay->bytes = overlay->bytes_before;
 	if (overlay->mode == NEAP_OVERLAY_PLAN)
@@ -227,6 +229,7 @@ void neap_overlay_free(struct neap_host *host)
 		return;
 	overlay = neap_overlay_of(&host->view);
 	neap_overlay_tree_done(&overlay->tree);
+	neap_overlay_bytes_done(&overlay->pool);
 	neap_accounts_free(overlay->accounts);
 	neap_vec_done(&overlay->held);
 	neap_buf_done(&overlay->path);

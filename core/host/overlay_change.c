@@ -167,7 +167,9 @@ static struct neap_change *hold(struct neap_overlay *overlay, enum neap_change_k
 	neap_overlay_tree_set(&overlay->tree, canonical, was->kind, state);
 	if (was->kind == NEAP_FILE_REGULAR || was->kind == NEAP_FILE_ABSENT)
 		neap_accounts_touch(overlay->accounts, path);
-	if ((was->kind != NEAP_FILE_REGULAR && was->kind != NEAP_FILE_ABSENT) ||
+	/* Not when only owner and mode of a directory change. */
+	if ((was->kind != NEAP_FILE_REGULAR && was->kind != NEAP_FILE_ABSENT &&
+	     (kind != NEAP_CHANGE_ATTRIBUTES || was->fill != state->fill || was->kind != state->kind)) ||
 	    state->kind == NEAP_FILE_LINK)
 		neap_accounts_drop(overlay->accounts); /* a way to the accounts may have changed */
 	change = hold_change(overlay, kind, path);
@@ -285,7 +287,16 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	}
 	if (check_owner(overlay, path, state.uid, err) < 0)
 		return -1;
-	copy_content(overlay->arena, &file->content, &state.content);
+	if (overlay->mode == NEAP_OVERLAY_PLAN && file->content.data &&
+	    file->content.size <= NEAP_CONTENT_MAX)
+		state.content = (struct neap_content){
+			.data = neap_overlay_bytes_keep(&overlay->pool, file->content.data,
+							file->content.size, &state.bytes),
+			.size = file->content.size,
+		};
+	if (!state.bytes)
+		copy_content(overlay->arena, &file->content, &state.content);
+	neap_overlay_bytes_replaced(&overlay->pool, was.held ? was.bytes : NULL);
 	state.cause = overlay->step; /* of content that is not known */
 	change = hold(overlay, NEAP_CHANGE_WRITE, place.path, &was, &state);
 	change->content = state.content;
@@ -295,7 +306,9 @@ int neap_overlay_write(struct neap_host *host, const char *path, const struct ne
 	change->validate = copy_argv(overlay->arena, file->validate);
 	change->backup = file->backup;
 	change->secret = file->secret;
-	change->stamp = was.kind == NEAP_FILE_REGULAR && !was.held ? was.stamp : 0;
+	if (was.kind == NEAP_FILE_REGULAR && !was.held)
+		change->stamp = file->stamp ? file->stamp : was.stamp;
+	change->accounts = file->accounts ? file->accounts : neap_account_landing(place.path);
 	overlay->bytes += state.content.size;
 	return 0;
 }

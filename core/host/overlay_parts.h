@@ -5,6 +5,7 @@
  *	overlay_read.c    locating and reads
  *	overlay_change.c  transparent changes
  *	overlay_system.c  what is no file: queries, settings of the kernel, values made in an apply
+ *	overlay_bytes.c   what a plan has written over
  *	overlay_tree.c    what is held, and where ways lead
  */
 #pragma once
@@ -12,6 +13,7 @@
 #include "base/vec.h"
 #include "host/accounts.h"
 #include "host/overlay.h"
+#include "host/overlay_bytes.h"
 #include "host/overlay_tree.h"
 
 struct neap_overlay {
@@ -24,6 +26,7 @@ struct neap_overlay {
 
 	struct neap_arena *arena; /* all that is held */
 	struct neap_overlay_tree tree;
+	struct neap_overlay_pool pool; /* of a plan */
 	NEAP_VEC(struct neap_change) held;
 	uint64_t bytes;
 	size_t held_before; /* the step */

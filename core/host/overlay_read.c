@@ -395,7 +395,9 @@ static struct neap_accounts *overlay_accounts(const struct neap_view *view)
 {
 	struct neap_overlay *overlay = neap_overlay_of(view);
 
-	overlay->cause = overlay->pending; /* of an account that is not there yet */
+	/* Of an account that is not there yet, or of a number that may be taken. */
+	overlay->cause =
+		neap_overlay_pends(overlay) ? overlay->pending : neap_accounts_unsettled(overlay->accounts);
 	return overlay->accounts;
 }
 

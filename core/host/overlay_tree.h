@@ -31,6 +31,7 @@ struct neap_overlay_state {
 	uint32_t mode, uid, gid; /* NEAP_KEEP: not known */
 	uint64_t links, stamp;
 	struct neap_content content;
+	struct neap_overlay_bytes *bytes; /* of the content, where they can be given back */
 	const char *target;
 };
 
