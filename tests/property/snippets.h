@@ -41,3 +41,11 @@
 	"tarball { @ path = \"/srv/app\", source = \"one.tar.gz\", ensure = \"absent\" }",
 	"shell_variable { @ file = \"/srv/{vars|v/vars}\", name = \"{A|B}\", value = \"{x|y z|}\" }",
 	"shell_variable { @ file = \"{/srv/vars|/etc/plain}\", name = \"{A|B}\", ensure = \"absent\" }",
+	"user { @ name = \"{eve|ada}\", shell = \"{/bin/sh|/bin/bash}\", groups = {nil|{ \"staff\" }}, "
+	"create_home = {true|false} }",
+	"user { @ name = \"{eve|bob}\", uid = {nil|2000}, group = \"{staff|ada}\" }",
+	"user { @ name = \"{eve|bob}\", ensure = \"absent\" }",
+	"group { @ name = \"{team|staff}\", gid = {nil|3000} }",
+	"group { @ name = \"team\", ensure = \"absent\" }",
+	"file { @ path = \"/srv/{owned|a}\", content = \"x\", owner = \"{ada|eve}\", group = "
+	"\"{staff|team}\" }",
