@@ -35,8 +35,8 @@ struct claim { /* all that is claimed of one path */
 	uint32_t owner[ASPECTS]; /* resources, or NONE */
 	uint32_t first_part, last_part;
 	bool last_line; /* that one is a whole line */
-	bool absent; /* as the owner of its existence wants it */
-	bool tree;   /* somebody owns what lies below */
+	bool absent;    /* as the owner of its existence wants it */
+	bool tree;      /* somebody owns what lies below */
 };
 
 static const struct neap_resource *resource_of(const struct neap_claims *claims, uint32_t number)
@@ -254,8 +254,8 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 	owner = claim->owner[CONTENT];
 	if (owner != NONE && owner != self && !(owner == claim->owner[EXISTENCE] && claim->absent))
 		conflict(claims, owner, self, "the content of", path);
-	/* Parts come in declaration order, and run in it. Lines stand on the ones before them, for where one goes
-	 * may hang on those; what has a place of its own does not. */
+	/* Parts come in declaration order, and run in it. Lines stand on the ones before them, for where one
+	 * goes may hang on those; what has a place of its own does not. */
 	line = !strchr(part, '\n');
 	if (claim->first_part == NONE)
 		claim->first_part = self;

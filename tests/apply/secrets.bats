@@ -7,6 +7,8 @@ setup() {
 	printf '%s\n' "$secret" >"$work/token"
 	chmod 600 "$work/token"
 	printf 'user,old\n' >"$work/root/etc/tokens.csv"
+	echo 'root:x:0:0::/root:/bin/sh' >"$work/root/etc/passwd"
+	echo 'root:x:0:' >"$work/root/etc/group"
 	cat >"$work/site.lua" <<-'LUA'
 		local neap = require "neap"
 		local token = neap.secret { file = "token" }
@@ -19,6 +21,14 @@ setup() {
 			backup = true }
 		neap.line { path = "/etc/line", line = "password " .. token }
 		neap.file { path = "/etc/base64", content = neap.base64.encode(token) }
+		neap.block { path = "/etc/blocks", name = "b", content = "p = " .. token }
+		neap.ini { path = "/etc/i.ini", section = "s", key = "password", value = token }
+		neap.cron { name = "job", minute = "5", command = "true", environment = { PW = token } }
+		neap.user { name = "svc", password = neap.secret { value = "$6$S3cr3tSalt$" .. ("x"):rep(86) } }
+		neap.file { path = "/etc/command", content = neap.secret { command = { "cat", neap.params.file } } }
+		local made = neap.token { path = "/etc/made" }
+		neap.file { path = "/etc/uses", content = neap.json.encode { token = made.value } }
+		neap.key { path = "/etc/key", algorithm = "ed25519" }
 		print("token is", token)
 	LUA
 	echo 'value = <%= token %> end' >"$work/t.tmpl"
@@ -30,15 +40,17 @@ teardown() {
 	rm -rf "$work"
 }
 
-clean() { # no needle in a file, plain or encoded
-	! grep -rqF -e "$secret" -e "$encoded" -e 'S3cr3t' "$@"
+clean() { # no needle in a file, plain or encoded; nor what was made
+	! grep -rqF -e "$secret" -e "$encoded" -e 'S3cr3t' "$@" || return 1
+	[ ! -e "$work/root/etc/made" ] || ! grep -rqF -e "$(cat "$work/root/etc/made")" "$@" || return 1
+	[ ! -e "$work/root/etc/key" ] || ! grep -rqF -e "$(sed -n 2p "$work/root/etc/key")" "$@"
 }
 
 @test "no verb prints a secret, in text, JSON or a diff" {
 	for arguments in "plan" "plan --diff" "plan --diff -v" "plan --format json" "check" "graph --format json" \
 		"graph --format dot" "apply --diff" "plan --diff" "apply --format json"; do
 		# shellcheck disable=SC2086
-		"$NEAP" $arguments "$work/site.lua" --root "$work/root" >"$work/out" 2>&1 || true
+		"$NEAP" $arguments "$work/site.lua" -D file="$work/token" $(case $arguments in graph*) ;; *) echo --root "$work/root" ;; esac) >"$work/out" 2>&1 || true
 		[ -s "$work/out" ]
 		clean "$work/out" || { echo "in: $arguments"; cat "$work/out"; false; }
 	done
@@ -48,10 +60,10 @@ clean() { # no needle in a file, plain or encoded
 }
 
 @test "drift next to a secret is shown without it, and the old bytes are hidden" {
-	"$NEAP" apply "$work/site.lua" --root "$work/root"
+	"$NEAP" apply "$work/site.lua" -D file="$work/token" --root "$work/root"
 	sed -i 's/admin/mallory/' "$work/root/etc/tokens.csv" "$work/root/etc/a.yaml"
 	printf 'value = %s END\n' "$secret" >"$work/root/etc/t"
-	run "$NEAP" plan --diff "$work/site.lua" --root "$work/root"
+	run "$NEAP" plan --diff "$work/site.lua" -D file="$work/token" --root "$work/root"
 	[ "$status" -eq 2 ]
 	printf '%s\n' "$output" >"$work/out"
 	clean "$work/out"
@@ -59,9 +71,9 @@ clean() { # no needle in a file, plain or encoded
 }
 
 @test "a secret is in no state file but the backup that was asked for, and in no argument list" {
-	"$NEAP" apply "$work/site.lua" --root "$work/root"
+	"$NEAP" apply "$work/site.lua" -D file="$work/token" --root "$work/root"
 	echo drift >>"$work/root/etc/t"
-	strace -f -v -s 4096 -e trace=execve -o "$work/trace" "$NEAP" apply "$work/site.lua" --root "$work/root"
+	strace -f -v -s 4096 -e trace=execve -o "$work/trace" "$NEAP" apply "$work/site.lua" -D file="$work/token" --root "$work/root"
 	run grep -cF "$secret" "$work/trace"
 	# the environment of neap itself holds TOKEN; a child's must not
 	[ "$output" -le 1 ]

@@ -101,7 +101,7 @@ static void user__ones_that_are_there(void **state)
 					    "true",    "comment",   "Ann",
 					    "home",    "/home/ann", "shell",
 					    "/bin/sh", "!password", HASH,
-					    "system", "true" } },
+					    "system",  "true" } },
 		{ "other fields",
 		  .want = { "name", "ann", "uid", "1500", "group", "log", "comment", "", "home", "/h",
 			    "shell", "/s" },
