@@ -109,7 +109,8 @@ struct step {
 	struct neap_context context;
 	void *have;
 	struct neap_diff diff;
-	const char *note; /* static: why nothing is done */
+	const char *note;            /* static: why nothing is done */
+	struct neap_arena_mark mark; /* what was made since may go when nothing is done */
 };
 
 static void begin(struct step *step, struct run *run, uint32_t number)
@@ -122,6 +123,7 @@ static void begin(struct step *step, struct run *run, uint32_t number)
 		.node = &run->nodes[number],
 		.context = { .scratch = run->arena, .engine = run, .owned = owned, .accounted = accounted },
 		.diff = { .arena = run->arena },
+		.mark = neap_arena_mark(run->arena),
 	};
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
 }
@@ -141,7 +143,9 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 	struct step step;
 	struct neap_arena_mark mark = neap_arena_mark(run->arena);
 	neap_overlay_step(run->overlay, number, run->nodes[number].pending);
-	neap_overlay_moved(run->overlay, run->nodes[number].moved);
+	/* A program that looks would see what was there before the change. */
+	neap_overlay_moved(run->overlay,
+			   run->nodes[number].changed != NEAP_NO ? number : run->nodes[number].moved);
 	begin(&step, run, number);
 	step.context.again = true;
 	int r = look(&step, err);
@@ -349,9 +353,11 @@ static int walk(struct step *step, struct neap_error **err)
 	struct run *run = step->run;
 	const struct neap_resource_type *type = step->resource->type;
 	uint64_t unknown = 0;
-	if (step->resource->deferred_count > 0 &&
-	    resolve(run, step->resource, &unknown, &step->result->cause, err) < 0)
-		return -1;
+	if (step->resource->deferred_count > 0) {
+		if (resolve(run, step->resource, &unknown, &step->result->cause, err) < 0)
+			return -1;
+		step->mark = neap_arena_mark(run->arena); /* its outputs may be asked for later */
+	}
 	int r = consider(step, err);
 	if (r < 0)
 		return r;
@@ -403,7 +409,6 @@ void neap_step(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
 	struct step step;
-	struct neap_arena_mark mark = neap_arena_mark(run->arena);
 	struct neap_error *err = NULL;
 
 	if (observer && observer->begin)
@@ -431,7 +436,7 @@ void neap_step(struct run *run, uint32_t number)
 	} else if (r > 0) {
 		step.result->outcome = NEAP_OUTCOME_UNCHANGED;
 		if (r == 1)
-			neap_arena_rewind(run->arena, mark);
+			neap_arena_rewind(run->arena, step.mark);
 	} else {
 		step.result->outcome = run->plan ? NEAP_OUTCOME_UNCHANGED : NEAP_OUTCOME_CHANGED;
 		if (!run->plan) {
