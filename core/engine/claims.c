@@ -21,7 +21,7 @@ struct part {
 	const struct neap_regex *pattern; /* or NULL */
 };
 
-struct entries { /* somebody who changes entries of a file */
+struct entries { /* somebody who changes entries of a file, or keeps a part of it */
 	struct entries *next;
 	uint32_t resource;
 };
@@ -34,9 +34,10 @@ struct claim { /* all that is claimed of one path */
 	bool patterns;           /* some part has one */
 	uint32_t owner[ASPECTS]; /* resources, or NONE */
 	uint32_t first_part, last_part;
-	bool last_line; /* that one is a whole line */
-	bool absent;    /* as the owner of its existence wants it */
-	bool tree;      /* somebody owns what lies below */
+	struct entries *weak_parts; /* those that do not stand on the one before */
+	bool last_line;             /* that one is a whole line */
+	bool absent;                /* as the owner of its existence wants it */
+	bool tree;                  /* somebody owns what lies below */
 };
 
 static const struct neap_resource *resource_of(const struct neap_claims *claims, uint32_t number)
@@ -257,14 +258,23 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 	/* Parts come in declaration order, and run in it. Lines stand on the ones before them, for where one
 	 * goes may hang on those; what has a place of its own does not. */
 	line = !strchr(part, '\n');
-	if (claim->first_part == NONE)
+	if (claim->first_part == NONE) {
 		claim->first_part = self;
-	else if (claim->last_part != self)
+	} else if (claim->last_part != self) {
+		bool weak = !line || !claim->last_line;
+
+		if (weak) {
+			struct entries *own = neap_arena_new_of(graph->arena, struct entries);
+
+			*own = (struct entries){ claim->weak_parts, self };
+			claim->weak_parts = own;
+		}
 		neap_vec_push(&graph->edges, (struct neap_edge){ .from = claim->last_part,
 								 .to = self,
 								 .why = NEAP_WHY_AUTOREQUIRE,
-								 .weak = !line || !claim->last_line,
+								 .weak = weak,
 								 .at = resource_of(claims, self)->at });
+	}
 	claim->last_part = self;
 	claim->last_line = line;
 }
@@ -410,6 +420,25 @@ static void order_entries(struct neap_claims *claims, const struct claim *above,
 	}
 }
 
+/* Who works on the path comes after its owner, else after what is above. */
+static void order_other(struct neap_claims *claims, const struct claim *above, const struct claim *claim,
+			uint32_t other)
+{
+	uint32_t owner = claim->owner[EXISTENCE];
+
+	if (other == NONE || other == owner)
+		return;
+	if (owner == NONE) {
+		if (above)
+			order_below(claims, above, claim, other);
+	} else if (claim->absent) {
+		works_on_absent(claims, claim, other);
+	} else {
+		neap_graph_edge(claims->graph, owner, other, NEAP_WHY_AUTOREQUIRE, false,
+				resource_of(claims, other)->at);
+	}
+}
+
 /* Orders everybody who claims something of one path. */
 static void order_path(struct neap_claims *claims, const struct claim *claim)
 {
@@ -427,18 +456,13 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 	for (i = 0; i < sizeof others / sizeof *others; i++) {
 		for (j = 0; j < i && others[j] != others[i]; j++)
 			;
-		if (others[i] == NONE || others[i] == owner || j < i)
-			continue;
-		if (owner == NONE) {
-			if (above)
-				order_below(claims, above, claim, others[i]);
-		} else if (claim->absent) {
-			works_on_absent(claims, claim, others[i]);
-		} else {
-			neap_graph_edge(claims->graph, owner, others[i], NEAP_WHY_AUTOREQUIRE, false,
-					resource_of(claims, others[i])->at);
-		}
+		if (j == i)
+			order_other(claims, above, claim, others[i]);
 	}
+	/* Each for itself: the order among the parts alone does not say that one stands on the owner. */
+	if ((above && !above->absent) || (owner != NONE && !claim->absent))
+		for (const struct entries *part = claim->weak_parts; part; part = part->next)
+			order_other(claims, above, claim, part->resource);
 }
 
 void neap_claims_collect(struct neap_graph *graph)
