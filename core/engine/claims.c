@@ -508,6 +508,13 @@ const struct neap_resource *neap_graph_other_owner(const struct neap_graph *grap
 	return NULL; /* a place is anybody's once it is there */
 }
 
+bool neap_graph_is_shared(const struct neap_graph *graph, const char *path)
+{
+	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
+
+	return claim && (claim->weak_parts || (claim->entries && claim->entries->next));
+}
+
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path)
 {
 	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));

@@ -12,6 +12,7 @@ struct node {
 	uint32_t blocked_by; /* resource that failed and that this stands on, or is; NEAP_NO_STEP */
 	uint32_t pending;    /* nearest opaque change before it that a plan did not run; NEAP_NO_STEP */
 	uint32_t moved;      /* nearest step before it that changes or may change something; NEAP_NO_STEP */
+	uint32_t held;       /* the landing at which it is seen whether it may go on; 0: none */
 	enum neap_maybe changed;
 	enum neap_maybe refresh; /* what its notifiers say */
 	bool opaque;             /* it made such a change itself */
@@ -29,6 +30,7 @@ struct run {
 	struct neap_map changed;  /* paths changed so far, without links: as they were named */
 	NEAP_VEC(uint32_t) group; /* resources done since the last landing, in order */
 	NEAP_VEC(uint32_t) queue; /* scratch of block() */
+	uint32_t landings;        /* number of the next one */
 	uint32_t landing;         /* the step whose changes are landing */
 	bool verifying;           /* the group has landed and is read back */
 };

@@ -398,6 +398,33 @@ static int walk(struct step *step, struct neap_error **err)
 	return 0;
 }
 
+/*
+ * The bytes that others write into a shared file later hold this change too: when it may not go on, theirs
+ * must not bring it along. So what can stop it has to be known before they read. Whether it is to land at
+ * once.
+ */
+static bool is_to_land(const struct step *step)
+{
+	struct run *run = step->run;
+	bool shared = false, judged = false, alone = false;
+	size_t count;
+	const struct neap_change *changes = neap_overlay_changes(run->overlay, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		bool common = changes[i].kind == NEAP_CHANGE_WRITE &&
+			      neap_graph_is_shared(run->pub.graph, changes[i].asked);
+
+		shared = shared || common;
+		judged = judged || (common && changes[i].validate);
+		alone = alone || !common || changes[i].validate;
+	}
+	bool lands = shared && (judged || step->node->held == run->landings);
+	if (alone) /* it can fail where others do not */
+		step->node->held = run->landings;
+	/* What a process did stands already: look at it before anybody builds on it. */
+	return lands || neap_overlay_opaque(run->overlay);
+}
+
 void neap_step_done(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
@@ -441,8 +468,7 @@ void neap_step(struct run *run, uint32_t number)
 		step.result->outcome = run->plan ? NEAP_OUTCOME_UNCHANGED : NEAP_OUTCOME_CHANGED;
 		if (!run->plan) {
 			neap_vec_push(&run->group, number);
-			/* What a process did stands already: look at it before anybody builds on it. */
-			if (neap_overlay_opaque(run->overlay))
+			if (is_to_land(&step))
 				neap_landing_land(run);
 			return; /* done when it has landed */
 		}

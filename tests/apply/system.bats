@@ -229,7 +229,7 @@ inside() {
 	inside '
 		plan >plan.txt && exit 1
 		apply >apply.txt && exit 1
-		! grep -q " $PWD/ground/real/there " /proc/self/mountinfo
+		grep -q " $PWD/ground/real/there " /proc/self/mountinfo && exit 1
 		cp /proc/self/mountinfo before
 		apply >apply.txt && exit 1
 		cmp before /proc/self/mountinfo'
