@@ -242,7 +242,8 @@ static const char *name_of(struct neap_accounts *accounts, struct neap_account_t
 
 	if (neap_account_load(accounts, table, view, &err) != 0)
 		return NULL;
-	/* A name that leads back to it: not digits, which are a number themselves, nor that of an earlier line. */
+	/* A name that leads back to it: not digits, which are a number themselves, nor that of an earlier
+	 * line. */
 	line = neap_account_numbered(table, number);
 	while (line && (is_digits(line->name) || neap_account_line_of(table, line->name) != line))
 		line = line->twin;

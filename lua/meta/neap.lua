@@ -207,6 +207,21 @@ function neap.exec(params) end
 ---@return neap.file
 function neap.file(params) end
 
+---@class neap.group.params: neap.common
+---@field name string The group. At most 32 bytes; no colon, comma, slash or white space, not all digits.
+---@field ensure? "present"|"absent" Whether the group is to be there. With `"absent"` no other parameter may be given; one that is the primary group of a user is not removed. Not given: "present".
+---@field gid? integer Its number. Where it changes, the users whose primary group this is change with it; files do not. Not given: of a new group the next free one, as the plan says; else left alone.
+---@field system? boolean Whether a new group without `gid` gets its number from the range for system groups. Not given: false.
+---@field members? string[] Users who are to be members, by name. They are not looked up: a member may come from elsewhere. Not given: left alone.
+---@field members_exclusive? boolean Whether nobody else is to be a member. Not given: false: other members stay.
+
+---@class neap.group: neap.handle, neap.group.params
+
+---A group of users: number and members.
+---@param params neap.group.params
+---@return neap.group
+function neap.group(params) end
+
 ---@class neap.hostname.params: neap.common
 ---@field name string The name: letters, digits and hyphens, at most 64.
 
@@ -395,5 +410,28 @@ function neap.timezone(params) end
 ---@param params neap.token.params
 ---@return neap.token
 function neap.token(params) end
+
+---@class neap.user.params: neap.common
+---@field name string The user. At most 32 bytes; no colon, comma, slash or white space, not all digits.
+---@field ensure? "present"|"absent" Whether the user is to be there. With `"absent"` only `remove_home` may be given. Not given: "present".
+---@field uid? integer Its number, which no other user may have. Where it changes, files do not. Not given: of a new user the next free one, as the plan says; else left alone.
+---@field group? string|integer Its primary group, by name or number, which has to be there. Not given: a new user gets a group of its own name, made if absent; else left alone.
+---@field gid? integer The number of its primary group: one that is there, or its own, to be made with this number. Not together with `group`. Not given: see group.
+---@field groups? string[] Groups that it is to be a member of besides, by name. They have to be there. Not given: left alone.
+---@field groups_exclusive? boolean Whether it is to be a member of no other group. Not given: false: other memberships stay.
+---@field comment? neap.text The comment field (GECOS): mostly a name. No colon. Not given: left alone; of a new user empty.
+---@field home? string Its home directory. Where that changes, what lies in the old one is not moved. Not given: left alone; of a new user `/home/NAME`.
+---@field shell? string Its login shell. Not given: left alone; of a new user `/bin/sh`, of a new system user `/usr/sbin/nologin`.
+---@field password? neap.text The hash of its password, as crypt(3) makes it (`$y$…`, `$6$…`, with `!` in front: locked), or `"!"` or `"*"` for none. It is never shown. A password in clear is refused. Not given: left alone; a new user cannot log in by one (`!`).
+---@field create_home? boolean Whether its home is made when there is none, from `/etc/skel`. One that is there is left as it is. Not given: false.
+---@field system? boolean Whether a new user gets its number from the range for system users, no password aging and no subordinate ids. Not given: false.
+---@field remove_home? boolean With `ensure = "absent"`: whether its home goes with it, and all that is in it. Not given: false: the home stays.
+
+---@class neap.user: neap.handle, neap.user.params
+
+---A user: numbers, groups, password, home.
+---@param params neap.user.params
+---@return neap.user
+function neap.user(params) end
 
 return neap
