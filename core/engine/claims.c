@@ -458,7 +458,7 @@ void neap_claims_collect(struct neap_graph *graph)
 		order_path(&claims, graph->owned.entries[i].value);
 		check_patterns(&claims, graph->owned.entries[i].value);
 	}
-	neap_vec_done(&claims.needs);
+	neap_claims_accounts_done(&claims);
 }
 
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,

@@ -16,6 +16,11 @@ struct neap_need {
 	const char *name;
 };
 
+struct neap_member {
+	uint32_t resource;
+	const char *group, *user;
+};
+
 struct claim;
 struct neap_claims {
 	struct neap_graph *graph;
@@ -27,6 +32,9 @@ struct neap_claims {
 	const char *probe;
 	bool probed;
 	NEAP_VEC(struct neap_need) needs;
+	NEAP_VEC(struct neap_member) members;
+	struct neap_map joined;  /* resource, group, user */
+	struct neap_map only[2]; /* users, groups -> resource + 1 */
 };
 
 struct neap_pending {      /* a target given by an address that was not declared yet */
@@ -73,6 +81,7 @@ void neap_graph_claim(struct neap_resource *resource, struct neap_claims *claims
 /* What the resource's OWNER parameters need; then the edges of all who need an account. claims_account.c */
 void neap_claims_owners(struct neap_claims *claims, const struct neap_resource *resource);
 void neap_claims_order_accounts(struct neap_claims *claims);
+void neap_claims_accounts_done(struct neap_claims *claims);
 /* Whether `resource` names an account, as an owner, that `maker` makes. */
 bool neap_claims_needs(const struct neap_claims *claims, uint32_t resource, uint32_t maker);
 /* "file[/x] (site.lua:3)" */

@@ -202,6 +202,10 @@ enum neap_account_claim {
 };
 void neap_claim_account(struct neap_claims *claims, enum neap_account_kind kind, const char *name,
 			enum neap_account_claim claim);
+/* "I see to it that `user` is in `group`", and "nobody else says what is in this group, or in what groups
+ * this user is": then it is an error that another does, unless I do so too. */
+void neap_claim_member(struct neap_claims *claims, const char *group, const char *user);
+void neap_claim_only_members(struct neap_claims *claims, enum neap_account_kind kind, const char *name);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
 
