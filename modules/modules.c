@@ -7,6 +7,7 @@ extern const struct neap_resource_type neap_type_cert;
 extern const struct neap_resource_type neap_type_cron;
 extern const struct neap_resource_type neap_type_csr;
 extern const struct neap_resource_type neap_type_directory;
+extern const struct neap_resource_type neap_type_download;
 extern const struct neap_resource_type neap_type_exec;
 extern const struct neap_resource_type neap_type_file;
 extern const struct neap_resource_type neap_type_hostname;
@@ -22,6 +23,7 @@ extern const struct neap_resource_type neap_type_sysctl;
 extern const struct neap_resource_type neap_type_tarball;
 extern const struct neap_resource_type neap_type_timezone;
 extern const struct neap_resource_type neap_type_token;
+extern const struct neap_resource_type neap_type_wait_for;
 
 /* clang-format off: one a line */
 static const struct neap_resource_type *const types[] = {
@@ -31,6 +33,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_cron,
 	&neap_type_csr,
 	&neap_type_directory,
+	&neap_type_download,
 	&neap_type_exec,
 	&neap_type_file,
 	&neap_type_hostname,
@@ -46,6 +49,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_tarball,
 	&neap_type_timezone,
 	&neap_type_token,
+	&neap_type_wait_for,
 	NULL,
 };
 /* clang-format on */

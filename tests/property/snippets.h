@@ -41,3 +41,13 @@
 	"tarball { @ path = \"/srv/app\", source = \"one.tar.gz\", ensure = \"absent\" }",
 	"shell_variable { @ file = \"/srv/{vars|v/vars}\", name = \"{A|B}\", value = \"{x|y z|}\" }",
 	"shell_variable { @ file = \"{/srv/vars|/etc/plain}\", name = \"{A|B}\", ensure = \"absent\" }",
+	"download { @ path = \"/srv/{a|dl}\", url = \"http://a/one\", checksum = "
+	"\"sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed\", mode = \"{0644|0755}\" "
+	"}",
+	"download { @ path = \"/srv/dl\", url = \"http://a/none\", mirrors = { \"http://a/two\" }, checksum "
+	"= "
+	"\"sha512:"
+	"928d50d1e24dab7cca62cfe84fcdcf9fc695160a278f91b5c0af22b709d82f8aa3b4955b3de9ba6d0a0eb7d932dc64c4d5c6"
+	"3fc2de87441ad2e5b929f9b67c5e\" }",
+	"download { @ path = \"/srv/dl\", ensure = \"absent\" }",
+	"wait_for { @ url = \"http://a/{one|two}\" }", "wait_for { @ host = \"a\", port = {80|443} }",
