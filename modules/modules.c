@@ -7,6 +7,7 @@ extern const struct neap_resource_type neap_type_cert;
 extern const struct neap_resource_type neap_type_cron;
 extern const struct neap_resource_type neap_type_csr;
 extern const struct neap_resource_type neap_type_directory;
+extern const struct neap_resource_type neap_type_download;
 extern const struct neap_resource_type neap_type_exec;
 extern const struct neap_resource_type neap_type_file;
 extern const struct neap_resource_type neap_type_group;
@@ -24,6 +25,7 @@ extern const struct neap_resource_type neap_type_tarball;
 extern const struct neap_resource_type neap_type_timezone;
 extern const struct neap_resource_type neap_type_token;
 extern const struct neap_resource_type neap_type_user;
+extern const struct neap_resource_type neap_type_wait_for;
 
 /* clang-format off: one a line */
 static const struct neap_resource_type *const types[] = {
@@ -33,6 +35,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_cron,
 	&neap_type_csr,
 	&neap_type_directory,
+	&neap_type_download,
 	&neap_type_exec,
 	&neap_type_file,
 	&neap_type_group,
@@ -50,6 +53,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_timezone,
 	&neap_type_token,
 	&neap_type_user,
+	&neap_type_wait_for,
 	NULL,
 };
 /* clang-format on */

@@ -111,6 +111,14 @@ static void summarise(struct neap_run *run)
 	}
 }
 
+static void on_bytes(void *ctx, uint64_t done, uint64_t total)
+{
+	const struct run *run = ctx;
+	const struct neap_run_observer *observer = run->options.observer;
+	if (observer && observer->bytes)
+		observer->bytes(observer->ctx, &run->pub, done, total);
+}
+
 static struct run *prepare(const struct neap_graph *graph, struct neap_machine *machine,
 			   const struct neap_run_options *options)
 {
@@ -121,6 +129,8 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	run->pub.selected = options->selected;
 	run->arena = neap_arena_new();
 	run->plan = options->mode == NEAP_RUN_PLAN;
+	machine->watch =
+		(struct neap_machine_watch){ .stop = options->stop, .progress = on_bytes, .ctx = run };
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
 	run->aliases = neap_aliases_new(graph, &run->overlay->view);
 	run->nodes = neap_arena_array_of(run->arena, struct node, graph->node_count + 1);
@@ -165,6 +175,7 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		neap_landing_verify_plan(run);
 	else
 		neap_landing_land(run);
+	machine->watch = (struct neap_machine_watch){ 0 };
 	summarise(&run->pub);
 	if (run->pub.summary.not_done && options->stop)
 		run->pub.signal = *options->stop;

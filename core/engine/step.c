@@ -5,6 +5,7 @@
 #include "engine/diff.h"
 #include "engine/run_private.h"
 
+#include <errno.h>
 #include <time.h>
 
 static double now(void)
@@ -284,6 +285,30 @@ static int act_or_retry(struct step *step, bool known, struct neap_error **err)
 	return r;
 }
 
+/* Likewise of a type's wait(), where one try takes as long as it says. */
+static int wait_or_retry(struct step *step, struct neap_error **err)
+{
+	struct run *run = step->run;
+	const struct neap_resource_type *type = step->resource->type;
+	const struct neap_meta *meta = step->resource->meta;
+	int64_t tries = run->plan || !meta ? 0 : meta->retries;
+	const volatile sig_atomic_t *stop = run->options.stop;
+
+	while (true) {
+		struct neap_error *failure = NULL;
+
+		if (!type->wait ||
+		    type->wait(run->overlay, &step->context, step->resource->want, &failure) == 0)
+			return 0;
+		if (tries-- == 0 || step->node->blocked_by != NEAP_NO_STEP || (stop && *stop)) {
+			*err = failure;
+			return -1;
+		}
+		neap_error_free(failure);
+		pause_for(run, meta->delay);
+	}
+}
+
 /* noop: what would be done is said, and not done. */
 static void spare(struct step *step)
 {
@@ -368,10 +393,12 @@ static int walk(struct step *step, struct neap_error **err)
 			neap_diff_unknown(&step->diff, type->params[i].name);
 	record(step, known);
 	if (step->result->action == NEAP_ACTION_NONE) {
-		step->result->reason = type->wait && run->plan ? "will wait" : NULL; /* its memory goes */
-		return type->wait && type->wait(run->overlay, &step->context, step->resource->want, err) < 0
-			       ? -1
-			       : 1;
+		bool noop = step->resource->meta && step->resource->meta->noop;
+		step->result->reason = !type->wait ? NULL /* its memory goes */
+				       : noop      ? "noop: would wait"
+				       : run->plan ? "will wait"
+						   : NULL;
+		return !noop && wait_or_retry(step, err) < 0 ? -1 : 1;
 	}
 	if (check_protected(step, err) < 0)
 		return -1;
@@ -397,6 +424,13 @@ void neap_step_done(struct run *run, uint32_t number)
 	const struct neap_run_observer *observer = run->options.observer;
 	if (observer && observer->done)
 		observer->done(observer->ctx, &run->pub, number);
+}
+
+/* It has not failed, but was ended by the signal that ends the run. */
+static bool is_stopped(const struct run *run, const struct neap_error *err)
+{
+	const volatile sig_atomic_t *stop = run->options.stop;
+	return stop && *stop && err && err->errnum == EINTR;
 }
 
 void neap_step(struct run *run, uint32_t number)
@@ -425,6 +459,10 @@ void neap_step(struct run *run, uint32_t number)
 	if (step.node->blocked_by != NEAP_NO_STEP) { /* a landing under way took away what it stands on */
 		neap_error_free(err);
 		neap_overlay_undo(run->overlay);
+	} else if (r < 0 && is_stopped(run, err)) {
+		neap_error_free(err);
+		neap_overlay_undo(run->overlay);
+		step.result->outcome = NEAP_OUTCOME_NOT_DONE;
 	} else if (r < 0) {
 		neap_overlay_undo(run->overlay);
 		neap_landing_fail(run, number, err);

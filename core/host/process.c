@@ -23,6 +23,7 @@
 
 #define OUTPUT_MAX ((size_t)64 << 10)
 #define TIMEOUT 300 /* seconds, when none is said */
+#define STOP_MS 500 /* between looks at `stop` */
 #define GRACE 5     /* seconds between SIGTERM and SIGKILL */
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -97,8 +98,9 @@ static void drain(struct stream *stream, unsigned reads)
 }
 
 /* Until the program has ended. A child of it that lives on may keep the pipes open: nobody waits for that.
- * Returns whether the time was over. */
-static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned timeout)
+ * Returns whether the time was over, or `stop` was set. */
+static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned timeout,
+		   const volatile sig_atomic_t *stop)
 {
 	int64_t deadline = now_ms() + (int64_t)timeout * 1000;
 	int signal_next = SIGTERM;
@@ -113,13 +115,16 @@ static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned time
 		int64_t left = deadline - now_ms();
 		int rc;
 
-		if (left <= 0) {
+		if (left <= 0 || (stop && *stop && !late)) {
 			late = true;
 			kill(-pid, signal_next);
 			signal_next = SIGKILL;
 			deadline = now_ms() + GRACE * 1000;
 			continue;
 		}
+		/* A signal may come just before. */
+		if (stop && left > STOP_MS)
+			left = STOP_MS;
 		rc = poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left);
 		if (rc <= 0)
 			continue;
@@ -378,7 +383,7 @@ int neap_process_run(const struct neap_process *process, const struct neap_proce
 	}
 	streams[0].fd = out[0];
 	streams[1].fd = errors[0];
-	late = attend(pid, pidfd, streams, timeout);
+	late = attend(pid, pidfd, streams, timeout, place->stop);
 	out[0] = streams[0].fd;
 	errors[0] = streams[1].fd;
 	while ((rc = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
@@ -388,6 +393,10 @@ int neap_process_run(const struct neap_process *process, const struct neap_proce
 		goto done;
 	}
 	rc = -1;
+	if (late && place->stop && *place->stop) {
+		neap_error_errno(err, EINTR, "run %s", name);
+		goto done;
+	}
 	if (late) {
 		neap_error_set(err, "run %s: did not end within %u s and was killed", name, timeout);
 		goto done;

@@ -168,6 +168,28 @@ function neap.csr(params) end
 ---@return neap.directory
 function neap.directory(params) end
 
+---@class neap.download.params: neap.common
+---@field path string The file, as an absolute path. Directories on the way may be links, the file itself may not.
+---@field ensure? "present"|"absent" Whether the file is to be there. With `"absent"` no other parameter may be given. Not given: "present".
+---@field url? string Where it comes from, by http or https; without a name or password in it. Required unless the file is to be absent.
+---@field checksum? string What the bytes are known by: `"sha256:"` or `"sha512:"` and the digest in hexadecimal digits. Required unless the file is to be absent.
+---@field mirrors? string[] Other URLs of the same bytes, at most 32, tried in their order when `url` has failed.
+---@field headers? table<string, neap.text> Headers of the request, such as `{ Authorization = neap.secret { … } }`. They go to the servers of `url` and `mirrors`, and not to others that these redirect to.
+---@field ca_cert? string|neap.handle A PEM file of the machine with the certificates that a server is verified by, instead of the system's.
+---@field client_cert? string|neap.handle A PEM file of the machine with the certificate that is shown to the servers of `url` and `mirrors`.
+---@field client_key? string|neap.handle The PEM file with its key, which has no passphrase. Not given: the `key` of the resource that `client_cert` is, or the same file.
+---@field timeout? string How long one URL may take. A connection that is not there in 30 seconds, or through which less than 1 KB a second has come for a minute, is given up before. Not given: 4h.
+---@field owner? string|integer The user it belongs to, by name or number. Not given: left alone; a new file belongs to who runs neap.
+---@field group? string|integer The group it belongs to, by name or number. Not given: left alone; a new file gets the group of who runs neap, or that of a set-group-ID directory.
+---@field mode? string Permission bits as an octal string, such as `"0755"`. Not given: left alone; a new file gets 0644.
+
+---@class neap.download: neap.handle, neap.download.params
+
+---A file from a URL, known by its checksum.
+---@param params neap.download.params
+---@return neap.download
+function neap.download(params) end
+
 ---@class neap.exec.params: neap.common
 ---@field name string What it does, in a few words: a name for plans.
 ---@field command? string[] The program and its arguments, each as it is: no shell is between. A program without a slash is looked up in PATH and the usual directories.
@@ -433,5 +455,26 @@ function neap.token(params) end
 ---@param params neap.user.params
 ---@return neap.user
 function neap.user(params) end
+
+---@class neap.wait_for.params: neap.common
+---@field name? string What it is called, to tell it from others that wait for the same. Required with `command`.
+---@field url? string A URL, by http or https, that is asked for until the status is as wanted. Redirects are not followed.
+---@field host? string A name or an address at which somebody listens, at `port`, by TCP.
+---@field port? integer See `host`.
+---@field command? string[] A command that only looks, run until it exits with 0; one run of it may take 30 seconds.
+---@field status? integer The status that the answer to `url` has to have. Not given: any from 200 to 399.
+---@field headers? table<string, neap.text> Headers of the request for `url`.
+---@field ca_cert? string|neap.handle A PEM file of the machine with the certificates that the server is verified by, instead of the system's.
+---@field client_cert? string|neap.handle A PEM file of the machine with the certificate that is shown to the server.
+---@field client_key? string|neap.handle The PEM file with its key, which has no passphrase. Not given: the `key` of the resource that `client_cert` is, or the same file.
+---@field timeout? string How long it is tried. Then the resource fails, with the error of the last try. Not given: 60s.
+---@field delay? string The pause between two tries. Not given: 1s.
+
+---@class neap.wait_for: neap.handle, neap.wait_for.params
+
+---Something has to answer before what stands on it is begun.
+---@param params neap.wait_for.params
+---@return neap.wait_for
+function neap.wait_for(params) end
 
 return neap
