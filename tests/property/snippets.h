@@ -41,3 +41,8 @@
 	"tarball { @ path = \"/srv/app\", source = \"one.tar.gz\", ensure = \"absent\" }",
 	"shell_variable { @ file = \"/srv/{vars|v/vars}\", name = \"{A|B}\", value = \"{x|y z|}\" }",
 	"shell_variable { @ file = \"{/srv/vars|/etc/plain}\", name = \"{A|B}\", ensure = \"absent\" }",
+	"package { @ name = \"{ed|vi}\", ensure = \"{present|latest}\" }",
+	"package { @ name = \"{ed|vi}\", version = \"{1.0|2.0}\" }",
+	"package { @ name = \"{ed|vi}\", ensure = \"absent\" }",
+	"apt_repository { @ name = \"{r|s}\", uris = { \"file:/srv/{r|s}\" }, suites = { \"./\" }, trusted = true }",
+	"apt_repository { @ name = \"r\", ensure = \"absent\" }",
