@@ -215,6 +215,11 @@ struct fixture {
 	struct neap_machine *machine;
 	struct neap_run *run;
 	char text[4000];
+	struct {
+		enum neap_meta_param param;
+		struct neap_value value;
+	} meta[2]; /* of the next resource */
+	size_t meta_count;
 };
 
 static int setup(void **state)
@@ -256,6 +261,9 @@ static uint32_t declare(struct fixture *f, const struct neap_resource_type *type
 	neap_graph_set(f->graph, number, NAME, &value);
 	if (absent)
 		neap_graph_set(f->graph, number, ENSURE, &gone);
+	for (; f->meta_count; f->meta_count--)
+		neap_graph_set_meta(f->graph, number, f->meta[f->meta_count - 1].param,
+				    &f->meta[f->meta_count - 1].value);
 	neap_graph_end(f->graph, number);
 	return number;
 }
@@ -272,10 +280,11 @@ static void require(struct fixture *f, uint32_t resource, uint32_t other)
 	neap_graph_relate(f->graph, resource, NEAP_REQUIRE, &target, 1);
 }
 
-static void set_meta(struct fixture *f, uint32_t resource, enum neap_meta_param param,
-		     struct neap_value value)
+/* The next resource that is declared has it. */
+static void with(struct fixture *f, enum neap_meta_param param, struct neap_value value)
 {
-	neap_graph_set_meta(f->graph, resource, param, &value);
+	f->meta[f->meta_count].param = param;
+	f->meta[f->meta_count++].value = value;
 }
 
 static struct neap_value command(struct fixture *f, const char *word)
@@ -429,15 +438,17 @@ static void batch__nobody_is_changed_when_the_question_fails(void **state)
 static void batch__who_is_kept_out_is_no_part_of_what_is_planned(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t a = thing(f, "a"), b = thing(f, "b"), c = declare(f, &type_thing, "c", true),
-		 d = thing(f, "d");
 
-	world.there[2] = true;
+	with(f, NEAP_META_ONLY_IF, command(f, "false"));
+	thing(f, "a");
+	with(f, NEAP_META_ONLY_IF, command(f, "true"));
+	thing(f, "b");
+	with(f, NEAP_META_PROTECT, yes());
+	declare(f, &type_thing, "c", true);
+	with(f, NEAP_META_NOOP, yes());
+	thing(f, "d");
 	thing(f, "e");
-	set_meta(f, a, NEAP_META_ONLY_IF, command(f, "false"));
-	set_meta(f, b, NEAP_META_ONLY_IF, command(f, "true"));
-	set_meta(f, c, NEAP_META_PROTECT, yes());
-	set_meta(f, d, NEAP_META_NOOP, yes());
+	world.there[2] = true;
 	assert_string_equal(
 		go(f, NEAP_RUN_PLAN),
 		"a none (only_if does not hold) unchanged; b create (2 together) unchanged; "
@@ -452,10 +463,11 @@ static void batch__who_is_kept_out_is_no_part_of_what_is_planned(void **state)
 static void batch__who_stands_on_something_else_goes_alone(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t m = declare(f, &type_mark, "/m", false), a = thing(f, "a"), c;
+	uint32_t m = declare(f, &type_mark, "/m", false), a, c;
 
+	with(f, NEAP_META_NOT_IF, command(f, "false"));
+	a = thing(f, "a");
 	require(f, a, m);
-	set_meta(f, a, NEAP_META_NOT_IF, command(f, "false"));
 	thing(f, "b");
 	c = thing(f, "c");
 	require(f, c, m);
@@ -475,11 +487,11 @@ static void batch__who_stands_on_something_else_goes_alone(void **state)
 static void batch__retries_go_on_alone(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t a = thing(f, "a");
 
+	with(f, NEAP_META_RETRIES, (struct neap_value){ .kind = NEAP_INTEGER, .integer = 2 });
+	with(f, NEAP_META_DELAY, neap_value_string("0s"));
+	thing(f, "a");
 	thing(f, "b");
-	set_meta(f, a, NEAP_META_RETRIES, (struct neap_value){ .kind = NEAP_INTEGER, .integer = 2 });
-	set_meta(f, a, NEAP_META_DELAY, neap_value_string("0s"));
 	world.refuses = "a";
 	world.refuse_left = 2;
 	assert_string_equal(go(f, NEAP_RUN_APPLY),
