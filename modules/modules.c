@@ -1,6 +1,7 @@
 /* The one list of built-in resource types, sorted by name. */
 #include "modules/modules.h"
 
+extern const struct neap_resource_type neap_type_apt_repository;
 extern const struct neap_resource_type neap_type_authorized_key;
 extern const struct neap_resource_type neap_type_block;
 extern const struct neap_resource_type neap_type_cert;
@@ -20,6 +21,7 @@ extern const struct neap_resource_type neap_type_key;
 extern const struct neap_resource_type neap_type_line;
 extern const struct neap_resource_type neap_type_link;
 extern const struct neap_resource_type neap_type_mount;
+extern const struct neap_resource_type neap_type_package;
 extern const struct neap_resource_type neap_type_sysctl;
 extern const struct neap_resource_type neap_type_tarball;
 extern const struct neap_resource_type neap_type_timezone;
@@ -29,6 +31,7 @@ extern const struct neap_resource_type neap_type_wait_for;
 
 /* clang-format off: one a line */
 static const struct neap_resource_type *const types[] = {
+	&neap_type_apt_repository,
 	&neap_type_authorized_key,
 	&neap_type_block,
 	&neap_type_cert,
@@ -48,6 +51,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_line,
 	&neap_type_link,
 	&neap_type_mount,
+	&neap_type_package,
 	&neap_type_sysctl,
 	&neap_type_tarball,
 	&neap_type_timezone,

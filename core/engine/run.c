@@ -62,6 +62,34 @@ static void gather(struct run *run, uint32_t node)
 	}
 }
 
+/*
+ * One change of several is not only theirs: what it brings along may be what a later one of the type would
+ * have brought. So in a plan the later ones stand on it, edge or not.
+ */
+static void follow(struct run *run, uint32_t number)
+{
+	struct node *node = &run->nodes[number];
+
+	for (size_t i = 0; i < run->acted.count; i++)
+		if (run->acted.items[i].type == run->pub.graph->resources.items[number].type &&
+		    node->moved == NEAP_NO_STEP)
+			node->moved = run->acted.items[i].step;
+}
+
+static void note_acted(struct run *run, uint32_t number)
+{
+	const struct neap_resource_type *type = run->pub.graph->resources.items[number].type;
+	size_t i = 0;
+
+	if (!type->apply_all || !run->nodes[number].opaque)
+		return;
+	while (i < run->acted.count && run->acted.items[i].type != type)
+		i++;
+	if (i == run->acted.count)
+		neap_vec_push(&run->acted, (struct acted){ .type = type });
+	run->acted.items[i].step = number;
+}
+
 static void count(struct neap_summary *summary, enum neap_action action)
 {
 	switch (action) {
@@ -147,6 +175,18 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	return run;
 }
 
+static size_t go_together(struct run *run, const uint32_t *numbers, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		gather(run, numbers[i]);
+	for (size_t i = 0; i < count; i++)
+		follow(run, numbers[i]);
+	neap_batch(run, numbers, count);
+	for (size_t i = 0; i < count; i++)
+		note_acted(run, numbers[i]);
+	return count;
+}
+
 struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *machine,
 			  const struct neap_run_options *options)
 {
@@ -163,9 +203,15 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		if (options->stop && *options->stop)
 			break;
 		gather(run, node);
+		if (graph->together[i] > 1) {
+			i += go_together(run, &graph->order[i], graph->together[i]) - 1;
+			continue;
+		}
 		if (node >= graph->resources.count || !neap_run_selected(&run->pub, node))
 			continue;
+		follow(run, node);
 		neap_step(run, node);
+		note_acted(run, node);
 		uint64_t bytes;
 		if (!run->plan &&
 		    (neap_overlay_held(run->overlay, &bytes) >= GROUP_CHANGES || bytes >= GROUP_BYTES))
@@ -194,6 +240,7 @@ void neap_run_free(struct neap_run *pub)
 	neap_map_done(&run->changed);
 	neap_vec_done(&run->group);
 	neap_vec_done(&run->queue);
+	neap_vec_done(&run->acted);
 	neap_arena_free(run->arena);
 	free(run);
 }

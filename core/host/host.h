@@ -98,6 +98,8 @@ struct neap_process {
 	size_t output_max;           /* bytes kept of each stream; 0 = 64 KB */
 	const int64_t *returns;      /* exit codes that are well; NULL: 0 */
 	size_t return_count;
+	const char *scratch; /* a query's TMPDIR. As root the directory is its own while it runs, empty
+			      * and writable, whatever is there; NULL: none */
 };
 struct neap_process_result {
 	int status;               /* exit code, or 128 + signal */

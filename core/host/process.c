@@ -158,13 +158,18 @@ struct report {
 
 /* Whatever it tries, it changes no file. Where that cannot be had (no right to mount, an old kernel) the
  * program is taken at its word. */
-static void make_read_only(void)
+static bool make_read_only(void)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return;
-	syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof(attr));
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof(attr)) == 0;
+}
+
+/* What a program that may change nothing needs to write to. Where it cannot be had it is done without. */
+static void make_scratch(const char *directory)
+{
+	mount("neap", directory, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=256m");
 }
 
 static int become(const struct neap_identity *identity)
@@ -188,6 +193,7 @@ static void child(const struct start *start)
 	struct report report = { FAILED_PLUMBING, 0 };
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int report_fd = start->report;
+	bool alone = false; /* in a mount namespace of its own */
 	sigset_t none;
 
 	setpgid(0, 0);
@@ -202,10 +208,12 @@ static void child(const struct start *start)
 	report_fd = STDERR_FILENO + 1;
 	close_range(STDERR_FILENO + 2, ~0U, 0);
 	if (start->place->read_only && geteuid() == 0)
-		make_read_only();
+		alone = make_read_only();
 	report.failure = FAILED_ROOT;
 	if (start->place->root && (chroot(start->place->root) < 0 || chdir("/") < 0))
 		goto failed;
+	if (alone && process->scratch)
+		make_scratch(process->scratch);
 	umask(process->umask ? process->umask : 022);
 	report.failure = FAILED_USER;
 	if (become(start->place->identity) < 0)
@@ -308,12 +316,14 @@ static char **make_environment(const struct neap_process *process, const struct 
 
 	while (process->settings && process->settings[settings])
 		settings++;
-	list = neap_arena_array_of(arena, char *, settings + 5);
+	list = neap_arena_array_of(arena, char *, settings + 6);
 	for (size_t i = 0; i < settings; i++)
 		list[count++] = (char *)(uintptr_t)process->settings[i];
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
 		if (!is_set(process->settings, usual[i]))
 			list[count++] = usual[i];
+	if (process->scratch && place->read_only && geteuid() == 0)
+		list[count++] = neap_arena_printf(arena, "TMPDIR=%s", process->scratch);
 	return list;
 }
 

@@ -54,6 +54,27 @@
 ---@field facts neap.facts
 local neap = {}
 
+---@class neap.apt_repository.params: neap.common
+---@field name string The file is /etc/apt/sources.list.d/NAME.sources, that of the key /etc/apt/keyrings/NAME.asc or NAME.gpg.
+---@field ensure? "present"|"absent" Whether apt is to know it. With `"absent"` its files go, and no other parameter may be given. Not given: "present".
+---@field uris? string[] Where the repository is. Without user and password: these belong into a file in /etc/apt/auth.conf.d.
+---@field suites? string[] Suites or code names, such as `bookworm`; one that ends in `/` is a directory.
+---@field components? string[] Parts of a suite, such as `main`. Required unless the suites are directories.
+---@field architectures? string[] Only these. Not given: those of the machine.
+---@field types? string[] `deb` for packages, `deb-src` for their sources. Not given: { "deb" }.
+---@field key? neap.text The public key that signs it, armored or binary. Nothing signed by another key is taken from it. Not given: the keys that apt trusts for everything.
+---@field key_source? string The same, as a file beside the recipe.
+---@field signed_by? string The same, as a file of the machine that is there, such as a keyring that a package brings.
+---@field trusted? boolean Whether what is not signed is taken too, or (false) nothing at all unless it is. Not given: as apt is configured: only what is signed.
+---@field lock_wait? string How long to wait for another program that is fetching lists of packages. Not given: 10m.
+
+---@class neap.apt_repository: neap.handle, neap.apt_repository.params
+
+---A repository that apt gets packages from, and its key.
+---@param params neap.apt_repository.params
+---@return neap.apt_repository
+function neap.apt_repository(params) end
+
 ---@class neap.authorized_key.params: neap.common
 ---@field user string|integer Who may log in with the key: the name of an account in /etc/passwd.
 ---@field key string The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment.
@@ -371,6 +392,21 @@ function neap.link(params) end
 ---@param params neap.mount.params
 ---@return neap.mount
 function neap.mount(params) end
+
+---@class neap.package.params: neap.common
+---@field name string The package, as apt names it; `name:architecture` for one of another architecture than the machine's.
+---@field version? string The version it has to have, whole: `"1.18.0-6"`. An older one than the one that is there is a downgrade, and the plan says so. Not given: the version that is there; for a new package the one that apt prefers.
+---@field ensure? "present"|"absent"|"latest" Whether the package is to be there. `"latest"`: in the version that apt prefers, by the lists of packages as they are. `"absent"` leaves its configuration files unless `purge` is said. Not given: "present".
+---@field hold? boolean Whether it is on hold, so that upgrades pass it by. A change of `version` here is made all the same, and the hold set again. Not given: left alone; a package on hold is not changed.
+---@field purge? boolean With `ensure = "absent"`: whether its configuration files go too, also those of a package that was removed before. Not given: false.
+---@field lock_wait? string How long to wait for another program that is changing packages. Of several in one transaction the longest counts. Not given: 10m.
+
+---@class neap.package: neap.handle, neap.package.params
+
+---A Debian package: there, absent, at a version, on hold.
+---@param params neap.package.params
+---@return neap.package
+function neap.package(params) end
 
 ---@class neap.sysctl.params: neap.common
 ---@field name string The setting as sysctl names it, such as `net.ipv4.ip_forward`. When a slash comes first, slashes separate and dots are dots: `net/ipv4/conf/eth0.1/forwarding`.
