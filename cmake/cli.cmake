@@ -13,7 +13,8 @@ string(CONCAT libraries
 	"  libyaml  ${YAML_VERSION}\\n"
 	"  jansson  ${JANSSON_VERSION}\\n"
 	"  PCRE2    ${PCRE2_VERSION}\\n"
-	"  OpenSSL  ${OPENSSL_VERSION}\\n")
+	"  OpenSSL  ${OPENSSL_VERSION}\\n"
+	"  libcurl  ${CURL_VERSION}\\n")
 set_source_files_properties(core/cli/version.c PROPERTIES COMPILE_DEFINITIONS "NEAP_LIBRARIES=\"${libraries}\"")
 
 add_executable(neap core/cli/main.c)

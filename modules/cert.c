@@ -700,6 +700,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[GROUP] = {
 		.name = "group",
 		.kind = NEAP_PARAM_OWNER,
+		.flags = NEAP_PARAM_GROUP,
 		.doc = "The group that the certificate and its key belong to, by name or number.",
 		.fallback = "left alone; a new file gets the group of who runs neap",
 		.offset = offsetof(struct cert_want, group),

@@ -56,6 +56,10 @@ static void group_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_account(claims, NEAP_ACCOUNT_GROUP, want->name,
 			   want->ensure == ABSENT ? NEAP_ACCOUNT_REMOVES : NEAP_ACCOUNT_MAKES);
+	for (size_t i = 0; neap_given(want, MEMBERS) && i < want->members.count; i++)
+		neap_claim_member(claims, want->name, want->members.items[i]);
+	if (want->members_exclusive)
+		neap_claim_only_members(claims, NEAP_ACCOUNT_GROUP, want->name);
 	neap_claim_entries(claims, neap_account_path(NEAP_ETC_GSHADOW));
 	neap_claim_entries(claims, neap_account_path(NEAP_ETC_GROUP));
 	neap_claim_entries(claims, neap_account_path(NEAP_ETC_PASSWD)); /* a new number goes there too */

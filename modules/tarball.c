@@ -521,6 +521,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[GROUP] = {
 		.name = "group",
 		.kind = NEAP_PARAM_OWNER,
+		.flags = NEAP_PARAM_GROUP,
 		.doc = "The group that `path` and the members' files and directories belong to, by name or number.",
 		.fallback = "left alone; what is made gets the group of who runs neap, or that of a set-group-ID "
 			    "directory",

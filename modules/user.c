@@ -137,8 +137,12 @@ static void user_claim(const void *wanted, struct neap_claims *claims)
 	if (!neap_given(want, GROUP))
 		neap_claim_account(claims, NEAP_ACCOUNT_GROUP, want->name,
 				   absent ? NEAP_ACCOUNT_REMOVES_ELSE : NEAP_ACCOUNT_MAKES_ELSE);
-	for (size_t i = 0; neap_given(want, GROUPS) && i < want->groups.count; i++)
+	for (size_t i = 0; neap_given(want, GROUPS) && i < want->groups.count; i++) {
 		neap_claim_account(claims, NEAP_ACCOUNT_GROUP, want->groups.items[i], NEAP_ACCOUNT_NEEDS);
+		neap_claim_member(claims, want->groups.items[i], want->name);
+	}
+	if (want->groups_exclusive || absent)
+		neap_claim_only_members(claims, NEAP_ACCOUNT_USER, want->name);
 	for (size_t file = 0; file < NEAP_ETC_FILES; file++)
 		neap_claim_entries(claims, neap_account_path((enum neap_account_file)file));
 	if (want->create_home)

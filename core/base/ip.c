@@ -5,7 +5,7 @@
 bool neap_ip_parse(struct neap_str text, struct neap_ip *ret)
 {
 	const char *scope = text.len ? memchr(text.data, '%', text.len) : NULL;
-	struct neap_ip ip = { .six = text.len && memchr(text.data, ':', text.len) };
+	struct neap_ip ip = { .six = text.len && memchr(text.data, ':', text.len), .scope = NEAP_STR("") };
 	char plain[INET6_ADDRSTRLEN];
 
 	if (scope) {

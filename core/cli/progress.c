@@ -22,12 +22,13 @@ static bool is_due(struct neap_cli_progress *progress)
 	return true;
 }
 
-static void show(struct neap_cli_progress *progress, const struct neap_run *run, uint32_t number)
+static void show(struct neap_cli_progress *progress, const struct neap_run *run, uint32_t number,
+		 const char *how_far)
 {
 	struct neap_buf line NEAP_AUTO_BUF = { 0 };
 	if (!is_due(progress))
 		return;
-	neap_buf_printf(&line, "%zu/%zu ", progress->done, run->graph->resources.count);
+	neap_buf_printf(&line, "%zu/%zu %s", progress->done, run->graph->resources.count, how_far);
 	neap_emit_safes(&line, run->graph->resources.items[number].address);
 	fprintf(stderr, "\r\033[K%.*s", (int)neap_emit_fit(line.data, line.len, neap_cli_output_width() - 1),
 		line.data);
@@ -37,7 +38,21 @@ static void show(struct neap_cli_progress *progress, const struct neap_run *run,
 
 static void begin(void *ctx, const struct neap_run *run, uint32_t number)
 {
-	show(ctx, run, number);
+	struct neap_cli_progress *progress = ctx;
+	progress->number = number;
+	show(progress, run, number, "");
+}
+
+/* "12.3 of 45.6 MB " stands before the address, which may be cut off. */
+static void bytes(void *ctx, const struct neap_run *run, uint64_t done, uint64_t total)
+{
+	struct neap_cli_progress *progress = ctx;
+	char text[64];
+	if (total)
+		snprintf(text, sizeof text, "%.1f of %.1f MB ", (double)done / 1e6, (double)total / 1e6);
+	else
+		snprintf(text, sizeof text, "%.1f MB ", (double)done / 1e6);
+	show(progress, run, progress->number, text);
 }
 
 /* In an apply this comes later than the next ones' begin: when it is on the disk. */
@@ -45,7 +60,7 @@ static void done(void *ctx, const struct neap_run *run, uint32_t number)
 {
 	struct neap_cli_progress *progress = ctx;
 	progress->done++;
-	show(progress, run, number);
+	show(progress, run, number, "");
 }
 
 void neap_cli_progress_init(struct neap_cli_progress *progress, const struct neap_cli_options *options)
@@ -58,6 +73,7 @@ void neap_cli_progress_init(struct neap_cli_progress *progress, const struct nea
 	if (terminal) {
 		progress->observer.begin = begin;
 		progress->observer.done = done;
+		progress->observer.bytes = bytes;
 	}
 }
 

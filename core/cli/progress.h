@@ -12,6 +12,7 @@ struct neap_cli_progress {
 	struct neap_run_observer observer;
 	bool terminal, shown;
 	size_t done;
+	uint32_t number; /* of the resource begun last */
 	struct timespec last;
 };
 

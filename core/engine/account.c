@@ -314,14 +314,15 @@ static int gshadow_entry(const struct neap_view *view, const char *name, struct 
 
 static bool is_listed(struct neap_str list, struct neap_str name)
 {
-	for (const char *at = list.data; list.len; list.data = at) {
+	while (list.len) {
 		const char *comma = memchr(list.data, ',', list.len);
 		size_t len = comma ? (size_t)(comma - list.data) : list.len;
 
 		if (neap_str_equal((struct neap_str){ list.data, len }, name))
 			return true;
-		at = list.data + len + (comma != NULL);
-		list.len -= (size_t)(at - list.data);
+		len += comma != NULL;
+		list.data += len;
+		list.len -= len;
 	}
 	return false;
 }

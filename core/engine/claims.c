@@ -296,6 +296,15 @@ static bool fits_line(const struct neap_regex *pattern, struct neap_str text)
 	return fits;
 }
 
+void neap_claim_after(struct neap_claims *claims, const char *directory)
+{
+	if (!claims->probe)
+		neap_vec_push(
+			&claims->afters,
+			(struct neap_after){ claims->resource,
+					     neap_str(neap_arena_strdup(claims->graph->arena, directory)) });
+}
+
 /* A line that another's pattern fits would be replaced by it, and put back by its owner, for ever. */
 static void check_patterns(struct neap_claims *claims, const struct claim *claim)
 {
@@ -465,6 +474,46 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 			order_other(claims, above, claim, part->resource);
 }
 
+/* Whoever claims something of it. */
+static void mark_claimants(const struct claim *claim, bool *mark)
+{
+	for (unsigned i = 0; i < ASPECTS; i++)
+		if (claim->owner[i] != NONE)
+			mark[claim->owner[i]] = true;
+	for (const struct part *part = claim->parts; part; part = part->next)
+		mark[part->resource] = true;
+}
+
+/* Each directory that somebody named is looked through once. */
+static void order_after(struct neap_claims *claims)
+{
+	struct neap_graph *graph = claims->graph;
+	size_t count = graph->resources.count;
+	NEAP_AUTO_FREE bool *first = neap_alloc(count + 1), *after = neap_alloc(count + 1);
+
+	for (size_t i = 0; i < claims->afters.count; i++) {
+		struct neap_str directory = claims->afters.items[i].directory;
+
+		if (!directory.data)
+			continue;
+		memset(first, 0, count + 1);
+		memset(after, 0, count + 1);
+		for (size_t j = i; j < claims->afters.count; j++) {
+			struct neap_after *wish = &claims->afters.items[j];
+
+			if (!wish->directory.data || !neap_str_equal(wish->directory, directory))
+				continue;
+			after[wish->resource] = true;
+			wish->directory.data = NULL;
+		}
+		for (size_t j = 0; j < graph->owned.count; j++)
+			if (neap_str_equal(graph->owned.entries[j].key, directory) ||
+			    neap_path_below(graph->owned.entries[j].key, directory))
+				mark_claimants(graph->owned.entries[j].value, first);
+		neap_graph_order_after(graph, first, after);
+	}
+}
+
 void neap_claims_collect(struct neap_graph *graph)
 {
 	struct neap_claims claims = { .graph = graph };
@@ -482,7 +531,9 @@ void neap_claims_collect(struct neap_graph *graph)
 		order_path(&claims, graph->owned.entries[i].value);
 		check_patterns(&claims, graph->owned.entries[i].value);
 	}
-	neap_vec_done(&claims.needs);
+	neap_claims_accounts_done(&claims);
+	order_after(&claims);
+	neap_vec_done(&claims.afters);
 }
 
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,

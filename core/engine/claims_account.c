@@ -83,6 +83,78 @@ void neap_claim_account(struct neap_claims *claims, enum neap_account_kind kind,
 	}
 }
 
+/* ---- members ----------------------------------------------------------------------------------------- */
+
+static struct neap_str member_key(struct neap_arena *arena, uint32_t resource, const char *group,
+				  const char *user)
+{
+	size_t group_len = strlen(group) + 1, user_len = strlen(user),
+	       len = sizeof(resource) + group_len + user_len;
+	char *key = neap_arena_bytes(arena, len);
+
+	memcpy(key, &resource, sizeof(resource));
+	memcpy(key + sizeof(resource), group, group_len);
+	memcpy(key + sizeof(resource) + group_len, user, user_len);
+	return (struct neap_str){ key, len };
+}
+
+void neap_claim_member(struct neap_claims *claims, const char *group, const char *user)
+{
+	struct neap_arena *arena = claims->graph->arena;
+	struct neap_member member = { .resource = claims->resource };
+
+	if (claims->probe)
+		return;
+	member.group = neap_arena_strdup(arena, group);
+	member.user = neap_arena_strdup(arena, user);
+	neap_vec_push(&claims->members, member);
+	neap_map_put(&claims->joined, member_key(arena, member.resource, group, user), claims);
+}
+
+void neap_claim_only_members(struct neap_claims *claims, enum neap_account_kind kind, const char *name)
+{
+	void **slot;
+
+	if (claims->probe)
+		return;
+	slot = neap_map_slot(&claims->only[kind], neap_str(neap_arena_strdup(claims->graph->arena, name)));
+	if (!*slot)
+		*slot = (void *)((uintptr_t)claims->resource + 1);
+}
+
+static void check_member(struct neap_claims *claims, const struct neap_member *member,
+			 enum neap_account_kind kind)
+{
+	struct neap_arena *arena = claims->graph->arena;
+	struct neap_arena_mark mark = neap_arena_mark(arena);
+	const char *name = kind == NEAP_ACCOUNT_USER ? member->user : member->group;
+	uintptr_t found = (uintptr_t)neap_map_get(&claims->only[kind], neap_str(name));
+	uint32_t owner = found ? (uint32_t)(found - 1) : NONE, later;
+	bool agreed = owner == NONE || owner == member->resource ||
+		      neap_map_get(&claims->joined, member_key(arena, owner, member->group, member->user));
+
+	neap_arena_rewind(arena, mark);
+	if (agreed)
+		return;
+	later = owner > member->resource ? owner : member->resource;
+	neap_problem_add(claims->graph->problems, resource_of(claims, later)->at,
+			 resource_of(claims, later)->address,
+			 "%s wants the user %s in the group %s, which %s does not allow",
+			 neap_claims_named(claims, member->resource), member->user, member->group,
+			 neap_claims_named(claims, owner));
+}
+
+void neap_claims_accounts_done(struct neap_claims *claims)
+{
+	neap_vec_done(&claims->needs);
+	neap_vec_done(&claims->members);
+	neap_map_done(&claims->joined);
+	neap_map_done(&claims->only[NEAP_ACCOUNT_USER]);
+	neap_map_done(&claims->only[NEAP_ACCOUNT_GROUP]);
+}
+
+/* ---- order ------------------------------------------------------------------------------------------- */
+
 /* The name that a parameter gives; NULL when it is none or a number. */
 static const char *owner_in(const struct neap_resource *resource, size_t param,
 			    enum neap_account_kind *ret_kind)
@@ -168,6 +240,10 @@ void neap_claims_order_accounts(struct neap_claims *claims)
 	}
 	for (size_t i = 0; i < claims->needs.count; i++)
 		order_need(claims, &claims->needs.items[i]);
+	for (size_t i = 0; i < claims->members.count; i++) {
+		check_member(claims, &claims->members.items[i], NEAP_ACCOUNT_USER);
+		check_member(claims, &claims->members.items[i], NEAP_ACCOUNT_GROUP);
+	}
 }
 
 bool neap_graph_accounts(const struct neap_graph *graph, enum neap_account_kind kind, const char *name)

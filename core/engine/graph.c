@@ -509,6 +509,14 @@ static const char *join_name(struct neap_arena *arena, size_t number)
 	return neap_arena_strdup(arena, at);
 }
 
+uint32_t neap_graph_join(struct neap_graph *graph)
+{
+	uint32_t number = (uint32_t)graph->joins.count;
+
+	neap_vec_push(&graph->joins, (struct neap_join){ join_name(graph->arena, number + 1) });
+	return number | NEAP_GRAPH_JOIN;
+}
+
 void neap_graph_relate(struct neap_graph *graph, uint32_t number, enum neap_relation relation,
 		       const struct neap_target *targets, size_t count)
 {
@@ -542,7 +550,7 @@ void neap_graph_relate(struct neap_graph *graph, uint32_t number, enum neap_rela
 		join = (uint32_t)graph->joins.count + 1;
 		key.data = neap_arena_copy(graph->arena, key.data, key.len);
 		neap_map_put(&graph->build->joins, key, (void *)(uintptr_t)join);
-		neap_vec_push(&graph->joins, (struct neap_join){ join_name(graph->arena, join) });
+		neap_graph_join(graph);
 		for (i = 0; i < count; i++)
 			if (targets[i].address || targets[i].resource != number)
 				connect(graph, resource, relation, (join - 1) | NEAP_GRAPH_JOIN, &targets[i]);

@@ -70,6 +70,9 @@ struct neap_graph {
 	struct neap_schema_context schema;
 	/* after finish */
 	uint32_t *order; /* all nodes, topological, ties by declaration */
+	/* By place in the order: so many from here on are of one type that is changed together, and stand on
+	 * the same; 1 for every other place. */
+	uint32_t *together;
 	size_t node_count;
 	uint32_t *in_first,
 		*out_first;  /* node n: edges [in_first[n], in_first[n+1]) by `to`; out: via out_edges */

@@ -1,16 +1,12 @@
 /*
  * From a heap of edges to an order: joins get their numbers, edges are sorted and indexed from both ends,
- * then nodes are taken as they become free, the first declared first. Linear but for that choice.
+ * then nodes are taken as they become free, the first declared first, and with one of a type that goes
+ * together all others of it that stand on the same. Linear but for that choice.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/graph_private.h"
-
-static uint32_t numbered(const struct neap_graph *graph, uint32_t node)
-{
-	return node & NEAP_GRAPH_JOIN ? (uint32_t)graph->resources.count + (node & ~NEAP_GRAPH_JOIN) : node;
-}
 
 /* Counting sort, stable: `out` gets the edges by `to` or by `from`. `first` has room for every node and one.
  */
@@ -109,26 +105,93 @@ static uint32_t heap_pop(struct heap *heap)
 	return top;
 }
 
-static void choose(struct neap_graph *graph)
+/*
+ * Resources of a type that goes together which stand on exactly the same nodes: they are ready at one moment,
+ * and what a plan can know of one it can know of all. A ring for each such set; 0: not such a type.
+ */
+struct rings {
+	struct neap_map sets;    /* type and nodes stood on → a member + 1 */
+	struct neap_buf key;     /* scratch */
+	NEAP_VEC(uint32_t) next; /* by resource: the member declared before it, the first leads to the last */
+};
+
+static void join_ring(struct rings *rings, struct neap_graph *graph, uint32_t node)
+{
+	const struct neap_resource_type *type = graph->resources.items[node].type;
+	uint32_t last = NEAP_GRAPH_NONE, newest;
+
+	neap_vec_push(&rings->next, node);
+	if (!type->apply_all)
+		return;
+	rings->key.len = 0;
+	neap_buf_append(&rings->key, &type, sizeof type);
+	for (uint32_t i = graph->in_first[node]; i < graph->in_first[node + 1]; i++) {
+		uint32_t from = graph->edges.items[i].from;
+
+		if (from != last)
+			neap_buf_append(&rings->key, &from, sizeof from);
+		last = from;
+	}
+	struct neap_str key = { rings->key.data, rings->key.len };
+	newest = (uint32_t)(uintptr_t)neap_map_get(&rings->sets, key);
+	if (newest) {
+		/* Behind the newest, so that it leads to the oldest. */
+		rings->next.items[node] = rings->next.items[newest - 1];
+		rings->next.items[newest - 1] = node;
+	}
+	key.data = neap_arena_copy(graph->arena, key.data, key.len);
+	neap_map_put(&rings->sets, key, (void *)((uintptr_t)node + 1));
+}
+
+/* Takes the node, which is the first of its ring that is met and thus the first declared, and the ring. */
+static size_t take(struct neap_graph *graph, const struct rings *rings, bool *taken, uint32_t node,
+		   size_t freed)
+{
+	size_t first = freed;
+	uint32_t at = node;
+
+	do {
+		taken[at] = true;
+		graph->order[freed++] = at;
+		at = rings->next.items[at];
+	} while (at != node);
+	graph->together[first] = (uint32_t)(freed - first);
+	return freed;
+}
+
+/* Fills order and together; *waits stay above 0 for what cannot be ordered. Returns how many can. */
+static size_t choose(struct neap_graph *graph, uint32_t *waits)
 {
 	size_t nodes = graph->node_count, resources = graph->resources.count, done = 0, i;
-	NEAP_AUTO_FREE uint32_t *waits = neap_alloc((nodes + 1) * sizeof *waits);
 	NEAP_AUTO_FREE uint32_t *room = neap_alloc((nodes + 1) * sizeof *room);
-	uint32_t *order = neap_arena_array_of(graph->arena, uint32_t, nodes + 1), edge;
+	NEAP_AUTO_FREE bool *taken = neap_alloc(nodes + 1);
 	struct heap heap = { .nodes = room };
+	struct rings rings = { 0 };
 	size_t freed = 0; /* order[0 … freed) is chosen, of which [0 … done) has freed its followers */
 
+	memset(taken, 0, nodes + 1);
 	for (i = 0; i < nodes; i++) {
+		graph->together[i] = 1;
 		waits[i] = graph->in_first[i + 1] - graph->in_first[i];
+		if (i < resources)
+			join_ring(&rings, graph, (uint32_t)i);
 		if (!waits[i] && i < resources)
 			heap_push(&heap, (uint32_t)i);
 		else if (!waits[i]) /* a join whose targets were all wrong */
-			order[freed++] = (uint32_t)i;
+			graph->order[freed++] = (uint32_t)i;
 	}
 	while (done < freed || heap.count) {
-		if (done == freed)
-			order[freed++] = heap_pop(&heap);
-		for (edge = graph->out_first[order[done]]; edge < graph->out_first[order[done] + 1]; edge++) {
+		uint32_t edge;
+
+		if (done == freed) {
+			uint32_t node = heap_pop(&heap);
+
+			if (!taken[node])
+				freed = take(graph, &rings, taken, node, freed);
+			continue;
+		}
+		for (edge = graph->out_first[graph->order[done]];
+		     edge < graph->out_first[graph->order[done] + 1]; edge++) {
 			uint32_t to = graph->edges.items[graph->out_edges[edge]].to;
 
 			if (--waits[to])
@@ -137,17 +200,29 @@ static void choose(struct neap_graph *graph)
 			if (to < resources)
 				heap_push(&heap, to);
 			else
-				order[freed++] = to;
+				graph->order[freed++] = to;
 		}
 		done++;
 	}
-	if (done == nodes) {
-		graph->order = order;
-	} else {
+	neap_map_done(&rings.sets);
+	neap_buf_done(&rings.key);
+	neap_vec_done(&rings.next);
+	return done;
+}
+
+static void order_nodes(struct neap_graph *graph)
+{
+	size_t nodes = graph->node_count, i;
+	NEAP_AUTO_FREE uint32_t *waits = neap_alloc((nodes + 1) * sizeof *waits);
+
+	graph->order = neap_arena_array_of(graph->arena, uint32_t, nodes + 1);
+	graph->together = neap_arena_array_of(graph->arena, uint32_t, nodes + 1);
+	if (choose(graph, waits) < nodes) {
 		NEAP_AUTO_FREE bool *left = neap_alloc(nodes * sizeof *left);
 
 		for (i = 0; i < nodes; i++)
 			left[i] = waits[i] > 0;
+		graph->order = NULL;
 		neap_graph_report_cycles(graph, left);
 	}
 }
@@ -162,12 +237,12 @@ void neap_graph_sort(struct neap_graph *graph)
 	for (i = 0; i < count; i++) {
 		struct neap_edge *edge = &graph->edges.items[i];
 
-		edge->from = numbered(graph, edge->from);
-		edge->to = numbered(graph, edge->to);
+		edge->from = neap_graph_numbered(graph, edge->from);
+		edge->to = neap_graph_numbered(graph, edge->to);
 	}
 	sort_edges(graph->edges.items, count, false, spare, first, nodes);
 	sort_edges(spare, count, true, graph->edges.items, first, nodes);
 	graph->edges.count = unique_edges(graph->edges.items, count);
 	index_edges(graph);
-	choose(graph);
+	order_nodes(graph);
 }

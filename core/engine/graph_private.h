@@ -16,6 +16,16 @@ struct neap_need {
 	const char *name;
 };
 
+struct neap_member {
+	uint32_t resource;
+	const char *group, *user;
+};
+
+struct neap_after { /* who comes after all that lies below a directory */
+	uint32_t resource;
+	struct neap_str directory;
+};
+
 struct claim;
 struct neap_claims {
 	struct neap_graph *graph;
@@ -27,6 +37,10 @@ struct neap_claims {
 	const char *probe;
 	bool probed;
 	NEAP_VEC(struct neap_need) needs;
+	NEAP_VEC(struct neap_member) members;
+	struct neap_map joined;  /* resource, group, user */
+	struct neap_map only[2]; /* users, groups -> resource + 1 */
+	NEAP_VEC(struct neap_after) afters;
 };
 
 struct neap_pending {      /* a target given by an address that was not declared yet */
@@ -58,6 +72,12 @@ static inline void neap_graph_edge(struct neap_graph *graph, uint32_t from, uint
 	neap_vec_push(&graph->edges, (struct neap_edge){ from, to, why, refresh, false, at });
 }
 
+/* The node's final number, also while building (and all joins are known). */
+static inline uint32_t neap_graph_numbered(const struct neap_graph *graph, uint32_t node)
+{
+	return node & NEAP_GRAPH_JOIN ? (uint32_t)graph->resources.count + (node & ~NEAP_GRAPH_JOIN) : node;
+}
+
 /* "site.lua:3", for a message about another place. */
 const char *neap_graph_where(struct neap_graph *graph, uint32_t resource);
 
@@ -73,6 +93,7 @@ void neap_graph_claim(struct neap_resource *resource, struct neap_claims *claims
 /* What the resource's OWNER parameters need; then the edges of all who need an account. claims_account.c */
 void neap_claims_owners(struct neap_claims *claims, const struct neap_resource *resource);
 void neap_claims_order_accounts(struct neap_claims *claims);
+void neap_claims_accounts_done(struct neap_claims *claims);
 /* Whether `resource` names an account, as an owner, that `maker` makes. */
 bool neap_claims_needs(const struct neap_claims *claims, uint32_t resource, uint32_t maker);
 /* "file[/x] (site.lua:3)" */
@@ -80,6 +101,12 @@ const char *neap_claims_named(struct neap_claims *claims, uint32_t number);
 
 /* Collects claims, finds conflicts, adds edges. claims.c */
 void neap_claims_collect(struct neap_graph *graph);
+
+/* A new join; its number while building. graph.c */
+uint32_t neap_graph_join(struct neap_graph *graph);
+/* Every resource for which `after` says so comes after all for which `first` does, but for those that one of
+ * the latter stands on. graph_after.c */
+void neap_graph_order_after(struct neap_graph *graph, const bool *first, const bool *after);
 
 /* Numbers the joins, sorts edges, removes equal ones, fills in_first … order. graph_order.c */
 void neap_graph_sort(struct neap_graph *graph);

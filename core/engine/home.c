@@ -1,6 +1,6 @@
 /*
  * See home.h. What was begun is known by its owner and mode, which nobody gives to a home on purpose: a
- * directory 0700 of who runs neap, for another user, that holds nothing but what /etc/skel has.
+ * directory 1700 of who runs neap, for another user, that holds nothing but what /etc/skel has.
  */
 #include "engine/home.h"
 
@@ -11,7 +11,7 @@
 
 #define SKEL "/etc/skel"
 #define ITEMS_MAX 1000
-#define CLOSED 0700
+#define CLOSED 01700
 #define HOME_FIELD 5 /* of passwd */
 
 struct items {
@@ -241,7 +241,7 @@ static int copy_file(struct neap_host *host, const char *from, const char *to, u
 		     struct neap_error **err)
 {
 	NEAP_AUTO_ARENA struct neap_arena *arena = neap_arena_new();
-	struct neap_file_write write = { .mode = CLOSED & 0666, .uid = uid, .gid = gid };
+	struct neap_file_write write = { .mode = 0600, .uid = uid, .gid = gid };
 	struct neap_stat stat;
 	int r = neap_view_small_file(&host->view, from, arena, &stat, &write.content, err);
 
@@ -269,7 +269,7 @@ static int copy_directory(struct neap_host *host, const char *from, const char *
 
 	if (r < 0)
 		return r;
-	return neap_host_mkdir(host, to, r == 0 ? stat.mode : CLOSED, uid, gid, err);
+	return neap_host_mkdir(host, to, r == 0 ? stat.mode : 0700, uid, gid, err);
 }
 
 static int copy_link(struct neap_host *host, const char *from, const char *to, struct neap_error **err)

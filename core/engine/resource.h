@@ -13,6 +13,10 @@
  *	wait      at the end
  *	refresh   when something it subscribes to has changed
  *
+ * A type whose resources are cheap together (packages: one transaction) has read_all and apply_all too: all
+ * that stand on the same are looked at by one call and changed by one call. In a plan those that come later
+ *are taken to stand on the earlier, as one such change may bring what is another's.
+ *
  * A type never asks whether this is a plan and never whether a value is unknown: a parameter not known yet
  * is simply not given.
  */
@@ -202,20 +206,42 @@ enum neap_account_claim {
 };
 void neap_claim_account(struct neap_claims *claims, enum neap_account_kind kind, const char *name,
 			enum neap_account_claim claim);
+/* "I see to it that `user` is in `group`", and "nobody else says what is in this group, or in what groups
+ * this user is": then it is an error that another does, unless I do so too. */
+void neap_claim_member(struct neap_claims *claims, const char *group, const char *user);
+void neap_claim_only_members(struct neap_claims *claims, enum neap_account_kind kind, const char *name);
+
+/* "What I do depends on everything below this directory": after all who claim something there, but for those
+ * who stand on this resource themselves. */
+void neap_claim_after(struct neap_claims *claims, const char *directory);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
 
 /*
  * What read, diff and apply may use beside the host. `scratch` lives until the resource is done with (its
  * diff included). `again`: this look comes after the change, to see that it has been done. `owned(path)`:
- * whether some resource of the graph, or neap itself, owns the path or something below it.
+ * whether some resource of the graph, or neap itself, owns the path or something below it. `declared` walks
+ * over all resources of the type: *at starts at 0, false at the end; may be NULL.
  */
+struct neap_declared {
+	const char *address;
+	const void *want;
+};
 struct neap_context {
 	struct neap_arena *scratch;
 	bool again;
 	const void *engine;
 	bool (*owned)(const void *engine, const char *path);
 	bool (*accounted)(const void *engine, enum neap_account_kind kind, const char *name);
+	const struct neap_resource_type *type;
+	bool (*declared)(const struct neap_context *ctx, size_t *at, struct neap_declared *ret);
+};
+
+/* One of several resources that are looked at and changed together. */
+struct neap_batched {
+	const void *want;
+	void *have; /* for read_all: comes zeroed. For apply_all: NULL when not known, as for apply */
+	struct neap_error *err; /* read_all may fail one of them and go on */
 };
 
 struct neap_resource_type {
@@ -239,6 +265,13 @@ struct neap_resource_type {
 	/* `have` NULL: what is there is not known (a plan): make all of it so. */
 	int (*apply)(struct neap_host *host, const struct neap_context *ctx, const void *want,
 		     const void *have, struct neap_error **err);
+	/* Both or none; read and apply do the same for one. What read_all returns is meant for all of them,
+	 * but for those whose err it sets. apply_all changes nothing but by processes: when it fails, the
+	 * engine looks which of them are as wanted. Without refresh and wait. */
+	int (*read_all)(const struct neap_view *view, const struct neap_context *ctx,
+			struct neap_batched *members, size_t count, struct neap_error **err);
+	int (*apply_all)(struct neap_host *host, const struct neap_context *ctx,
+			 const struct neap_batched *members, size_t count, struct neap_error **err);
 	int (*refresh)(struct neap_host *host, const struct neap_context *ctx, const void *want,
 		       struct neap_error **err); /* NULL: cannot be notified */
 	bool apply_refreshes; /* what refresh() does, apply() does too: not both in one step */

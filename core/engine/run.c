@@ -64,6 +64,34 @@ static void gather(struct run *run, uint32_t node)
 	}
 }
 
+/*
+ * One change of several is not only theirs: what it brings along may be what a later one of the type would
+ * have brought. So in a plan the later ones stand on it, edge or not.
+ */
+static void follow(struct run *run, uint32_t number)
+{
+	struct node *node = &run->nodes[number];
+
+	for (size_t i = 0; i < run->acted.count; i++)
+		if (run->acted.items[i].type == run->pub.graph->resources.items[number].type &&
+		    node->moved == NEAP_NO_STEP)
+			node->moved = run->acted.items[i].step;
+}
+
+static void note_acted(struct run *run, uint32_t number)
+{
+	const struct neap_resource_type *type = run->pub.graph->resources.items[number].type;
+	size_t i = 0;
+
+	if (!type->apply_all || !run->nodes[number].opaque)
+		return;
+	while (i < run->acted.count && run->acted.items[i].type != type)
+		i++;
+	if (i == run->acted.count)
+		neap_vec_push(&run->acted, (struct acted){ .type = type });
+	run->acted.items[i].step = number;
+}
+
 static void count(struct neap_summary *summary, enum neap_action action)
 {
 	switch (action) {
@@ -113,6 +141,14 @@ static void summarise(struct neap_run *run)
 	}
 }
 
+static void on_bytes(void *ctx, uint64_t done, uint64_t total)
+{
+	const struct run *run = ctx;
+	const struct neap_run_observer *observer = run->options.observer;
+	if (observer && observer->bytes)
+		observer->bytes(observer->ctx, &run->pub, done, total);
+}
+
 static struct run *prepare(const struct neap_graph *graph, struct neap_machine *machine,
 			   const struct neap_run_options *options)
 {
@@ -123,6 +159,8 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	run->pub.selected = options->selected;
 	run->arena = neap_arena_new();
 	run->plan = options->mode == NEAP_RUN_PLAN;
+	machine->watch =
+		(struct neap_machine_watch){ .stop = options->stop, .progress = on_bytes, .ctx = run };
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
 	run->aliases = neap_aliases_new(graph, &run->overlay->view);
 	run->nodes = neap_arena_array_of(run->arena, struct node, graph->node_count + 1);
@@ -137,6 +175,18 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	}
 	neap_landing_init(run);
 	return run;
+}
+
+static size_t go_together(struct run *run, const uint32_t *numbers, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		gather(run, numbers[i]);
+	for (size_t i = 0; i < count; i++)
+		follow(run, numbers[i]);
+	neap_batch(run, numbers, count);
+	for (size_t i = 0; i < count; i++)
+		note_acted(run, numbers[i]);
+	return count;
 }
 
 struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *machine,
@@ -155,9 +205,15 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		if (options->stop && *options->stop)
 			break;
 		gather(run, node);
+		if (graph->together[i] > 1) {
+			i += go_together(run, &graph->order[i], graph->together[i]) - 1;
+			continue;
+		}
 		if (node >= graph->resources.count || !neap_run_selected(&run->pub, node))
 			continue;
+		follow(run, node);
 		neap_step(run, node);
+		note_acted(run, node);
 		uint64_t bytes;
 		if (!run->plan &&
 		    (neap_overlay_held(run->overlay, &bytes) >= GROUP_CHANGES || bytes >= GROUP_BYTES))
@@ -167,6 +223,7 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		neap_landing_verify_plan(run);
 	else
 		neap_landing_land(run);
+	machine->watch = (struct neap_machine_watch){ 0 };
 	summarise(&run->pub);
 	if (run->pub.summary.not_done && options->stop)
 		run->pub.signal = *options->stop;
@@ -185,6 +242,7 @@ void neap_run_free(struct neap_run *pub)
 	neap_map_done(&run->changed);
 	neap_vec_done(&run->group);
 	neap_vec_done(&run->queue);
+	neap_vec_done(&run->acted);
 	neap_arena_free(run->arena);
 	free(run);
 }

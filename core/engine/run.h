@@ -66,12 +66,15 @@ struct neap_run_observer {
 	void *ctx;
 	void (*begin)(void *ctx, const struct neap_run *run, uint32_t resource);
 	void (*done)(void *ctx, const struct neap_run *run, uint32_t resource);
+	/* Something long goes on in the resource begun last: bytes; total 0: not known. */
+	void (*bytes)(void *ctx, const struct neap_run *run, uint64_t done, uint64_t total);
 };
 
 struct neap_run_options {
 	enum neap_run_mode mode;
 	const struct neap_run_observer *observer;
-	const volatile sig_atomic_t *stop; /* set to a signal number: no new step is begun */
+	const volatile sig_atomic_t *stop; /* set to a signal number: no new step is begun, and one
+					      that only waits is ended */
 	const char *state_directory;       /* neap's own: a purge spares it; or NULL */
 	const bool *selected;              /* by resource index, closed under what they stand on; NULL: all */
 };

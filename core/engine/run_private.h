@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/vec.h"
 #include "engine/alias.h"
+#include "engine/diff.h"
 #include "engine/run.h"
 #include "host/overlay.h"
 
@@ -16,6 +17,11 @@ struct node {
 	enum neap_maybe changed;
 	enum neap_maybe refresh; /* what its notifiers say */
 	bool opaque;             /* it made such a change itself */
+};
+
+struct acted {
+	const struct neap_resource_type *type;
+	uint32_t step;
 };
 
 struct run {
@@ -30,12 +36,45 @@ struct run {
 	struct neap_map changed;  /* paths changed so far, without links: as they were named */
 	NEAP_VEC(uint32_t) group; /* resources done since the last landing, in order */
 	NEAP_VEC(uint32_t) queue; /* scratch of block() */
-	uint32_t landings;        /* number of the next one */
-	uint32_t landing;         /* the step whose changes are landing */
-	bool verifying;           /* the group has landed and is read back */
+	/* Types that are changed together: the last step of each that in this plan would have changed
+	 * something. */
+	NEAP_VEC(struct acted) acted;
+	uint32_t landings; /* number of the next one */
+	uint32_t landing;  /* the step whose changes are landing */
+	bool verifying;    /* the group has landed and is read back */
+};
+
+/* A resource whose turn it is. */
+struct step {
+	struct run *run;
+	uint32_t number;
+	const struct neap_resource *resource;
+	struct neap_result *result;
+	struct node *node;
+	struct neap_context context;
+	void *have;
+	struct neap_diff diff;
+	uint64_t unknown;            /* parameters that cannot be known yet, as bits */
+	const char *note;            /* static: why nothing is done */
+	struct neap_arena_mark mark; /* what was made since may go when nothing is done */
 };
 
 void neap_step(struct run *run, uint32_t number);
+/* As neap_step() for each of `numbers`, resources of one type that has apply_all, none of which stands on
+ * another: looked at together and changed together. batch.c */
+void neap_batch(struct run *run, const uint32_t *numbers, size_t count);
+
+/* What both are made of. */
+void neap_step_begin(struct step *step, struct run *run, uint32_t number);
+/* The overlay works for this step from now on. */
+void neap_step_at(const struct step *step);
+int neap_step_resolve(struct step *step, struct neap_error **err);
+/* What the look says becomes the result. */
+void neap_step_record(struct step *step, bool known);
+int neap_step_protected(const struct step *step, struct neap_error **err);
+/* `r` and `failure` (taken) come from a try; in an apply more follow as often as `retries` says. */
+int neap_step_retry(struct step *step, int r, struct neap_error *failure, struct neap_error **err);
+double neap_step_now(void);
 
 /* Whether the guards of a resource let it be touched: 1 yes; 0 no, and *ret_reason (static) says which says
  * so; negative; NEAP_GUARD_UNKNOWN: behind something that has not happened in this plan, see

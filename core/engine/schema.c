@@ -264,6 +264,11 @@ static int set_source(const struct setting *set, struct neap_source *ret)
 	if (one_line(set, "the name of a file", &text) < 0)
 		return -1;
 	name = neap_arena_copy(set->ctx->arena, text.data, text.len);
+	if (strncmp(name, "http://", 7) == 0 || strncmp(name, "https://", 8) == 0 ||
+	    strncmp(name, "file://", 7) == 0) {
+		neap_error_set(set->err, "%s must be a file, not a URL: %.200s", set->param->name, name);
+		return neap_error_hint(set->err, "fetch it beforehand, and name the file");
+	}
 	if (!set->ctx->sources)
 		return neap_error_set(set->err, "%s: there are no files here", set->param->name);
 	shown = neap_sources_relative(set->ctx->sources, set->ctx->directory, name);

@@ -5,9 +5,10 @@
 #include "engine/diff.h"
 #include "engine/run_private.h"
 
+#include <errno.h>
 #include <time.h>
 
-static double now(void)
+double neap_step_now(void)
 {
 	struct timespec time;
 	clock_gettime(CLOCK_MONOTONIC, &time);
@@ -69,11 +70,11 @@ static int output(void *ctx, uint32_t number, const char *name, struct neap_aren
 	return neap_error_set(err, "%s has no output \"%s\"", resource->address, name);
 }
 
-/* Fills in what can be known by now. *ret_unknown: parameters that cannot, as bits. */
-static int resolve(struct run *run, const struct neap_resource *resource, uint64_t *ret_unknown,
-		   uint32_t *ret_cause, struct neap_error **err)
+/* Fills in what can be known by now. step->unknown: parameters that cannot, as bits. */
+int neap_step_resolve(struct step *step, struct neap_error **err)
 {
-	*ret_unknown = 0;
+	struct run *run = step->run;
+	const struct neap_resource *resource = step->resource;
 	for (size_t i = 0; i < resource->deferred_count; i++) {
 		const struct neap_deferred *deferred = &resource->deferred[i];
 		const struct neap_param *param = &resource->type->params[deferred->param];
@@ -84,8 +85,8 @@ static int resolve(struct run *run, const struct neap_resource *resource, uint64
 		if (r < 0)
 			return r;
 		if (r == NEAP_UNKNOWN) {
-			*ret_unknown |= (uint64_t)1 << deferred->param;
-			*ret_cause = lookup.cause;
+			step->unknown |= (uint64_t)1 << deferred->param;
+			step->result->cause = lookup.cause;
 			continue;
 		}
 		struct neap_schema_context schema = run->pub.graph->schema;
@@ -100,20 +101,31 @@ static int resolve(struct run *run, const struct neap_resource *resource, uint64
 
 /* ---- the step ---------------------------------------------------------------------------------------- */
 
-struct step {
-	struct run *run;
-	uint32_t number;
-	const struct neap_resource *resource;
-	struct neap_result *result;
-	struct node *node;
-	struct neap_context context;
-	void *have;
-	struct neap_diff diff;
-	const char *note;            /* static: why nothing is done */
-	struct neap_arena_mark mark; /* what was made since may go when nothing is done */
-};
+/* Types ask what else the recipe says of their kind of thing. */
+static bool declared(const struct neap_context *ctx, size_t *at, struct neap_declared *ret)
+{
+	const struct run *run = ctx->engine;
+	const struct neap_graph *graph = run->pub.graph;
 
-static void begin(struct step *step, struct run *run, uint32_t number)
+	for (; *at < graph->resources.count; ++*at) {
+		const struct neap_resource *resource = &graph->resources.items[*at];
+
+		if (resource->type != ctx->type)
+			continue;
+		*ret = (struct neap_declared){ resource->address, resource->want };
+		++*at;
+		return true;
+	}
+	return false;
+}
+
+void neap_step_at(const struct step *step)
+{
+	neap_overlay_step(step->run->overlay, step->number, step->node->pending);
+	neap_overlay_moved(step->run->overlay, step->node->moved);
+}
+
+void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 {
 	*step = (struct step){
 		.run = run,
@@ -121,10 +133,15 @@ static void begin(struct step *step, struct run *run, uint32_t number)
 		.resource = &run->pub.graph->resources.items[number],
 		.result = &run->pub.results[number],
 		.node = &run->nodes[number],
-		.context = { .scratch = run->arena, .engine = run, .owned = owned, .accounted = accounted },
+		.context = { .scratch = run->arena,
+			     .engine = run,
+			     .owned = owned,
+			     .accounted = accounted,
+			     .declared = declared },
 		.diff = { .arena = run->arena },
 		.mark = neap_arena_mark(run->arena),
 	};
+	step->context.type = step->resource->type;
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
 }
 
@@ -142,11 +159,11 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 {
 	struct step step;
 	struct neap_arena_mark mark = neap_arena_mark(run->arena);
-	neap_overlay_step(run->overlay, number, run->nodes[number].pending);
+	neap_step_begin(&step, run, number);
+	neap_step_at(&step);
 	/* A program that looks would see what was there before the change. */
-	neap_overlay_moved(run->overlay,
-			   run->nodes[number].changed != NEAP_NO ? number : run->nodes[number].moved);
-	begin(&step, run, number);
+	if (step.node->changed != NEAP_NO)
+		neap_overlay_moved(run->overlay, number);
 	step.context.again = true;
 	int r = look(&step, err);
 	if (r == NEAP_UNKNOWN)
@@ -234,8 +251,11 @@ static int act(struct step *step, bool known, struct neap_error **err)
 	return 0;
 }
 
-static void record(struct step *step, bool known)
+void neap_step_record(struct step *step, bool known)
 {
+	for (unsigned i = 0; step->unknown >> i; i++)
+		if ((step->unknown >> i) & 1)
+			neap_diff_unknown(&step->diff, step->resource->type->params[i].name);
 	struct neap_result *result = step->result;
 	enum neap_maybe refresh = refreshes(step, known) ? step->node->refresh : NEAP_NO;
 	result->action = known ? step->diff.action : NEAP_ACTION_UNKNOWN;
@@ -263,12 +283,18 @@ static void pause_for(const struct run *run, int64_t seconds)
 /* As act(); in an apply as often as `retries` says, each time from a new look. */
 static int act_or_retry(struct step *step, bool known, struct neap_error **err)
 {
+	struct neap_error *failure = NULL;
+	int r = act(step, known, &failure);
+
+	return neap_step_retry(step, r, failure, err);
+}
+
+int neap_step_retry(struct step *step, int r, struct neap_error *failure, struct neap_error **err)
+{
 	struct run *run = step->run;
 	const struct neap_meta *meta = step->resource->meta;
 	int64_t tries = run->plan || !meta ? 0 : meta->retries;
 	const volatile sig_atomic_t *stop = run->options.stop;
-	struct neap_error *failure = NULL;
-	int r = act(step, known, &failure);
 
 	while (r < 0 && tries-- > 0 && step->node->blocked_by == NEAP_NO_STEP && !(stop && *stop)) {
 		neap_error_free(failure);
@@ -288,6 +314,30 @@ static int act_or_retry(struct step *step, bool known, struct neap_error **err)
 	return r;
 }
 
+/* Likewise of a type's wait(), where one try takes as long as it says. */
+static int wait_or_retry(struct step *step, struct neap_error **err)
+{
+	struct run *run = step->run;
+	const struct neap_resource_type *type = step->resource->type;
+	const struct neap_meta *meta = step->resource->meta;
+	int64_t tries = run->plan || !meta ? 0 : meta->retries;
+	const volatile sig_atomic_t *stop = run->options.stop;
+
+	while (true) {
+		struct neap_error *failure = NULL;
+
+		if (!type->wait ||
+		    type->wait(run->overlay, &step->context, step->resource->want, &failure) == 0)
+			return 0;
+		if (tries-- == 0 || step->node->blocked_by != NEAP_NO_STEP || (stop && *stop)) {
+			*err = failure;
+			return -1;
+		}
+		neap_error_free(failure);
+		pause_for(run, meta->delay);
+	}
+}
+
 /* noop: what would be done is said, and not done. */
 static void spare(struct step *step)
 {
@@ -304,7 +354,7 @@ static void spare(struct step *step)
 	step->node->changed = NEAP_NO;
 }
 
-static int check_protected(const struct step *step, struct neap_error **err)
+int neap_step_protected(const struct step *step, struct neap_error **err)
 {
 	const struct neap_meta *meta = step->resource->meta;
 
@@ -352,12 +402,10 @@ static int walk(struct step *step, struct neap_error **err)
 {
 	struct run *run = step->run;
 	const struct neap_resource_type *type = step->resource->type;
-	uint64_t unknown = 0;
-	if (step->resource->deferred_count > 0) {
-		if (resolve(run, step->resource, &unknown, &step->result->cause, err) < 0)
-			return -1;
+	if (neap_step_resolve(step, err) < 0)
+		return -1;
+	if (step->resource->deferred_count > 0)
 		step->mark = neap_arena_mark(run->arena); /* its outputs may be asked for later */
-	}
 	int r = consider(step, err);
 	if (r < 0)
 		return r;
@@ -369,17 +417,16 @@ static int walk(struct step *step, struct neap_error **err)
 	if (!known)
 		step->diff = (struct neap_diff){ .arena = run->arena };
 	bool differs = !known || !neap_diff_empty(&step->diff);
-	for (unsigned i = 0; unknown >> i; i++)
-		if ((unknown >> i) & 1)
-			neap_diff_unknown(&step->diff, type->params[i].name);
-	record(step, known);
+	neap_step_record(step, known);
 	if (step->result->action == NEAP_ACTION_NONE) {
-		step->result->reason = type->wait && run->plan ? "will wait" : NULL; /* its memory goes */
-		return type->wait && type->wait(run->overlay, &step->context, step->resource->want, err) < 0
-			       ? -1
-			       : 1;
+		bool noop = step->resource->meta && step->resource->meta->noop;
+		step->result->reason = !type->wait ? NULL /* its memory goes */
+				       : noop      ? "noop: would wait"
+				       : run->plan ? "will wait"
+						   : NULL;
+		return !noop && wait_or_retry(step, err) < 0 ? -1 : 1;
 	}
-	if (check_protected(step, err) < 0)
+	if (neap_step_protected(step, err) < 0)
 		return -1;
 	if (step->resource->meta && step->resource->meta->noop) {
 		spare(step);
@@ -391,7 +438,7 @@ static int walk(struct step *step, struct neap_error **err)
 			return r;
 		step->node->opaque = run->plan && neap_overlay_opaque(run->overlay);
 		/* In an apply this comes after landing; an opaque change has not happened in a plan. */
-		if (run->plan && known && differs && !unknown && !step->node->opaque &&
+		if (run->plan && known && differs && !step->unknown && !step->node->opaque &&
 		    neap_step_verify(run, step->number, err) < 0)
 			return -1;
 	}
@@ -432,6 +479,13 @@ void neap_step_done(struct run *run, uint32_t number)
 		observer->done(observer->ctx, &run->pub, number);
 }
 
+/* It has not failed, but was ended by the signal that ends the run. */
+static bool is_stopped(const struct run *run, const struct neap_error *err)
+{
+	const volatile sig_atomic_t *stop = run->options.stop;
+	return stop && *stop && err && err->errnum == EINTR;
+}
+
 void neap_step(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
@@ -440,23 +494,26 @@ void neap_step(struct run *run, uint32_t number)
 
 	if (observer && observer->begin)
 		observer->begin(observer->ctx, &run->pub, number);
-	begin(&step, run, number);
+	neap_step_begin(&step, run, number);
 	if (step.node->blocked_by != NEAP_NO_STEP) {
 		step.result->outcome = NEAP_OUTCOME_SKIPPED;
 		step.result->cause = step.node->blocked_by;
 		neap_step_done(run, number);
 		return;
 	}
-	double started = run->plan ? 0 : now();
-	neap_overlay_step(run->overlay, number, step.node->pending);
-	neap_overlay_moved(run->overlay, step.node->moved);
+	double started = run->plan ? 0 : neap_step_now();
+	neap_step_at(&step);
 	int r = walk(&step, &err);
 	if (!run->plan)
-		step.result->seconds = (float)(now() - started);
+		step.result->seconds = (float)(neap_step_now() - started);
 
 	if (step.node->blocked_by != NEAP_NO_STEP) { /* a landing under way took away what it stands on */
 		neap_error_free(err);
 		neap_overlay_undo(run->overlay);
+	} else if (r < 0 && is_stopped(run, err)) {
+		neap_error_free(err);
+		neap_overlay_undo(run->overlay);
+		step.result->outcome = NEAP_OUTCOME_NOT_DONE;
 	} else if (r < 0) {
 		neap_overlay_undo(run->overlay);
 		neap_landing_fail(run, number, err);

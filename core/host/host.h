@@ -25,6 +25,7 @@
 #include <sys/types.h>
 
 #include "base/arena.h"
+#include "base/checksum.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -97,6 +98,8 @@ struct neap_process {
 	size_t output_max;           /* bytes kept of each stream; 0 = 64 KB */
 	const int64_t *returns;      /* exit codes that are well; NULL: 0 */
 	size_t return_count;
+	const char *scratch; /* a query's TMPDIR. As root the directory is its own while it runs, empty
+			      * and writable, whatever is there; NULL: none */
 };
 struct neap_process_result {
 	int status;               /* exit code, or 128 + signal */
@@ -174,6 +177,10 @@ int neap_view_kernel(const struct neap_view *view, const char *name, struct neap
  * NULL when there is none. Never fails. */
 void neap_view_cached(const struct neap_view *view, const char *kind, const char *key,
 		      struct neap_arena *arena, struct neap_content *ret);
+
+/* stat, and for a regular file its checksum, however large it is. */
+int neap_view_checksum(const struct neap_view *view, const char *path, enum neap_checksum_kind kind,
+		       struct neap_stat *ret, struct neap_checksum *ret_checksum, struct neap_error **err);
 
 /* After NEAP_UNKNOWN: the number of the step that makes it so. */
 uint32_t neap_view_cause(const struct neap_view *view);
@@ -257,6 +264,48 @@ void neap_host_cache(struct neap_host *host, const char *kind, const char *key, 
 int neap_host_run(struct neap_host *host, const struct neap_process *process, struct neap_arena *arena,
 		  struct neap_process_result *ret, struct neap_error **err);
 
+/* How a server is met: PEM files of the machine, through links, at most 1 MB each. NULL: none. */
+struct neap_tls_files {
+	const char *ca_cert;     /* by which it is verified, instead of by the system's */
+	const char *client_cert; /* shown to it; */
+	const char *client_key;  /* NULL: in the same file */
+};
+
+/* What is to be had, and how it is known to be that. */
+struct neap_fetch {
+	const char *const *urls; /* tried in order, NULL-terminated; good ones (base/url.h) */
+	const char *const
+		*headers; /* "Name: value", NULL-terminated, or NULL; may hold secrets. They and the client
+			     certificate go to the servers of `urls`, and to none that these send us on to */
+	struct neap_checksum checksum;
+	struct neap_tls_files tls;
+	unsigned timeout; /* seconds for each URL; 0: 4 hours */
+	uint64_t max;     /* bytes; 0: 16 GB */
+};
+/*
+ * Bytes by URL, into a private place, checked as they come; a part that a run that died has left is gone on
+ * with. In a plan nothing is asked of the network and *ret is content that is not known. Either way *ret is
+ * for neap_host_write(), and good until the step's changes have landed. All changes before it land first.
+ */
+int neap_host_fetch(struct neap_host *host, const struct neap_fetch *fetch, struct neap_arena *arena,
+		    struct neap_content *ret, struct neap_error **err);
+
+/* What is to answer, one of the three. */
+struct neap_probe {
+	const char *url;            /* http or https: a status as wanted. No redirect is followed */
+	const char *const *headers; /* as above */
+	unsigned status;            /* 0: any from 200 to 399 */
+	struct neap_tls_files tls;
+	const char *host; /* somebody listens at this port, TCP; a name or an address */
+	uint16_t port;
+	const struct neap_process *command; /* a query that ends with 0 */
+	unsigned timeout;                   /* seconds for all; 0: 60 */
+	unsigned delay;                     /* between two tries; 0: 1 */
+};
+/* Waits until it answers, or fails with the last try's error. Nothing is changed. In a plan it returns at
+ * once; in an apply all changes before it land first. */
+int neap_host_wait(struct neap_host *host, const struct neap_probe *probe, struct neap_error **err);
+
 /* Where kernel settings are files. */
 #define NEAP_KERNEL_ROOT "/proc/sys"
 
@@ -290,6 +339,8 @@ struct neap_reads {
 		      struct neap_error **);
 	void (*cached)(const struct neap_view *, const char *kind, const char *key, struct neap_arena *,
 		       struct neap_content *);
+	int (*checksum)(const struct neap_view *, const char *path, enum neap_checksum_kind,
+			struct neap_stat *, struct neap_checksum *, struct neap_error **);
 };
 
 struct neap_changes {
@@ -309,4 +360,7 @@ struct neap_changes {
 	int (*make)(struct neap_host *, neap_make_fn *, void *ctx, struct neap_arena *, struct neap_content *,
 		    struct neap_error **);
 	void (*cache)(struct neap_host *, const char *kind, const char *key, const void *data, size_t len);
+	int (*fetch)(struct neap_host *, const struct neap_fetch *, struct neap_arena *,
+		     struct neap_content *, struct neap_error **);
+	int (*wait)(struct neap_host *, const struct neap_probe *, struct neap_error **);
 };

@@ -172,6 +172,17 @@ static ssize_t read_some(int fd, char *bytes, size_t size)
 	return got;
 }
 
+static int sum_file(int fd, struct neap_checksum_state *sum)
+{
+	size_t size = (size_t)256 << 10;
+	NEAP_AUTO_FREE char *bytes = neap_alloc(size);
+	ssize_t got;
+
+	while ((got = read_some(fd, bytes, size)) > 0)
+		neap_checksum_update(sum, bytes, (size_t)got);
+	return got < 0 ? -errno : 0;
+}
+
 /* The rest of a file too large for memory: digest and size. `head` has been read already. */
 static int read_digest(int fd, const char *head, size_t len, struct neap_content *ret)
 {
@@ -302,6 +313,40 @@ static int find_file(const struct neap_view *view, const char *path, bool small,
 		found.size = content.size;
 		*ret = found;
 		*ret_content = content;
+		return 0;
+	}
+	return neap_error_set(err, "read %s: it is replaced again and again", path);
+}
+
+static int local_checksum(const struct neap_view *view, const char *path, enum neap_checksum_kind kind,
+			  struct neap_stat *ret, struct neap_checksum *ret_checksum, struct neap_error **err)
+{
+	struct neap_local *local = neap_local_of(view);
+
+	for (int i = 0; i < RACES_MAX; i++) {
+		struct neap_checksum_state *sum;
+		struct neap_local_dir *dir;
+		struct neap_stat found;
+		const char *name;
+		struct stat st;
+		int rc = look(local, "stat", path, &dir, &name, &st, &found, err), fd;
+
+		if (rc < 0)
+			return -1;
+		if (rc == 0 && found.kind == NEAP_FILE_REGULAR) {
+			fd = openat(dir->fd, name, READ_FLAGS);
+			if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
+				continue;
+			if (fd < 0)
+				return neap_error_errno(err, errno, "open %s", path);
+			sum = neap_checksum_begin(kind);
+			rc = sum_file(fd, sum);
+			neap_checksum_end(sum, ret_checksum);
+			close(fd);
+			if (rc < 0)
+				return neap_error_errno(err, -rc, "read %s", path);
+		}
+		*ret = found;
 		return 0;
 	}
 	return neap_error_set(err, "read %s: it is replaced again and again", path);
@@ -469,6 +514,7 @@ static void local_free(struct neap_machine *machine)
 	neap_map_done(&local->answers);
 	neap_arena_free(local->answer_arena);
 	free(local->cache);
+	neap_local_fetched_all(local);
 	neap_local_dir_unref(local->top);
 	free(local->root);
 	free(local);
@@ -503,12 +549,15 @@ static const struct neap_reads reads = {
 	.running = neap_local_running,
 	.kernel = neap_local_kernel,
 	.cached = neap_local_cached,
+	.checksum = local_checksum,
 };
 
 static const struct neap_machine_ops ops = {
 	.commit = neap_local_commit,
 	.run = neap_local_run,
 	.cache = neap_local_cache,
+	.fetch = neap_local_fetch,
+	.wait = neap_local_wait,
 	.free = local_free,
 };
 

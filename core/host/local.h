@@ -4,6 +4,7 @@
  *
  *	local.c         reads, and the table of functions
  *	local_system.c  programs, settings of the kernel, neap's cache
+ *	local_fetch.c   the network
  *	local_walk.c    from a path to an open directory, resolving links inside the root
  *	local_stage.c   staging directories and the temps in them
  *	local_commit.c  a group of changes: stage, sync, validate, land, sync
@@ -82,7 +83,8 @@ struct neap_local {
 	/* What shared queries have said, by argv, until something may have changed. */
 	struct neap_map answers;
 	struct neap_arena *answer_arena;
-	char *cache; /* directory of neap's cache, or NULL */
+	char *cache;                /* directory of neap's cache, or NULL */
+	NEAP_VEC(char *) downloads; /* whole ones that have not landed yet, by path */
 
 	NEAP_VEC(struct neap_local_stage *) stages;
 	uint64_t commits;
@@ -112,6 +114,15 @@ void neap_local_cache(struct neap_machine *machine, const char *kind, const char
 		      size_t len);
 /* Something has changed: what queries have said counts no more. */
 void neap_local_answers_drop(struct neap_local *local);
+
+/* ---- local_fetch.c ---- */
+
+int neap_local_fetch(struct neap_machine *machine, const struct neap_fetch *fetch, struct neap_arena *arena,
+		     struct neap_content *ret, struct neap_error **err);
+int neap_local_wait(struct neap_machine *machine, const struct neap_probe *probe, struct neap_error **err);
+/* The change has landed: where its bytes came from is needed no more. */
+void neap_local_fetched(struct neap_local *local, const struct neap_change *change);
+void neap_local_fetched_all(struct neap_local *local); /* at the end of a run */
 
 /* ---- local_walk.c ---- */
 

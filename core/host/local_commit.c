@@ -647,9 +647,12 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 			neap_local_temp_discard(&group.items[i].temp, &changes[i]);
 	unlock_accounts(&group);
 	neap_map_done(&group.paths);
-	free(group.items);
 	if (neap_local_sync(&dirty, err) < 0)
 		rc = -1;
+	for (uint32_t i = 0; rc == 0 && local->downloads.count && i < group.count; i++)
+		if (!group.items[i].out)
+			neap_local_fetched(local, &changes[i]);
+	free(group.items);
 	/* Should the record not be emptied, it names what is gone: the next run finds nothing there. */
 	if (neap_local_stages_done(local))
 		neap_state_forget_stages(local->state, NULL);

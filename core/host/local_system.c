@@ -23,7 +23,8 @@ static int execute(struct neap_local *local, const struct neap_process *process,
 		   struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
 {
 	struct neap_process_place place = { .root = local->root[0] ? local->root : NULL,
-					    .read_only = read_only };
+					    .read_only = read_only,
+					    .stop = read_only ? local->machine.watch.stop : NULL };
 	struct neap_identity identity;
 
 	if (process->user) {

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <signal.h>
+
 #include "host/host.h"
 
 enum neap_change_kind {
@@ -47,9 +49,17 @@ struct neap_commit {
 	void (*landed)(void *ctx, const struct neap_error *err);
 };
 
+/* Who runs a machine may want to hear how far something long is, and to end it. All may be NULL. */
+struct neap_machine_watch {
+	const volatile sig_atomic_t *stop; /* set: fetching, waiting and queries end, with EINTR */
+	void (*progress)(void *ctx, uint64_t done, uint64_t total); /* bytes; total 0: not known */
+	void *ctx;
+};
+
 struct neap_machine {
 	struct neap_view view; /* first */
 	const struct neap_machine_ops *ops;
+	struct neap_machine_watch watch;
 };
 
 struct neap_machine_ops {
@@ -64,6 +74,9 @@ struct neap_machine_ops {
 		   struct neap_process_result *, struct neap_error **err);
 	/* May be NULL: nothing is kept. */
 	void (*cache)(struct neap_machine *, const char *kind, const char *key, const void *data, size_t len);
+	int (*fetch)(struct neap_machine *, const struct neap_fetch *, struct neap_arena *,
+		     struct neap_content *, struct neap_error **);
+	int (*wait)(struct neap_machine *, const struct neap_probe *, struct neap_error **);
 	void (*free)(struct neap_machine *);
 };
 
@@ -99,6 +112,8 @@ void neap_host_memory_say(struct neap_machine *memory, const char *out, const ch
 /* A setting of the kernel, without counting. `value` NULL: there is none. */
 void neap_host_memory_kernel(struct neap_machine *memory, const char *name, const char *value);
 void neap_host_memory_clock(struct neap_machine *memory, int64_t now);
+/* What its network has at a URL, or "HOST:PORT" for somebody who listens; data NULL: nothing any more. */
+void neap_host_memory_serve(struct neap_machine *memory, const char *url, const char *data, size_t len);
 
 static inline void neap_machine_free(struct neap_machine *machine)
 {

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "host/accounts.h"
 #include "host/machine.h"
+#include "host/tls.h"
 
 #define LINKS_MAX 40
 
@@ -38,6 +39,7 @@ struct memory {
 	const char *out, *errors; /* of the program under way */
 	struct neap_map settings; /* of the kernel: path → value */
 	struct neap_map cache;    /* kind/key → content */
+	struct neap_map network;  /* URL, or host:port → content */
 	int64_t clock;
 	struct neap_accounts *accounts;
 };
@@ -332,6 +334,19 @@ static int memory_query(const struct neap_view *view, const struct neap_process 
 	return execute(memory, process, arena, ret);
 }
 
+static int memory_checksum(const struct neap_view *view, const char *path, enum neap_checksum_kind kind,
+			   struct neap_stat *ret, struct neap_checksum *ret_checksum, struct neap_error **err)
+{
+	struct thing *thing;
+
+	if (find(view, path, &thing, err) < 0)
+		return -1;
+	*ret = stat_of(thing);
+	if (thing && ret->kind == NEAP_FILE_REGULAR)
+		neap_checksum_of(kind, thing->data, thing->size, ret_checksum);
+	return 0;
+}
+
 static const struct neap_reads memory_reads = {
 	.stat = memory_stat,
 	.file = memory_file,
@@ -346,6 +361,7 @@ static const struct neap_reads memory_reads = {
 	.running = memory_running,
 	.kernel = memory_kernel,
 	.cached = memory_cached,
+	.checksum = memory_checksum,
 };
 
 /* ---- changes ----------------------------------------------------------------------------------------- */
@@ -556,6 +572,58 @@ static void memory_cache(struct neap_machine *machine, const char *kind, const c
 	neap_map_put(&memory->cache, neap_str(cache_key(memory->arena, kind, key)), content);
 }
 
+/* ---- the network ------------------------------------------------------------------------------------- */
+
+static int memory_fetch(struct neap_machine *machine, const struct neap_fetch *fetch,
+			struct neap_arena *arena, struct neap_content *ret, struct neap_error **err)
+{
+	struct memory *memory = memory_of(&machine->view);
+	struct neap_web_tls tls;
+
+	if (neap_tls_read(&machine->view, &fetch->tls, arena, &tls, err) < 0)
+		return -1;
+	if (has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "download %s", fetch->urls[0]);
+	for (const char *const *url = fetch->urls; *url; url++) {
+		const struct neap_content *found = neap_map_get(&memory->network, neap_str(*url));
+		struct neap_checksum checksum;
+
+		if (!found)
+			continue;
+		neap_checksum_of(fetch->checksum.kind, found->data, found->size, &checksum);
+		if (!neap_checksum_equal(&checksum, &fetch->checksum))
+			continue;
+		*ret = (struct neap_content){ .data = neap_arena_copy(arena, found->data, found->size),
+					      .size = found->size };
+		return 0;
+	}
+	return neap_error_set(err, "download %s: no server has it", fetch->urls[0]);
+}
+
+static int memory_wait(struct neap_machine *machine, const struct neap_probe *probe, struct neap_error **err)
+{
+	struct memory *memory = memory_of(&machine->view);
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_process_result result;
+	struct neap_web_tls tls;
+	const char *what;
+
+	if (neap_tls_read(&machine->view, &probe->tls, arena, &tls, err) < 0)
+		return -1;
+	if (probe->command) {
+		if (machine->view.reads->query(&machine->view, probe->command, arena, &result, err) < 0)
+			return -1;
+		return result.status
+			       ? neap_error_set(err, "%s: exit %d", probe->command->argv[0], result.status)
+			       : 0;
+	}
+	what = probe->url ? probe->url : neap_arena_printf(arena, "%s:%u", probe->host, probe->port);
+	if (has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "connect %s", what);
+	return neap_map_get(&memory->network, neap_str(what)) ? 0
+							      : neap_error_set(err, "nobody is at %s", what);
+}
+
 static void memory_free(struct neap_machine *machine)
 {
 	struct memory *memory = memory_of(&machine->view);
@@ -564,6 +632,7 @@ static void memory_free(struct neap_machine *machine)
 		neap_map_done(&thing->entries);
 	neap_map_done(&memory->settings);
 	neap_map_done(&memory->cache);
+	neap_map_done(&memory->network);
 	neap_accounts_free(memory->accounts);
 	neap_arena_free(memory->arena);
 	free(memory);
@@ -573,6 +642,8 @@ static const struct neap_machine_ops memory_ops = {
 	.commit = memory_commit,
 	.run = memory_run,
 	.cache = memory_cache,
+	.fetch = memory_fetch,
+	.wait = memory_wait,
 	.free = memory_free,
 };
 
@@ -672,4 +743,17 @@ void neap_host_memory_kernel(struct neap_machine *machine, const char *name, con
 void neap_host_memory_clock(struct neap_machine *machine, int64_t now)
 {
 	memory_of(&machine->view)->clock = now;
+}
+
+void neap_host_memory_serve(struct neap_machine *machine, const char *url, const char *data, size_t len)
+{
+	struct memory *memory = memory_of(&machine->view);
+	struct neap_content *content = NULL;
+
+	if (data) {
+		content = neap_arena_new_of(memory->arena, struct neap_content);
+		*content = (struct neap_content){ .data = neap_arena_copy(memory->arena, data, len),
+						  .size = len };
+	}
+	neap_map_put(&memory->network, neap_str(neap_arena_strdup(memory->arena, url)), content);
 }

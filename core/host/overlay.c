@@ -141,7 +141,8 @@ static void mark_effect(struct neap_overlay *overlay, const char *path)
 	neap_arena_reset(overlay->scratch);
 }
 
-int neap_overlay_land_first(struct neap_overlay *overlay, const char *program, struct neap_error **err)
+int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, const char *what,
+			    struct neap_error **err)
 {
 	uint32_t step = overlay->step;
 	int r;
@@ -149,14 +150,14 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *program, s
 	if (!overlay->held.count)
 		return 0;
 	if (!overlay->commit)
-		return neap_error_set(err, "run %s: changes are held and nobody lands them", program);
+		return neap_error_set(err, "%s %s: changes are held and nobody lands them", doing, what);
 	r = neap_overlay_land(&overlay->host, overlay->commit, err);
 	/* Who is told of the landing looks at other steps. */
 	neap_overlay_step(&overlay->host, step, NEAP_NO_STEP);
 	if (r < 0)
 		return r;
 	if (!overlay->commit->may(overlay->commit->ctx, step))
-		return neap_error_set(err, "run %s: not run, for a change before it failed", program);
+		return neap_error_set(err, "%s %s: not done, for a change before it failed", doing, what);
 	return 0;
 }
 
@@ -174,7 +175,7 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 		*ret = (struct neap_process_result){ .out = "", .errors = "", .ok = true };
 		return 0;
 	}
-	r = neap_overlay_land_first(overlay, process->argv[0], err);
+	r = neap_overlay_land_first(overlay, "run", process->argv[0], err);
 	if (r < 0)
 		return r;
 	overlay->opaque = true;
@@ -198,6 +199,8 @@ static const struct neap_changes overlay_changes = {
 	.kernel = neap_overlay_kernel,
 	.make = neap_overlay_make,
 	.cache = neap_overlay_cache,
+	.fetch = neap_overlay_fetch,
+	.wait = neap_overlay_wait,
 };
 
 struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overlay_mode mode)

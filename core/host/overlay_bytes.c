@@ -16,6 +16,12 @@ struct neap_overlay_bytes {
 	char data[];
 };
 
+static void wipe(struct neap_overlay_bytes *bytes)
+{
+	explicit_bzero(bytes->data, bytes->size);
+	free(bytes);
+}
+
 static void drop(struct neap_overlay_pool *pool, struct neap_overlay_bytes *bytes)
 {
 	if (bytes->next)
@@ -24,8 +30,7 @@ static void drop(struct neap_overlay_pool *pool, struct neap_overlay_bytes *byte
 		bytes->previous->next = bytes->next;
 	else
 		pool->first = bytes->next;
-	explicit_bzero(bytes->data, bytes->size);
-	free(bytes);
+	wipe(bytes);
 }
 
 const char *neap_overlay_bytes_keep(struct neap_overlay_pool *pool, const char *data, size_t size,
@@ -70,8 +75,11 @@ void neap_overlay_bytes_undo(struct neap_overlay_pool *pool)
 
 void neap_overlay_bytes_done(struct neap_overlay_pool *pool)
 {
-	while (pool->first)
-		drop(pool, pool->first);
+	for (struct neap_overlay_bytes *bytes = pool->first, *next; bytes; bytes = next) {
+		next = bytes->next;
+		wipe(bytes);
+	}
+	pool->first = NULL;
 	neap_vec_done(&pool->stale);
 	neap_vec_done(&pool->fresh);
 }

@@ -6,6 +6,7 @@
  *	overlay_change.c  transparent changes
  *	overlay_system.c  what is no file: queries, settings of the kernel, values made in an apply
  *	overlay_bytes.c   what a plan has written over
+ *	overlay_fetch.c   the network, and checksums of what is held
  *	overlay_tree.c    what is held, and where ways lead
  */
 #pragma once
@@ -79,7 +80,8 @@ int neap_overlay_list(struct neap_overlay *overlay, const char *path, bool throu
 		      struct neap_entry **ret, size_t *ret_count, struct neap_error **err);
 
 /* Something outside is about to look: what is held lands. Negative when the step must not go on. */
-int neap_overlay_land_first(struct neap_overlay *overlay, const char *program, struct neap_error **err);
+int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, const char *what,
+			    struct neap_error **err);
 /* What a read ends with: `r` of the machine's, bent by what is pending. `absent`: nothing is there. Takes
  * *local. */
 int neap_overlay_settle(struct neap_overlay *overlay, int r, bool absent, struct neap_error **local,
@@ -112,6 +114,12 @@ int neap_overlay_make(struct neap_host *host, neap_make_fn *make, void *ctx, str
 		      struct neap_content *ret, struct neap_error **err);
 void neap_overlay_cache(struct neap_host *host, const char *kind, const char *key, const void *data,
 			size_t len);
+int neap_overlay_fetch(struct neap_host *host, const struct neap_fetch *fetch, struct neap_arena *arena,
+		       struct neap_content *ret, struct neap_error **err);
+int neap_overlay_wait(struct neap_host *host, const struct neap_probe *probe, struct neap_error **err);
+/* The checksum of content that is held, and known. */
+int neap_overlay_sum(const struct neap_content *content, enum neap_checksum_kind kind,
+		     struct neap_checksum *ret, struct neap_error **err);
 /* The state of a setting of the kernel takes the place of what was; the change is held. */
 void neap_overlay_hold_kernel(struct neap_overlay *overlay, const char *path,
 			      const struct neap_overlay_state *was, const char *value);

@@ -268,6 +268,42 @@ static int overlay_small_file(const struct neap_view *view, const char *path, st
 	return read_file(view, path, true, arena, ret, ret_content, err);
 }
 
+static int overlay_checksum(const struct neap_view *view, const char *path, enum neap_checksum_kind kind,
+			    struct neap_stat *ret, struct neap_checksum *ret_checksum,
+			    struct neap_error **err)
+{
+	const struct neap_view *below = neap_overlay_below(neap_overlay_of(view));
+	struct neap_overlay *overlay = neap_overlay_of(view);
+	struct neap_checksum checksum = { .kind = kind };
+	struct neap_error *local = NULL;
+	struct neap_overlay_place place;
+	struct neap_stat stat;
+	int r = locate_to_read(overlay, path, &place, err);
+
+	if (r != 0)
+		return r;
+	if (place.where == NEAP_OVERLAY_AT_STATE && !place.state->machines) {
+		if (place.state->content.unknown)
+			return unknown(overlay, place.state->cause);
+		*ret = stat_of(place.state);
+		return place.state->kind == NEAP_FILE_REGULAR
+			       ? neap_overlay_sum(&place.state->content, kind, ret_checksum, err)
+			       : 0;
+	}
+	r = below->reads->checksum(below, place.path, kind, &stat, &checksum, &local);
+	r = settle(overlay, r, &stat, &local, err);
+	if (r != 0)
+		return r;
+	if (place.where == NEAP_OVERLAY_AT_STATE && stat.kind == NEAP_FILE_REGULAR) {
+		stat.mode = place.state->mode;
+		stat.uid = place.state->uid;
+		stat.gid = place.state->gid;
+	}
+	*ret = stat;
+	*ret_checksum = checksum;
+	return 0;
+}
+
 static int overlay_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
 			struct neap_stat *ret, const char **ret_target, struct neap_error **err)
 {
@@ -427,4 +463,5 @@ const struct neap_reads neap_overlay_reads = {
 	.running = neap_overlay_running,
 	.kernel = neap_overlay_kernel_read,
 	.cached = neap_overlay_cached,
+	.checksum = overlay_checksum,
 };

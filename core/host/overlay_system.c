@@ -18,7 +18,7 @@ int neap_overlay_query(const struct neap_view *view, const struct neap_process *
 		return NEAP_UNKNOWN;
 	}
 	if (overlay->mode == NEAP_OVERLAY_APPLY &&
-	    neap_overlay_land_first(overlay, process->argv[0], err) < 0)
+	    neap_overlay_land_first(overlay, "run", process->argv[0], err) < 0)
 		return -1;
 	return below->reads->query(below, process, arena, ret, err);
 }

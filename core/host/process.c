@@ -23,6 +23,7 @@
 
 #define OUTPUT_MAX ((size_t)64 << 10)
 #define TIMEOUT 300 /* seconds, when none is said */
+#define STOP_MS 500 /* between looks at `stop` */
 #define GRACE 5     /* seconds between SIGTERM and SIGKILL */
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -105,9 +106,10 @@ static void end(pid_t pid, int sig)
 }
 
 /* Until the program has ended. A child of it that lives on may keep the pipes open: nobody waits for that.
- * Returns whether the time was over; then the program may be there still, when it belongs to somebody else
- * (sudo) or hangs in the kernel. */
-static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned timeout)
+ * Returns whether the time was over, or `stop` was set; then the program may be there still, when it belongs
+ * to somebody else (sudo) or hangs in the kernel. */
+static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned timeout,
+		   const volatile sig_atomic_t *stop)
 {
 	int64_t deadline = now_ms() + (int64_t)timeout * 1000;
 	int signal_next = SIGTERM;
@@ -124,13 +126,16 @@ static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned time
 
 		if (left <= 0 && signal_next == 0)
 			return true;
-		if (left <= 0) {
+		if (left <= 0 || (stop && *stop && !late)) {
 			late = true;
 			end(pid, signal_next);
 			signal_next = signal_next == SIGTERM ? SIGKILL : 0;
 			deadline = now_ms() + GRACE * 1000;
 			continue;
 		}
+		/* A signal may come just before. */
+		if (stop && left > STOP_MS)
+			left = STOP_MS;
 		rc = poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left);
 		if (rc <= 0)
 			continue;
@@ -164,13 +169,18 @@ struct report {
 
 /* Whatever it tries, it changes no file. Where that cannot be had (no right to mount, an old kernel) the
  * program is taken at its word. */
-static void make_read_only(void)
+static bool make_read_only(void)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return;
-	syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof(attr));
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof(attr)) == 0;
+}
+
+/* What a program that may change nothing needs to write to. Where it cannot be had it is done without. */
+static void make_scratch(const char *directory)
+{
+	mount("neap", directory, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=256m");
 }
 
 static int become(const struct neap_identity *identity)
@@ -194,6 +204,7 @@ static void child(const struct start *start)
 	struct report report = { FAILED_PLUMBING, 0 };
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int report_fd = start->report;
+	bool alone = false; /* in a mount namespace of its own */
 	sigset_t none;
 
 	setpgid(0, 0);
@@ -208,10 +219,12 @@ static void child(const struct start *start)
 	report_fd = STDERR_FILENO + 1;
 	close_range(STDERR_FILENO + 2, ~0U, 0);
 	if (start->place->read_only && geteuid() == 0)
-		make_read_only();
+		alone = make_read_only();
 	report.failure = FAILED_ROOT;
 	if (start->place->root && (chroot(start->place->root) < 0 || chdir("/") < 0))
 		goto failed;
+	if (alone && process->scratch)
+		make_scratch(process->scratch);
 	umask(process->umask ? process->umask : 022);
 	report.failure = FAILED_USER;
 	if (become(start->place->identity) < 0)
@@ -314,12 +327,14 @@ static char **make_environment(const struct neap_process *process, const struct 
 
 	while (process->settings && process->settings[settings])
 		settings++;
-	list = neap_arena_array_of(arena, char *, settings + 5);
+	list = neap_arena_array_of(arena, char *, settings + 6);
 	for (size_t i = 0; i < settings; i++)
 		list[count++] = (char *)(uintptr_t)process->settings[i];
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
 		if (!is_set(process->settings, usual[i]))
 			list[count++] = usual[i];
+	if (process->scratch && place->read_only && geteuid() == 0)
+		list[count++] = neap_arena_printf(arena, "TMPDIR=%s", process->scratch);
 	return list;
 }
 
@@ -389,7 +404,7 @@ int neap_process_run(const struct neap_process *process, const struct neap_proce
 	}
 	streams[0].fd = out[0];
 	streams[1].fd = errors[0];
-	late = attend(pid, pidfd, streams, timeout);
+	late = attend(pid, pidfd, streams, timeout, place->stop);
 	out[0] = streams[0].fd;
 	errors[0] = streams[1].fd;
 	while ((rc = waitpid(pid, &status, late ? WNOHANG : 0)) < 0 && errno == EINTR)
@@ -404,6 +419,10 @@ int neap_process_run(const struct neap_process *process, const struct neap_proce
 		goto done;
 	}
 	rc = -1;
+	if (late && place->stop && *place->stop) {
+		neap_error_errno(err, EINTR, "run %s", name);
+		goto done;
+	}
 	if (late) {
 		neap_error_set(err, "run %s: did not end within %u s and was killed", name, timeout);
 		goto done;

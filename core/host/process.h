@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <signal.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "host/host.h"
@@ -22,6 +24,7 @@ struct neap_process_place {
 	const char *root;                     /* it runs in this root; NULL: in neap's own */
 	bool read_only;                       /* as root: every file system is read-only for it */
 	const struct neap_identity *identity; /* NULL: the caller */
+	const volatile sig_atomic_t *stop;    /* set: it is ended at once, with EINTR; or NULL */
 };
 
 /* No shell; argv[0] is looked up in PATH and the system's usual directories; standard input is empty. 0 when

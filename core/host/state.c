@@ -7,6 +7,7 @@
  *	stages   paths that may be left behind, each ended by a NUL; durable before the thing is made
  *	backup/  replaced files: <digest of the path>-<name>/<time>-<n>
  *	cache/   see state_cache.c
+ *	downloads/  see state_downloads.c
  */
 #include "host/state_parts.h"
 
@@ -390,6 +391,8 @@ int neap_state_open(const char *directory, const char *root, unsigned wait, stru
 			rc = take_lock(state, wait, err);
 		if (rc == 0)
 			rc = clean_stages(state, root_of(real), err);
+		if (rc == 0)
+			neap_state_sweep_downloads(state);
 	}
 	free(real);
 	if (rc < 0)

@@ -33,5 +33,13 @@ void neap_state_cache(struct neap_state *state, const char *kind, const char *ke
 		      size_t len);
 /* Whether both may be part of a file's name: letters, digits, "." "_" "-", not too long. */
 bool neap_state_cache_name(const char *kind, const char *key);
+/*
+ * downloads/NAME, where bytes from elsewhere lie while they come, opened to be read and written: with what a
+ * run that died has left of them, or empty. *ret_path is malloc'd. Negative with *err. What was not touched
+ * for a week is removed by neap_state_open().
+ */
+int neap_state_download(struct neap_state *state, const char *name, char **ret_path, struct neap_error **err);
+/* It is where it belongs, or of no use any more. */
+void neap_state_download_done(struct neap_state *state, const char *path);
 /* The default state directory: see docs/contract.md. `root` as given by --root or NULL. malloc'd. */
 char *neap_state_default_directory(const char *root);

@@ -85,6 +85,12 @@ int neap_view_list(const struct neap_view *view, const char *path, struct neap_a
 	return view->reads->list(view, path, arena, ret, ret_count, err);
 }
 
+int neap_view_checksum(const struct neap_view *view, const char *path, enum neap_checksum_kind kind,
+		       struct neap_stat *ret, struct neap_checksum *ret_checksum, struct neap_error **err)
+{
+	return view->reads->checksum(view, path, kind, ret, ret_checksum, err);
+}
+
 uint32_t neap_view_cause(const struct neap_view *view)
 {
 	return view->reads->cause(view);
@@ -350,6 +356,17 @@ int neap_host_make(struct neap_host *host, neap_make_fn *make, void *ctx, struct
 void neap_host_cache(struct neap_host *host, const char *kind, const char *key, const void *data, size_t len)
 {
 	host->changes->cache(host, kind, key, data, len);
+}
+
+int neap_host_fetch(struct neap_host *host, const struct neap_fetch *fetch, struct neap_arena *arena,
+		    struct neap_content *ret, struct neap_error **err)
+{
+	return host->changes->fetch(host, fetch, arena, ret, err);
+}
+
+int neap_host_wait(struct neap_host *host, const struct neap_probe *probe, struct neap_error **err)
+{
+	return host->changes->wait(host, probe, err);
 }
 
 int neap_host_mkdir_parents(struct neap_host *host, const char *path, struct neap_error **err)

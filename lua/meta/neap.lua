@@ -54,6 +54,27 @@
 ---@field facts neap.facts
 local neap = {}
 
+---@class neap.apt_repository.params: neap.common
+---@field name string The file is /etc/apt/sources.list.d/NAME.sources, that of the key /etc/apt/keyrings/NAME.asc or NAME.gpg.
+---@field ensure? "present"|"absent" Whether apt is to know it. With `"absent"` its files go, and no other parameter may be given. Not given: "present".
+---@field uris? string[] Where the repository is. Without user and password: these belong into a file in /etc/apt/auth.conf.d.
+---@field suites? string[] Suites or code names, such as `bookworm`; one that ends in `/` is a directory.
+---@field components? string[] Parts of a suite, such as `main`. Required unless the suites are directories.
+---@field architectures? string[] Only these. Not given: those of the machine.
+---@field types? string[] `deb` for packages, `deb-src` for their sources. Not given: { "deb" }.
+---@field key? neap.text The public key that signs it, armored or binary. Nothing signed by another key is taken from it. Not given: the keys that apt trusts for everything.
+---@field key_source? string The same, as a file beside the recipe.
+---@field signed_by? string The same, as a file of the machine that is there, such as a keyring that a package brings.
+---@field trusted? boolean Whether what is not signed is taken too, or (false) nothing at all unless it is. Not given: as apt is configured: only what is signed.
+---@field lock_wait? string How long to wait for another program that is fetching lists of packages. Not given: 10m.
+
+---@class neap.apt_repository: neap.handle, neap.apt_repository.params
+
+---A repository that apt gets packages from, and its key.
+---@param params neap.apt_repository.params
+---@return neap.apt_repository
+function neap.apt_repository(params) end
+
 ---@class neap.authorized_key.params: neap.common
 ---@field user string|integer Who may log in with the key: the name of an account in /etc/passwd.
 ---@field key string The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment.
@@ -167,6 +188,28 @@ function neap.csr(params) end
 ---@param params neap.directory.params
 ---@return neap.directory
 function neap.directory(params) end
+
+---@class neap.download.params: neap.common
+---@field path string The file, as an absolute path. Directories on the way may be links, the file itself may not.
+---@field ensure? "present"|"absent" Whether the file is to be there. With `"absent"` no other parameter may be given. Not given: "present".
+---@field url? string Where it comes from, by http or https; without a name or password in it. Required unless the file is to be absent.
+---@field checksum? string What the bytes are known by: `"sha256:"` or `"sha512:"` and the digest in hexadecimal digits. Required unless the file is to be absent.
+---@field mirrors? string[] Other URLs of the same bytes, at most 32, tried in their order when `url` has failed.
+---@field headers? table<string, neap.text> Headers of the request, such as `{ Authorization = neap.secret { … } }`. They go to the servers of `url` and `mirrors`, and not to others that these redirect to.
+---@field ca_cert? string|neap.handle A PEM file of the machine with the certificates that a server is verified by, instead of the system's.
+---@field client_cert? string|neap.handle A PEM file of the machine with the certificate that is shown to the servers of `url` and `mirrors`.
+---@field client_key? string|neap.handle The PEM file with its key, which has no passphrase. Not given: the `key` of the resource that `client_cert` is, or the same file.
+---@field timeout? string How long one URL may take. A connection that is not there in 30 seconds, or through which less than 1 KB a second has come for a minute, is given up before. Not given: 4h.
+---@field owner? string|integer The user it belongs to, by name or number. Not given: left alone; a new file belongs to who runs neap.
+---@field group? string|integer The group it belongs to, by name or number. Not given: left alone; a new file gets the group of who runs neap, or that of a set-group-ID directory.
+---@field mode? string Permission bits as an octal string, such as `"0755"`. Not given: left alone; a new file gets 0644.
+
+---@class neap.download: neap.handle, neap.download.params
+
+---A file from a URL, known by its checksum.
+---@param params neap.download.params
+---@return neap.download
+function neap.download(params) end
 
 ---@class neap.exec.params: neap.common
 ---@field name string What it does, in a few words: a name for plans.
@@ -350,6 +393,21 @@ function neap.link(params) end
 ---@return neap.mount
 function neap.mount(params) end
 
+---@class neap.package.params: neap.common
+---@field name string The package, as apt names it; `name:architecture` for one of another architecture than the machine's.
+---@field version? string The version it has to have, whole: `"1.18.0-6"`. An older one than the one that is there is a downgrade, and the plan says so. Not given: the version that is there; for a new package the one that apt prefers.
+---@field ensure? "present"|"absent"|"latest" Whether the package is to be there. `"latest"`: in the version that apt prefers, by the lists of packages as they are. `"absent"` leaves its configuration files unless `purge` is said. Not given: "present".
+---@field hold? boolean Whether it is on hold, so that upgrades pass it by. A change of `version` here is made all the same, and the hold set again. Not given: left alone; a package on hold is not changed.
+---@field purge? boolean With `ensure = "absent"`: whether its configuration files go too, also those of a package that was removed before. Not given: false.
+---@field lock_wait? string How long to wait for another program that is changing packages. Of several in one transaction the longest counts. Not given: 10m.
+
+---@class neap.package: neap.handle, neap.package.params
+
+---A Debian package: there, absent, at a version, on hold.
+---@param params neap.package.params
+---@return neap.package
+function neap.package(params) end
+
 ---@class neap.sysctl.params: neap.common
 ---@field name string The setting as sysctl names it, such as `net.ipv4.ip_forward`. When a slash comes first, slashes separate and dots are dots: `net/ipv4/conf/eth0.1/forwarding`.
 ---@field value? string Its value, as a string. Required unless `ensure = "absent"`. Blanks and tabs are one.
@@ -433,5 +491,26 @@ function neap.token(params) end
 ---@param params neap.user.params
 ---@return neap.user
 function neap.user(params) end
+
+---@class neap.wait_for.params: neap.common
+---@field name? string What it is called, to tell it from others that wait for the same. Required with `command`.
+---@field url? string A URL, by http or https, that is asked for until the status is as wanted. Redirects are not followed.
+---@field host? string A name or an address at which somebody listens, at `port`, by TCP.
+---@field port? integer See `host`.
+---@field command? string[] A command that only looks, run until it exits with 0; one run of it may take 30 seconds.
+---@field status? integer The status that the answer to `url` has to have. Not given: any from 200 to 399.
+---@field headers? table<string, neap.text> Headers of the request for `url`.
+---@field ca_cert? string|neap.handle A PEM file of the machine with the certificates that the server is verified by, instead of the system's.
+---@field client_cert? string|neap.handle A PEM file of the machine with the certificate that is shown to the server.
+---@field client_key? string|neap.handle The PEM file with its key, which has no passphrase. Not given: the `key` of the resource that `client_cert` is, or the same file.
+---@field timeout? string How long it is tried. Then the resource fails, with the error of the last try. Not given: 60s.
+---@field delay? string The pause between two tries. Not given: 1s.
+
+---@class neap.wait_for: neap.handle, neap.wait_for.params
+
+---Something has to answer before what stands on it is begun.
+---@param params neap.wait_for.params
+---@return neap.wait_for
+function neap.wait_for(params) end
 
 return neap

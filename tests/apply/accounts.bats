@@ -232,7 +232,7 @@ converged() {
 
 @test "a making that was interrupted half way through a home is completed" {
 	need_root
-	mkdir -m 700 "$root/home/alice"
+	mkdir -m 1700 "$root/home/alice"
 	cp "$root/etc/skel/.profile" "$root/home/alice"
 	recipe <<-'LUA'
 		neap.user { name = "alice", create_home = true }

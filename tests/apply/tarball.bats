@@ -312,6 +312,12 @@ refused() {
 	done
 }
 
+@test "a URL for a source is refused by name" {
+	recipe '' https://example.com/a.tar.gz
+	run -1 plan
+	[[ $output == *"source must be a file, not a URL: https://example.com/a.tar.gz"* ]]
+}
+
 @test "a purge above spares what was unpacked, and what lies beside it" {
 	mkdir -p tree/bin root/opt/app root/opt/rest
 	printf x >tree/bin/app

@@ -27,8 +27,10 @@
 #include "tests/support/truth.h"
 
 /* What was reached: type × state it was found in × action planned. An important cell left empty fails. */
-enum { TYPES = 5, STATES = 5, ACTIONS = NEAP_ACTION_DELETE + 1 };
-static const char *const type_names[TYPES] = { "file", "directory", "link", "line", "opaque" };
+enum { TYPES = 7, STATES = 5, ACTIONS = NEAP_ACTION_DELETE + 1 };
+static const char *const type_names[TYPES] = {
+	"file", "directory", "link", "line", "opaque", "block", "ini"
+};
 static unsigned cells[TYPES][STATES][ACTIONS], failed_cells[TYPES];
 static unsigned planned, refused, unknown_became[ACTIONS], maybe_refreshed, skipped, lies_found;
 

@@ -261,16 +261,136 @@ static bool fits(struct neap_str text, const char *start) /* the world's regexps
 	       strncmp(text.data, start + 1, strlen(start + 1)) == 0;
 }
 
-/* What the file must hold afterwards. False: the line cannot be brought about. */
-static bool line_result(const struct world_resource *r, const struct neap_content *before,
+static void remove_lines(struct split *lines, unsigned first, unsigned count)
+{
+	bool open = !lines->ending[lines->count - 1].len;
+
+	for (unsigned i = first; i + count < lines->count; i++) {
+		lines->text[i] = lines->text[i + count];
+		lines->ending[i] = lines->ending[i + count];
+	}
+	lines->count -= count;
+	if (open && lines->count)
+		lines->ending[lines->count - 1].len = 0;
+}
+
+/* Of the world's only block: its marks. False: they are not there, or not both. */
+static bool block_at(const struct split *lines, unsigned *ret_begin, unsigned *ret_end, bool *ret_broken)
+{
+	unsigned begin = LINES_MAX, end = LINES_MAX;
+
+	for (unsigned i = 0; i < lines->count; i++) {
+		if (neap_str_equal(lines->text[i], NEAP_STR("# BEGIN neap: w")))
+			begin = i;
+		if (neap_str_equal(lines->text[i], NEAP_STR("# END neap: w")))
+			end = i;
+	}
+	*ret_begin = begin;
+	*ret_end = end;
+	*ret_broken = (begin == LINES_MAX) != (end == LINES_MAX);
+	return begin != LINES_MAX && end != LINES_MAX;
+}
+
+/* New lines at `at`; the file ends as it ended. */
+static void put_all(struct split *lines, unsigned at, const char *const *texts, unsigned count,
+		    struct neap_str ending)
+{
+	bool open = at == lines->count && at && !lines->ending[at - 1].len;
+
+	if (open)
+		lines->ending[at - 1] = ending;
+	for (unsigned i = 0; i < count; i++)
+		put_in(lines, at + i, texts[i], ending);
+	if (open)
+		lines->ending[lines->count - 1].len = 0;
+}
+
+static bool block_result(const struct world_resource *r, struct split *lines, struct neap_str ending)
+{
+	unsigned begin, end, at = lines->count, count = 0;
+	const char *texts[8] = { "# BEGIN neap: w" };
+	char *copy = r->content ? strdup(r->content) : NULL, *rest = copy;
+	bool broken, there = block_at(lines, &begin, &end, &broken);
+
+	for (unsigned i = 0; i < lines->count; i++)
+		if (fits(lines->text[i], r->insert_after))
+			at = i + 1;
+	for (char *line; rest && *rest && (line = strsep(&rest, "\n"));)
+		texts[++count] = line;
+	texts[count + 1] = "# END neap: w";
+	if (!broken && there && r->absent) {
+		remove_lines(lines, begin, end - begin + 1);
+	} else if (!broken && there) {
+		if (end - begin > 1)
+			remove_lines(lines, begin + 1, end - begin - 1);
+		put_all(lines, begin + 1, texts + 1, count, ending);
+	} else if (!broken && !r->absent) {
+		put_all(lines, at, texts, count + 2, ending);
+	}
+	for (unsigned i = 0; i < lines->count; i++) /* what is freed below */
+		for (unsigned k = 1; k <= count; k++)
+			if (lines->text[i].data == texts[k])
+				lines->text[i].data = strstr(r->content, texts[k]);
+	free(copy);
+	return !broken;
+}
+
+/* No sections in this world: one key, above all of them. */
+static bool ini_result(const struct world_resource *r, struct split *lines, struct neap_str ending,
+		       char buffer[64])
+{
+	unsigned found = 0, last = 0, at = 0;
+
+	for (unsigned i = 0; i < lines->count; i++) {
+		if (lines->text[i].len)
+			at = i + 1;
+		if (!fits(lines->text[i], "^k=") && !fits(lines->text[i], "^k ="))
+			continue;
+		found++;
+		last = i;
+		if (!r->absent)
+			continue;
+		remove_lines(lines, i, 1);
+		i--;
+	}
+	if (r->absent || found > 1)
+		return found < 2 || r->absent;
+	if (!found) {
+		snprintf(buffer, 64, "k = %s", r->value);
+		put_all(lines, at, (const char *const[]){ buffer }, 1, ending);
+		return true;
+	}
+	snprintf(buffer, 64, "%s%s", fits(lines->text[last], "^k = ") ? "k = " : "k=", r->value);
+	lines->text[last] = neap_str(buffer);
+	return true;
+}
+
+static bool join(const struct split *lines, struct neap_buf *ret)
+{
+	for (unsigned i = 0; i < lines->count; i++) {
+		neap_buf_append(ret, lines->text[i].data, lines->text[i].len);
+		neap_buf_append(ret, lines->ending[i].data, lines->ending[i].len);
+	}
+	return true;
+}
+
+/* What the file must hold afterwards. False: the part cannot be brought about. */
+static bool part_result(const struct world_resource *r, const struct neap_content *before,
 			struct neap_buf *ret)
 {
 	struct split lines;
 	unsigned fitting = 0, equal = 0, last = 0, at;
+	char buffer[64];
 
 	split(before, &lines);
 	struct neap_str ending =
 		lines.count && lines.ending[0].len ? lines.ending[0] : (struct neap_str){ "\n", 1 };
+	if (r->block && !block_result(r, &lines, ending))
+		return false;
+	if (r->key && !ini_result(r, &lines, ending, buffer))
+		return false;
+	if (!r->line)
+		return join(&lines, ret);
 	at = lines.count;
 	for (unsigned i = 0; i < lines.count; i++) {
 		if (neap_str_equal(lines.text[i], neap_str(r->line)))
@@ -306,11 +426,7 @@ static bool line_result(const struct world_resource *r, const struct neap_conten
 		}
 		put_in(&lines, at, r->line, ending);
 	}
-	for (unsigned i = 0; i < lines.count; i++) {
-		neap_buf_append(ret, lines.text[i].data, lines.text[i].len);
-		neap_buf_append(ret, lines.ending[i].data, lines.ending[i].len);
-	}
-	return true;
+	return join(&lines, ret);
 }
 
 /* ---- what was wanted --------------------------------------------------------------------------------- */
@@ -326,7 +442,7 @@ static bool holds(const struct shot *shot, const char *data, size_t size)
 	       memcmp(shot->content.data, data, size) == 0;
 }
 
-static const char *wanted_line(const struct world_resource *r, const struct shot *before,
+static const char *wanted_part(const struct world_resource *r, const struct shot *before,
 			       const struct shot *after, bool failed)
 {
 	NEAP_AUTO_BUF struct neap_buf result = { 0 };
@@ -338,13 +454,13 @@ static const char *wanted_line(const struct world_resource *r, const struct shot
 		return failed ? NULL : "a line in what is no file";
 	if (r->absent && !there)
 		return failed || after->stat.kind == NEAP_FILE_ABSENT ? NULL : "a file for no line";
-	if (!line_result(r, there ? &before->content : &nothing, &result))
-		return failed ? NULL : "the regexp fits several lines";
+	if (!part_result(r, there ? &before->content : &nothing, &result))
+		return failed ? NULL : "what cannot be was not refused";
 	if (failed)
 		return NULL;
-	if (!holds(after, result.data, result.len))
+	if (!r->referring && !holds(after, result.data, result.len))
 		return "other lines than wanted";
-	if (after->stat.mode != (there ? before->stat.mode : 0644))
+	if (after->stat.mode != (there ? before->stat.mode : r->secret && *r->content ? 0600 : 0644))
 		return "another mode than that of the file";
 	return there && after->stat.uid != before->stat.uid ? "another owner than that of the file" : NULL;
 }
@@ -371,8 +487,8 @@ static const char *wanted(const struct world_resource *r, const struct shot *bef
 	enum neap_file_kind was = before->stat.kind;
 	const char *wrong;
 
-	if (is(r, "line"))
-		return wanted_line(r, before, after, failed);
+	if (world_is_part(r))
+		return wanted_part(r, before, after, failed);
 	if (is(r, "directory") ? was == NEAP_FILE_REGULAR || was == NEAP_FILE_LINK
 	    : is(r, "link")    ? was == NEAP_FILE_REGULAR || was == NEAP_FILE_DIRECTORY
 			       : was == NEAP_FILE_DIRECTORY)
@@ -458,7 +574,8 @@ static const char *said(const struct world_resource *r, const struct neap_result
 				       (before->target && strcmp(before->target, after->target) != 0)
 			       ? "changed without a word"
 			       : NULL;
-	if (result->action == NEAP_ACTION_CREATE && !is(r, "line") && before->stat.kind != NEAP_FILE_ABSENT)
+	if (result->action == NEAP_ACTION_CREATE && !world_is_part(r) &&
+	    before->stat.kind != NEAP_FILE_ABSENT)
 		return "says that it makes what was there";
 	if (result->action == NEAP_ACTION_UPDATE && before->stat.kind == NEAP_FILE_ABSENT)
 		return "says that it changes what was not there";
@@ -468,7 +585,7 @@ static const char *said(const struct world_resource *r, const struct neap_result
 		return "removes what is not right in it, or directories, and was not told to recurse";
 	if (is(r, "link") && !r->absent && (!target || !says(&target->after, r->target, strlen(r->target))))
 		return "does not say the new target";
-	if (r->absent || is(r, "line") || is(r, "link"))
+	if (r->absent || world_is_part(r) || is(r, "link"))
 		return NULL;
 	if (!said_number(result, "mode", "%04o", there, before->stat.mode, after->stat.mode) ||
 	    (there && r->mode && before->stat.mode != after->stat.mode && !entry_of(result, "mode")))

@@ -24,10 +24,20 @@ uint32_t world_random(struct world_random *random, uint32_t below)
 static const char *const directories[] = { "/a", "/a/b", "/a/b/c", "/d" };
 static const char *const leaves[] = { "/x",       "/a/x", "/a/y", "/a/b/x", "/a/b/y",  "/a/b/c/x",
 				      "/a/b/c/y", "/d/x", "/d/y", "/d/e/x", "/a/n/m/x" };
-static const char *const contents[] = {
-	"",           "one\n", "two\n",    "one\ntwo\nthree\n", "k=1\r\nk=2\r\n",
-	"no newline", "\n\n",  "a\nk=1\n", "one\r\ntwo"
-};
+static const char *const contents[] = { "",
+					"one\n",
+					"two\n",
+					"one\ntwo\nthree\n",
+					"k=1\r\nk=2\r\n",
+					"no newline",
+					"\n\n",
+					"a\nk=1\n",
+					"one\r\ntwo",
+					"z\n# BEGIN neap: w\nold\n# END neap: w\nz\n",
+					"# BEGIN neap: w\r\nb1\r\n# END neap: w",
+					"one\n# BEGIN neap: w\nlost\n" };
+static const char *const block_contents[] = { "", "b1\n", "b1\n\nb2\n", "b1" };
+static const char *const key_values[] = { "1", "2", "a b" };
 static const char *const modes[] = { "0644", "0600", "0755", "4755", "0000" };
 static const char *const owners[] = { "0", "12", "34" };
 static const char *const targets[] = { "/a", "b", "../d", "/d/x", "nowhere", "x", "/a/b" };
@@ -98,10 +108,12 @@ static void make_resource(struct world *world, struct world_random *random, stru
 	static const char *const made[] = { "/m/0", "/m/1", "/m/2", "/m/3", "/m/4",  "/m/5",
 					    "/m/6", "/m/7", "/m/8", "/m/9", "/m/10", "/m/11" };
 	uint32_t dice = world_random(random, 100);
-	const char *type = dice < 42   ? "file"
-			   : dice < 60 ? "directory"
-			   : dice < 72 ? "link"
-			   : dice < 86 ? "line"
+	const char *type = dice < 38   ? "file"
+			   : dice < 55 ? "directory"
+			   : dice < 66 ? "link"
+			   : dice < 76 ? "line"
+			   : dice < 82 ? "block"
+			   : dice < 87 ? "ini"
 				       : NULL;
 	r->type = type ? neap_registry_find(&neap_modules, type) : &neap_test_opaque;
 	r->absent = type && world_random(random, 5) == 0;
@@ -128,12 +140,31 @@ static void make_resource(struct world *world, struct world_random *random, stru
 		r->match = world_random(random, 3) && strncmp(r->line, "k=", 2) == 0 ? "^k=" : NULL;
 		r->insert_after = !r->absent && world_random(random, 3) == 0 ? "^one" : NULL;
 	}
+	if (type && strcmp(type, "block") == 0) {
+		r->block = "w";
+		r->content = r->absent ? NULL : PICK(random, block_contents);
+		r->secret = r->content && world_random(random, 8) == 0;
+		r->insert_after = !r->absent && world_random(random, 3) == 0 ? "^one" : NULL;
+	}
+	if (type && strcmp(type, "ini") == 0) {
+		r->key = "k";
+		r->value = r->absent ? NULL : PICK(random, key_values);
+	}
 	unsigned needs = world_random(random, 3);
 	while (world->resource_count && r->require_count < needs) {
 		r->requires[r->require_count++] = world_random(random, world->resource_count);
 	}
 	r->subscribes = !type && world_random(random, 2);
 	r->lies = !type && world_random(random, 25) == 0;
+}
+
+/* Blocks and keys have their file for themselves: where one of several parts fails, the next ones go where it
+ * would have gone, and after the repair they stand in another order. */
+static bool share(const struct world_resource *r, const struct world_resource *o)
+{
+	if (strcmp(r->path, o->path) != 0 || (r->line && o->line))
+		return false;
+	return world_is_part(r) && world_is_part(o);
 }
 
 /* Mostly recipes that hold together are wanted: the graph's refusals have tests of their own. */
@@ -148,9 +179,9 @@ static bool contradicts(const struct world *world, const struct world_resource *
 		if (neap_str_equal(a, b) && !both_lines)
 			return true;
 		/* What is in a directory that goes has to go, too. */
-		bool gone = (o->absent && !o->line) && (r->absent && !r->line);
-		if (!gone && ((o->absent && !o->line && neap_path_below(a, b)) ||
-			      (r->absent && !r->line && neap_path_below(b, a))))
+		bool gone = o->absent && !world_is_part(o) && r->absent && !world_is_part(r);
+		if (!gone && ((o->absent && !world_is_part(o) && neap_path_below(a, b)) ||
+			      (r->absent && !world_is_part(r) && neap_path_below(b, a))))
 			return true;
 	}
 	return false;
@@ -235,7 +266,12 @@ void world_make(struct world *world, uint64_t seed, bool with_owners)
 	for (unsigned tries = 0; world->resource_count < count && tries < 100; tries++) {
 		struct world_resource r = { 0 };
 		make_resource(world, &random, &r, with_owners);
-		if (world_random(&random, r.line ? 5 : 30) && contradicts(world, &r))
+		bool shares = false;
+		for (unsigned i = 0; i < world->resource_count; i++)
+			shares |= share(&r, &world->resources[i]);
+		if (shares)
+			continue;
+		if (world_random(&random, world_is_part(&r) ? 5 : 30) && contradicts(world, &r))
 			continue;
 		world->resources[world->resource_count++] = r;
 		if (r.type == &neap_test_opaque && world_random(&random, 4) == 0) /* has run before */
@@ -383,6 +419,9 @@ struct neap_graph *world_graph(const struct world *world, struct neap_problems *
 			set_string(graph, n, "line", r->line);
 			set_string(graph, n, "match", r->match);
 			set_string(graph, n, "insert_after", r->insert_after);
+			set_string(graph, n, "name", r->block);
+			set_string(graph, n, "key", r->key);
+			set_string(graph, n, "value", r->value);
 			set_true(graph, n, "purge", r->purge);
 			set_true(graph, n, "recurse", r->recurse);
 			set_true(graph, n, "backup", r->backup);
@@ -484,11 +523,13 @@ void world_print(const struct world *world)
 	for (unsigned i = 0; i < world->resource_count; i++) {
 		const struct world_resource *r = &world->resources[i];
 		fprintf(stderr,
-			"  %u %s[%s]%s content=%s%s mode=%s owner=%s target=%s line=%s match=%s after=%s%s%s",
+			"  %u %s[%s]%s content=%s%s mode=%s owner=%s target=%s line=%s match=%s key=%s "
+			"after=%s%s%s",
 			i, r->type->name, r->path, r->absent ? " absent" : "", r->content ? r->content : "-",
 			r->referring ? " (refers)" : "", r->mode ? r->mode : "-", r->owner ? r->owner : "-",
 			r->target ? r->target : "-", r->line ? r->line : "-", r->match ? r->match : "-",
-			r->insert_after ? r->insert_after : "-", r->purge ? " purge" : "",
+			r->value ? r->value : "-", r->insert_after ? r->insert_after : "-",
+			r->purge ? " purge" : "",
 			r->recurse ? " recurse"
 			: r->lies  ? " lies"
 				   : "");

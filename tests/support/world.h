@@ -24,14 +24,16 @@ struct world_node { /* what is there before */
 
 struct world_resource {
 	const struct neap_resource_type *type;
-	const char *path; /* file, directory, link, line; what an opaque creates */
+	const char *path; /* but of an opaque: what it creates */
 	bool absent;
-	const char *content;    /* file; NULL: none */
-	bool secret, referring; /* file: content is secret; is an output of the first required opaque */
+	const char *content;    /* file, block; NULL: none */
+	bool secret, referring; /* of content: is secret; is an output of the first required opaque */
 	const char *mode;
 	const char *owner;
 	const char *target; /* link */
 	const char *line, *match, *insert_after;
+	const char *block;       /* its name */
+	const char *key, *value; /* ini */
 	bool purge, recurse, backup;
 	const char *changes[4], *plants[4], *clears[4];
 	unsigned change_count, plant_count, clear_count;
@@ -40,6 +42,12 @@ struct world_resource {
 	bool subscribes; /* opaque: what it requires also refreshes it */
 	bool lies;       /* opaque: does not make what it creates, so the apply must find it out */
 };
+
+/* Whether it owns a part of a file only. */
+static inline bool world_is_part(const struct world_resource *r)
+{
+	return r->line || r->block || r->key;
+}
 
 struct world {
 	struct world_node nodes[WORLD_PATHS];

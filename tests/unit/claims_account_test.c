@@ -183,6 +183,42 @@ static void claims__the_file_comes_before_its_entries_and_they_have_no_order(voi
 				      "file[/etc/passwd] < user[a] autorequire 2\n");
 }
 
+static uint32_t with_list(struct fixture *f, int line, const char *type_name, const char *name,
+			  const char *list, const char *item, bool exclusive)
+{
+	struct neap_value items[] = { neap_value_string(item) };
+	struct neap_value value = { .kind = NEAP_LIST, .list = { items, *item ? 1 : 0 } };
+	uint32_t resource = begin(f, type(type_name), line);
+	char only[32];
+
+	set(f, resource, "name", neap_value_string(name));
+	set(f, resource, list, value);
+	snprintf(only, sizeof only, "%s_exclusive", list);
+	if (exclusive)
+		set(f, resource, only, (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = true });
+	neap_graph_end(f->graph, resource);
+	return resource;
+}
+
+static void claims__a_member_whom_another_does_not_allow_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+
+	with_list(f, 1, "user", "bob", "groups", "", true);
+	with_list(f, 2, "group", "ops", "members", "bob", false);
+	with_list(f, 3, "group", "web", "members", "ann", true);
+	with_list(f, 4, "user", "eve", "groups", "web", false);
+	/* Both say so, or nobody forbids it. */
+	with_list(f, 5, "user", "ann", "groups", "web", true);
+	with_list(f, 6, "group", "all", "members", "eve", false);
+	assert_string_equal(
+		finish_bad(f),
+		"2: group[ops]: group[ops] (site.lua:2) wants the user bob in the group ops, which user[bob] "
+		"(site.lua:1) does not allow\n"
+		"4: user[eve]: user[eve] (site.lua:4) wants the user eve in the group web, which group[web] "
+		"(site.lua:3) does not allow\n");
+}
+
 /* A type whose group parameter says nothing of it would wait for the wrong account. */
 static void claims__every_owner_parameter_says_of_what_kind_it_is(void **state)
 {
@@ -213,6 +249,7 @@ int main(void)
 		TEST(claims__of_several_who_live_in_one_home_the_first_makes_it),
 		TEST(claims__entries_and_the_whole_of_a_file_are_two_owners),
 		TEST(claims__the_file_comes_before_its_entries_and_they_have_no_order),
+		TEST(claims__a_member_whom_another_does_not_allow_is_an_error),
 		cmocka_unit_test(claims__every_owner_parameter_says_of_what_kind_it_is),
 	};
 

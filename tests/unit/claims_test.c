@@ -242,6 +242,76 @@ static void claims__many_files_below_many_directories(void **state)
 	}
 }
 
+/* ---- after all that lies somewhere -----------------------------------------------------------------------
+ */
+
+static void follower_claim(const void *want, struct neap_claims *claims)
+{
+	(void)want;
+	neap_claim_after(claims, "/etc");
+}
+
+static const struct neap_resource_type type_follower = { .name = "follower",
+							 .params = name_params,
+							 .param_count = NAME_PARAMS,
+							 .want_size = sizeof(struct name_want),
+							 .claim = follower_claim };
+
+static uint32_t follower(struct fixture *f, int line, const char *name)
+{
+	return declare(f, &type_follower, line, "name", name, NULL);
+}
+
+static void claims__after_a_directory_is_after_all_that_is_owned_there(void **state)
+{
+	struct fixture *f = *state;
+
+	follower(f, 1, "x");
+	follower(f, 2, "y");
+	file(f, 3, "/etc/a");
+	part(f, 4, "/etc/b/c", "line");
+	file(f, 5, "/etcetera");
+	absent(f, &type_file, 6, "/etc/d");
+	finish_good(f);
+	assert_string_equal(order(f), "/etc/a /etc/b/c: line /etcetera /etc/d j1 x y");
+}
+
+static void claims__one_follower_needs_no_join(void **state)
+{
+	struct fixture *f = *state;
+
+	follower(f, 1, "x");
+	file(f, 2, "/etc/a");
+	file(f, 3, "/etc/b");
+	finish_good(f);
+	assert_string_equal(edges(f), "file[/etc/a] < follower[x] autorequire 2\n"
+				      "file[/etc/b] < follower[x] autorequire 3\n");
+}
+
+static void claims__after_never_makes_a_cycle(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t a = follower(f, 1, "x"), boot = follower(f, 2, "boot"), key = file(f, 3, "/srv/key"),
+		 list[] = { key, file(f, 4, "/etc/b") }, c;
+
+	relate(f, key, NEAP_REQUIRE, boot);
+	c = file(f, 5, "/etc/c");
+	relate_list(f, c, NEAP_REQUIRE, list, 2);
+	(void)a;
+	finish_good(f);
+	assert_string_equal(order(f), "boot /srv/key /etc/b j1 /etc/c x");
+}
+
+static void claims__nobody_there_is_nobody_to_wait_for(void **state)
+{
+	struct fixture *f = *state;
+
+	follower(f, 1, "x");
+	file(f, 2, "/etcetera");
+	finish_good(f);
+	assert_string_equal(edges(f), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +329,10 @@ int main(void)
 		TEST(claims__a_broken_resource_claims_nothing),
 		TEST(claims__owned_is_a_path_and_what_lies_above_it),
 		TEST(claims__many_files_below_many_directories),
+		TEST(claims__after_a_directory_is_after_all_that_is_owned_there),
+		TEST(claims__one_follower_needs_no_join),
+		TEST(claims__after_never_makes_a_cycle),
+		TEST(claims__nobody_there_is_nobody_to_wait_for),
 	};
 
 	return cmocka_run_group_tests_name("claims", tests, NULL, NULL);

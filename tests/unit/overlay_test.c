@@ -835,7 +835,7 @@ static void overlay__a_process_does_not_run_after_a_failed_change_of_its_step(vo
 	write_file(f->apply, "/before", "");
 	neap_host_memory_fail(f->machine, 1, EIO);
 	assert_true(neap_host_run(f->apply, &process, f->arena, &result, &err) < 0);
-	assert_string_equal(err->message, "run make: not run, for a change before it failed");
+	assert_string_equal(err->message, "run make: not done, for a change before it failed");
 	assert_kind(f->apply, "/way", "-");
 }
 

@@ -204,7 +204,7 @@ static void user__homes(void **state)
 		  "as it is)",
 		  .then = MAKES_BOB "d /home/bob 0755 0:0\nf /home/bob/x 0700 0:0 \n" },
 		{ "a part is completed",
-		  .have = { { "/home/ann", NEAP_FILE_DIRECTORY, 0700, 0, 0, NULL },
+		  .have = { { "/home/ann", NEAP_FILE_DIRECTORY, 01700, 0, 0, NULL },
 			    { "/home/ann/d", NEAP_FILE_DIRECTORY, 0755, 1000, 1000, NULL },
 			    { "/etc/skel/d/f", NEAP_FILE_REGULAR, 0400, 5, 5, "f" } },
 		  .want = { "name", "ann", "create_home", "true" },
@@ -213,10 +213,10 @@ static void user__homes(void **state)
 			  "0755 1000:1000\n"
 			  "f /home/ann/d/f 0400 1000:1000 f\n" },
 		{ "but not with something else in it",
-		  .have = { { "/home/ann", NEAP_FILE_DIRECTORY, 0700, 0, 0, NULL },
+		  .have = { { "/home/ann", NEAP_FILE_DIRECTORY, 01700, 0, 0, NULL },
 			    { "/home/ann/own", NEAP_FILE_REGULAR, 0700, 0, 0, "" } },
 		  .want = { "name", "ann", "create_home", "true" },
-		  .then = "d /home/ann 0700 0:0\nf /home/ann/own 0700 0:0 \n" },
+		  .then = "d /home/ann 1700 0:0\nf /home/ann/own 0700 0:0 \n" },
 		{ "a file in the way", .have = { { "/home/ann", NEAP_FILE_REGULAR, 0700, 0, 0, "" } },
 		  .want = { "name", "ann", "create_home", "true" },
 		  .error = "/home/ann is a regular file | a home is a directory: remove it, or give another "
