@@ -427,7 +427,7 @@ static int key_diff(const struct neap_context *ctx, const void *wanted, const vo
 	if (have->attributes.differ)
 		neap_attributes_diff(&have->attributes, diff);
 	if (have->differs)
-		neap_part_diff(&have->file, "mode 0600", diff);
+		neap_part_diff(&have->file, "mode 0600", false, diff);
 	return 0;
 }
 
