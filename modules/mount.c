@@ -105,9 +105,8 @@ static int mount_check(const void *wanted, struct neap_error **err)
 static void mount_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct mount_want *want = wanted;
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 
-	neap_claim_part(claims, FSTAB, neap_arena_printf(arena, "mount\n%s", want->path), NULL);
+	neap_claim_entries(claims, FSTAB);
 	/* What lies below has to come after it, or it would lie underneath. */
 	if (want->ensure == PRESENT)
 		neap_claim_place(claims, want->path);

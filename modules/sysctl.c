@@ -94,7 +94,7 @@ static void sysctl_claim(const void *wanted, struct neap_claims *claims)
 	const char *name = canonical_name(neap_str(want->name), arena);
 
 	if (is_edited(want))
-		neap_claim_part(claims, file_of(want), neap_arena_printf(arena, "sysctl\n%s", name), NULL);
+		neap_claim_entries(claims, file_of(want));
 	if (want->ensure == PRESENT)
 		neap_claim_path(claims, neap_arena_printf(arena, NEAP_KERNEL_ROOT "/%s", name),
 				NEAP_ASPECT_CONTENT, false);

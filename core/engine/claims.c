@@ -34,9 +34,8 @@ struct claim { /* all that is claimed of one path */
 	bool patterns;           /* some part has one */
 	uint32_t owner[ASPECTS]; /* resources, or NONE */
 	uint32_t first_part, last_part;
-	bool last_line; /* that one is a whole line */
-	bool absent;    /* as the owner of its existence wants it */
-	bool tree;      /* somebody owns what lies below */
+	bool absent; /* as the owner of its existence wants it */
+	bool tree;   /* somebody owns what lies below */
 };
 
 static const struct neap_resource *resource_of(const struct neap_claims *claims, uint32_t number)
@@ -235,7 +234,6 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 	struct claim *claim;
 	uint32_t self = claims->resource, owner;
 	struct neap_str text = neap_str(part);
-	bool line;
 
 	if (probed(claims, path))
 		return;
@@ -254,19 +252,13 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 	owner = claim->owner[CONTENT];
 	if (owner != NONE && owner != self && !(owner == claim->owner[EXISTENCE] && claim->absent))
 		conflict(claims, owner, self, "the content of", path);
-	/* Parts come in declaration order, and run in it. Lines stand on the ones before them, for where one
-	 * goes may hang on those; what has a place of its own does not. */
-	line = !strchr(part, '\n');
+	/* Parts come in declaration order, and run in it: where one goes may hang on those before it. */
 	if (claim->first_part == NONE)
 		claim->first_part = self;
 	else if (claim->last_part != self)
-		neap_vec_push(&graph->edges, (struct neap_edge){ .from = claim->last_part,
-								 .to = self,
-								 .why = NEAP_WHY_AUTOREQUIRE,
-								 .weak = !line || !claim->last_line,
-								 .at = resource_of(claims, self)->at });
+		neap_graph_edge(graph, claim->last_part, self, NEAP_WHY_AUTOREQUIRE, false,
+				resource_of(claims, self)->at);
 	claim->last_part = self;
-	claim->last_line = line;
 }
 
 /* Whether the pattern fits one of the lines. */

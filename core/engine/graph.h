@@ -31,7 +31,6 @@ struct neap_edge {
 	uint32_t from, to; /* from runs first */
 	enum neap_why why;
 	bool refresh;            /* a change of `from` refreshes `to` */
-	bool weak;               /* order alone: `to` does not stand on `from`, and runs though that failed */
 	struct neap_position at; /* where it was said */
 };
 

@@ -69,7 +69,7 @@ struct neap_graph_build {
 static inline void neap_graph_edge(struct neap_graph *graph, uint32_t from, uint32_t to, enum neap_why why,
 				   bool refresh, struct neap_position at)
 {
-	neap_vec_push(&graph->edges, (struct neap_edge){ from, to, why, refresh, false, at });
+	neap_vec_push(&graph->edges, (struct neap_edge){ from, to, why, refresh, at });
 }
 
 /* The node's final number, also while building (and all joins are known). */

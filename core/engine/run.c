@@ -48,8 +48,6 @@ static void gather(struct run *run, uint32_t node)
 					 : from->moved;
 		if (moved != NEAP_NO_STEP)
 			self->moved = moved;
-		if (edge->weak)
-			continue;
 		if (from->blocked_by != NEAP_NO_STEP && self->blocked_by == NEAP_NO_STEP)
 			self->blocked_by = from->blocked_by;
 		uint32_t pending = from->opaque ? edge->from : from->pending;

@@ -69,7 +69,7 @@ bool *neap_run_select(const struct neap_graph *graph, const char *const *tags, s
 		for (uint32_t i = graph->in_first[node]; i < graph->in_first[node + 1]; i++) {
 			uint32_t from = graph->edges.items[i].from;
 
-			if (selected[from] || graph->edges.items[i].weak)
+			if (selected[from])
 				continue;
 			selected[from] = true;
 			needed += from < graph->resources.count;
