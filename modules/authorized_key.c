@@ -427,7 +427,7 @@ static int key_diff(const struct neap_context *ctx, const void *wanted, const vo
 	if (have->attributes.differ)
 		neap_attributes_diff(&have->attributes, diff);
 	if (have->differs)
-		neap_part_diff(&have->file, "mode 0600", diff);
+		neap_part_diff(&have->file, "mode 0600", false, diff);
 	return 0;
 }
 
@@ -546,8 +546,8 @@ static const char description[] =
 	"  that is there keeps its owner and mode.\n"
 	"- No link is followed: not at the file, nor at `.ssh`, nor anywhere below a directory of the\n"
 	"  user.\n"
-	"- A `neap.user` that makes the account has to be named in `require`. Another resource that\n"
-	"  works on the same file by its path needs `path` here, too.\n"
+	"- A `neap.user` that makes the account comes first by itself. Another resource that works on\n"
+	"  the same file by its path needs `path` here, too.\n"
 	"- Types that own parts of one path run in the order of their declaration.\n";
 
 static const char example[] = "neap.authorized_key {\n"

@@ -310,7 +310,7 @@ static int block_diff(const struct neap_context *ctx, const void *wanted, const 
 		break;
 	}
 	neap_part_diff(&have->file, is_secret(want) ? "mode 0600, as the content holds a secret" : NULL,
-		       diff);
+		       is_secret(want), diff);
 	return 0;
 }
 

@@ -360,6 +360,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[GROUP] = {
 		.name = "group",
 		.kind = NEAP_PARAM_OWNER,
+		.flags = NEAP_PARAM_GROUP,
 		.doc = "The group it belongs to, by name or number.",
 		.fallback = "left alone; a new file gets the group of who runs neap, or that of a set-group-ID "
 			    "directory",

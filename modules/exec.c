@@ -90,6 +90,37 @@ static int exec_check(const void *wanted, struct neap_error **err)
 	return check_changes(want, err);
 }
 
+/* What it makes is nobody's to purge. No order: who works on it may come before or after. */
+static void exec_claim(const void *wanted, struct neap_claims *claims)
+{
+	const struct exec_want *want = wanted;
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_str path;
+
+	if (neap_given(want, CREATES))
+		neap_claim_path(claims, want->creates, 0, false);
+	for (size_t i = 0; i < want->changes.count; i++)
+		if (neap_path_normalise(arena, neap_str(want->changes.items[i]), &path, NULL) == 0)
+			neap_claim_path(claims, path.data, 0, false);
+}
+
+/* What would keep it from being started at all. */
+static int check_place(const struct neap_view *view, const struct exec_want *want, struct neap_error **err)
+{
+	struct neap_stat stat;
+	uint32_t uid;
+	int r = 0;
+
+	if (neap_given(want, USER))
+		r = neap_view_user(view, want->user, &uid, err);
+	if (r != 0 || !neap_given(want, CWD))
+		return r;
+	r = neap_view_stat(view, want->cwd, &stat, err);
+	if (r == 0 && stat.kind == NEAP_FILE_ABSENT)
+		return neap_error_set(err, "cwd %s is not there", want->cwd);
+	return r;
+}
+
 static int exec_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
 		     void *had, struct neap_error **err)
 {
@@ -98,13 +129,13 @@ static int exec_read(const struct neap_view *view, const struct neap_context *ct
 	struct neap_stat stat;
 	int r;
 
-	(void)ctx;
-	if (!neap_given(want, CREATES))
-		return 0;
-	r = neap_view_stat(view, want->creates, &stat, err);
-	if (r == 0)
+	if (neap_given(want, CREATES)) {
+		r = neap_view_stat(view, want->creates, &stat, err);
+		if (r != 0)
+			return r;
 		have->made = stat.kind != NEAP_FILE_ABSENT;
-	return r;
+	}
+	return have->made || ctx->again ? 0 : check_place(view, want, err);
 }
 
 static int exec_diff(const struct neap_context *ctx, const void *wanted, const void *had,
@@ -113,9 +144,10 @@ static int exec_diff(const struct neap_context *ctx, const void *wanted, const v
 	const struct exec_want *want = wanted;
 	const struct exec_have *have = had;
 
-	(void)err;
 	if (neap_given(want, CREATES) ? have->made : ctx->again)
 		return 0;
+	if (ctx->again)
+		return neap_error_set(err, "it ended well, but did not make %s", want->creates);
 	if (want->refresh_only)
 		return 0;
 	neap_diff_action(diff, NEAP_ACTION_RUN);
@@ -161,7 +193,7 @@ static const char *last_words(const char *said, struct neap_arena *arena)
 	text = neap_arena_copy(arena, start, len - (size_t)(start - said));
 	for (char *at = text; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = ' ';
+			*at = *at == '\n' ? '|' : ' '; /* lines are told apart */
 	if (!neap_str_is_utf8(neap_str(text)))
 		for (char *at = text; *at; at++)
 			if ((unsigned char)*at >= 0x80)
@@ -173,11 +205,15 @@ static int failed(const struct exec_want *want, const struct neap_process_result
 		  struct neap_arena *arena, struct neap_error **err)
 {
 	const char *said = last_words(result->errors[0] ? result->errors : result->out, arena);
+	const char *how = neap_arena_printf(arena, "exit %d", result->status);
 
+	if (result->status > 128)
+		how = neap_arena_printf(arena, "killed by signal %d", result->status - 128);
+	else if (neap_given(want, RETURNS))
+		how = neap_arena_printf(arena, "exit %d, which returns does not have", result->status);
 	if (holds_secret(want) && *said)
-		return neap_error_set(err, "exit %d (its output is not shown: it was given secrets)",
-				      result->status);
-	return neap_error_set(err, "exit %d%s%s", result->status, *said ? ": " : "", said);
+		return neap_error_set(err, "%s (its output is not shown: it was given secrets)", how);
+	return neap_error_set(err, "%s%s%s", how, *said ? ": " : "", said);
 }
 
 static int run(struct neap_host *host, const struct neap_context *ctx, const struct exec_want *want,
@@ -187,7 +223,7 @@ static int run(struct neap_host *host, const struct neap_context *ctx, const str
 	struct neap_arena *arena = ctx->scratch;
 	const char **effects = neap_arena_array_of(arena, const char *, want->changes.count + 2);
 	const char *const *argv = want->command.items;
-	struct neap_process process = { .timeout = TIMEOUT_DEFAULT };
+	struct neap_process process = { .timeout = TIMEOUT_DEFAULT, .bound = true };
 	struct neap_process_result result;
 	size_t count = 0;
 	int r;
@@ -337,7 +373,9 @@ static const char description[] =
 	"  quoted only when it fails, the last 400 bytes.\n"
 	"- Notified, it runs once more; notified and due at once, it runs once.\n"
 	"- With `--root` it runs in that root, which only root may.\n"
-	"- Killed half way, it runs again in the next run, as long as its guard says so.\n";
+	"- When neap is killed the command is killed too (not what it has started in the background); it\n"
+	"  runs again in the next run, as long as its guard says so.\n"
+	"- What `creates` and `changes` name is spared by every purge.\n";
 
 static const char example[] =
 	"neap.exec {\n"
@@ -359,6 +397,7 @@ const struct neap_resource_type neap_type_exec = {
 	.want_size = sizeof(struct exec_want),
 	.have_size = sizeof(struct exec_have),
 	.check = exec_check,
+	.claim = exec_claim,
 	.read = exec_read,
 	.diff = exec_diff,
 	.apply = exec_apply,

@@ -164,6 +164,9 @@ static void diff_write(const struct file_want *want, const struct file_have *hav
 		neap_diff_content(diff, "content", there ? &have->content : NULL, &after,
 				  neap_given(want, CONTENT) ? &want->content : NULL, hide);
 	}
+	uint32_t mode = neap_given(want, MODE) ? want->mode : there ? have->stat.mode : 0600;
+	if (is_secret(want) && (mode & 0004))
+		neap_diff_reason(diff, "others may read the file, mode %04o, and it gets a secret", mode);
 	if (!there && is_secret(want) && !neap_given(want, MODE))
 		neap_diff_reason(diff, "mode 0600, as the content holds a secret");
 	if (there && have->stat.links > 1) {

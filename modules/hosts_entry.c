@@ -458,7 +458,7 @@ static int hosts_diff(const struct neap_context *ctx, const void *wanted, const 
 	}
 	diff_lines(&have->removed, "removes", diff);
 	diff_lines(&have->cut, "takes names off", diff);
-	neap_part_diff(&have->file, NULL, diff);
+	neap_part_diff(&have->file, NULL, false, diff);
 	return 0;
 }
 

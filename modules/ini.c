@@ -526,7 +526,8 @@ static int ini_diff(const struct neap_context *ctx, const void *wanted, const vo
 		neap_diff_reason(diff, "removes line%s %s", plural, list.data);
 		break;
 	}
-	neap_part_diff(&have->file, is_secret(want) ? "mode 0600, as the value is secret" : NULL, diff);
+	neap_part_diff(&have->file, is_secret(want) ? "mode 0600, as the value is secret" : NULL,
+		       is_secret(want), diff);
 	return 0;
 }
 

@@ -265,13 +265,13 @@ static int module_apply(struct neap_host *host, const struct neap_context *ctx, 
 	const struct module_have *have = had;
 	struct neap_whole load = load_file(want, ctx->scratch), options = options_file(want, ctx->scratch);
 
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if ((have ? live_differs(want, have->live) : neap_view_running(&host->view)) &&
+	    change_live(host, ctx, want, err) < 0)
+		return -1;
 	if ((have || is_kept(want)) && neap_whole_apply(host, &load, have ? &have->load : NULL, err) < 0)
 		return -1;
-	if (has_options(want) && neap_whole_apply(host, &options, have ? &have->options : NULL, err) < 0)
-		return -1;
-	if (have ? live_differs(want, have->live) : neap_view_running(&host->view))
-		return change_live(host, ctx, want, err);
-	return 0;
+	return has_options(want) ? neap_whole_apply(host, &options, have ? &have->options : NULL, err) : 0;
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };

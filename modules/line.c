@@ -270,7 +270,8 @@ static int line_diff(const struct neap_context *ctx, const void *wanted, const v
 		neap_diff_reason(diff, "removes line%s %s", have->numbers.count == 1 ? "" : "s", list.data);
 		break;
 	}
-	neap_part_diff(&have->file, is_secret(want) ? "mode 0600, as the line holds a secret" : NULL, diff);
+	neap_part_diff(&have->file, is_secret(want) ? "mode 0600, as the line holds a secret" : NULL,
+		       is_secret(want), diff);
 	return 0;
 }
 

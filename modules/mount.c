@@ -105,9 +105,11 @@ static int mount_check(const void *wanted, struct neap_error **err)
 static void mount_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct mount_want *want = wanted;
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 
-	neap_claim_part(claims, FSTAB, neap_arena_printf(arena, "mount\n%s", want->path), NULL);
+	neap_claim_entries(claims, FSTAB);
+	/* What lies below has to come after it, or it would lie underneath. */
+	if (want->ensure == PRESENT)
+		neap_claim_place(claims, want->path);
 }
 
 /* ---- /etc/fstab ---------------------------------------------------------------------------------------- */
@@ -427,7 +429,7 @@ static int mount_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 	neap_diff_string(diff, "persistent", have->line_before, have->line);
 	neap_diff_reason(diff, "in " FSTAB);
-	neap_part_diff(&have->file, NULL, diff);
+	neap_part_diff(&have->file, NULL, false, diff);
 	return 0;
 }
 
@@ -506,12 +508,13 @@ static int mount_apply(struct neap_host *host, const struct neap_context *ctx, c
 
 	if (!have)
 		return apply_blindly(host, ctx, want, err);
-	if (have->edit != EDIT_NONE && neap_part_write(host, FSTAB, &have->file, &made, true, err) < 0)
-		return -1;
 	if (have->make && (neap_host_mkdir_parents(host, want->path, err) < 0 ||
 			   neap_host_mkdir(host, want->path, NEAP_KEEP, NEAP_KEEP, NEAP_KEEP, err) < 0))
 		return -1;
-	return change_live(host, ctx, want, have, err);
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if (change_live(host, ctx, want, have, err) < 0)
+		return -1;
+	return have->edit != EDIT_NONE ? neap_part_write(host, FSTAB, &have->file, &made, true, err) : 0;
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };

@@ -94,7 +94,7 @@ static void sysctl_claim(const void *wanted, struct neap_claims *claims)
 	const char *name = canonical_name(neap_str(want->name), arena);
 
 	if (is_edited(want))
-		neap_claim_part(claims, file_of(want), neap_arena_printf(arena, "sysctl\n%s", name), NULL);
+		neap_claim_entries(claims, file_of(want));
 	if (want->ensure == PRESENT)
 		neap_claim_path(claims, neap_arena_printf(arena, NEAP_KERNEL_ROOT "/%s", name),
 				NEAP_ASPECT_CONTENT, false);
@@ -207,7 +207,7 @@ static int sysctl_diff(const struct neap_context *ctx, const void *wanted, const
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 	neap_diff_string(diff, "persistent", have->kept, have->edit == EDIT_REMOVE ? NULL : want->value);
 	neap_diff_reason(diff, "in %s", file_of(want));
-	neap_part_diff(&have->file, NULL, diff);
+	neap_part_diff(&have->file, NULL, false, diff);
 	return 0;
 }
 
@@ -218,15 +218,15 @@ static int sysctl_apply(struct neap_host *host, const struct neap_context *ctx, 
 	const struct sysctl_have *have = had;
 	const struct neap_file_write made = { .mode = 0644, .uid = NEAP_KEEP, .gid = NEAP_KEEP };
 
-	if (have && have->edit != EDIT_NONE &&
-	    neap_part_write(host, file_of(want), &have->file, &made, true, err) < 0)
+	bool live = have ? live_differs(want, have, ctx->scratch)
+			 : want->ensure == PRESENT && neap_view_running(&host->view);
+
+	/* First what is in force: nothing is kept for the boot that the kernel does not take. */
+	if (live && neap_host_kernel(host, want->name, want->value, err) < 0)
 		return -1;
-	if (!have && is_kept(want) && neap_part_write_blindly(host, file_of(want), err) < 0)
-		return -1;
-	if (have ? live_differs(want, have, ctx->scratch)
-		 : want->ensure == PRESENT && neap_view_running(&host->view))
-		return neap_host_kernel(host, want->name, want->value, err);
-	return 0;
+	if (have && have->edit != EDIT_NONE)
+		return neap_part_write(host, file_of(want), &have->file, &made, true, err);
+	return !have && is_kept(want) ? neap_part_write_blindly(host, file_of(want), err) : 0;
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };

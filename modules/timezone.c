@@ -180,7 +180,7 @@ static int zone_diff(const struct neap_context *ctx, const void *wanted, const v
 	}
 	if (have->file.result.data) {
 		neap_diff_reason(diff, have->link_differs ? "in " TIMEZONE " too" : "in " TIMEZONE);
-		neap_part_diff(&have->file, NULL, diff);
+		neap_part_diff(&have->file, NULL, false, diff);
 	}
 	neap_parents_diff(&have->parents, diff);
 	return 0;

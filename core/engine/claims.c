@@ -21,7 +21,7 @@ struct part {
 	const struct neap_regex *pattern; /* or NULL */
 };
 
-struct entries { /* somebody who changes entries of a file, or keeps a part of it */
+struct entries { /* somebody who changes entries of a file */
 	struct entries *next;
 	uint32_t resource;
 };
@@ -34,10 +34,8 @@ struct claim { /* all that is claimed of one path */
 	bool patterns;           /* some part has one */
 	uint32_t owner[ASPECTS]; /* resources, or NONE */
 	uint32_t first_part, last_part;
-	struct entries *weak_parts; /* those that do not stand on the one before */
-	bool last_line;             /* that one is a whole line */
-	bool absent;                /* as the owner of its existence wants it */
-	bool tree;                  /* somebody owns what lies below */
+	bool absent; /* as the owner of its existence wants it */
+	bool tree;   /* somebody owns what lies below */
 };
 
 static const struct neap_resource *resource_of(const struct neap_claims *claims, uint32_t number)
@@ -236,7 +234,6 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 	struct claim *claim;
 	uint32_t self = claims->resource, owner;
 	struct neap_str text = neap_str(part);
-	bool line;
 
 	if (probed(claims, path))
 		return;
@@ -255,28 +252,13 @@ void neap_claim_part(struct neap_claims *claims, const char *path, const char *p
 	owner = claim->owner[CONTENT];
 	if (owner != NONE && owner != self && !(owner == claim->owner[EXISTENCE] && claim->absent))
 		conflict(claims, owner, self, "the content of", path);
-	/* Parts come in declaration order, and run in it. Lines stand on the ones before them, for where one
-	 * goes may hang on those; what has a place of its own does not. */
-	line = !strchr(part, '\n');
-	if (claim->first_part == NONE) {
+	/* Parts come in declaration order, and run in it: where one goes may hang on those before it. */
+	if (claim->first_part == NONE)
 		claim->first_part = self;
-	} else if (claim->last_part != self) {
-		bool weak = !line || !claim->last_line;
-
-		if (weak) {
-			struct entries *own = neap_arena_new_of(graph->arena, struct entries);
-
-			*own = (struct entries){ claim->weak_parts, self };
-			claim->weak_parts = own;
-		}
-		neap_vec_push(&graph->edges, (struct neap_edge){ .from = claim->last_part,
-								 .to = self,
-								 .why = NEAP_WHY_AUTOREQUIRE,
-								 .weak = weak,
-								 .at = resource_of(claims, self)->at });
-	}
+	else if (claim->last_part != self)
+		neap_graph_edge(graph, claim->last_part, self, NEAP_WHY_AUTOREQUIRE, false,
+				resource_of(claims, self)->at);
 	claim->last_part = self;
-	claim->last_line = line;
 }
 
 /* Whether the pattern fits one of the lines. */
@@ -468,10 +450,6 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 		if (j == i)
 			order_other(claims, above, claim, others[i]);
 	}
-	/* Each for itself: the order among the parts alone does not say that one stands on the owner. */
-	if ((above && !above->absent) || (owner != NONE && !claim->absent))
-		for (const struct entries *part = claim->weak_parts; part; part = part->next)
-			order_other(claims, above, claim, part->resource);
 }
 
 /* Whoever claims something of it. */
@@ -563,7 +541,7 @@ bool neap_graph_is_shared(const struct neap_graph *graph, const char *path)
 {
 	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
 
-	return claim && (claim->weak_parts || (claim->entries && claim->entries->next));
+	return claim && claim->entries && claim->entries->next;
 }
 
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path)

@@ -578,7 +578,7 @@ static void resolve(struct neap_graph *graph)
 			graph->problems, resource->at, resource->address,
 			"%s names %s, which is not declared", neap_common_params[pending->relation].name,
 			neap_shown(graph->arena, neap_text(pending->address), 2 * NEAP_SHOWN_NAME).data);
-		nearest = neap_graph_nearest(graph, pending->address);
+		nearest = neap_graph_nearest(graph, pending->address, pending->resource);
 		if (nearest)
 			neap_problem_hint(graph->problems, "did you mean \"%s\"?", nearest);
 		else if (!strchr(pending->address, '['))

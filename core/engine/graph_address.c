@@ -146,7 +146,7 @@ bool neap_graph_same_key(const struct neap_resource *a, const struct neap_resour
 	return true;
 }
 
-const char *neap_graph_nearest(struct neap_graph *graph, const char *address)
+const char *neap_graph_nearest(struct neap_graph *graph, const char *address, uint32_t asking)
 {
 	NEAP_AUTO_FREE const char **names = NULL;
 	size_t len = strlen(address), count = 0, i;
@@ -162,6 +162,8 @@ const char *neap_graph_nearest(struct neap_graph *graph, const char *address)
 
 		/* As far off as neap_str_nearest() would go, on one of the ends or the other. */
 		if ((other > len ? other - len : len - other) > len / 3 + 1)
+			continue;
+		if (i == asking)
 			continue;
 		if (!graph->build->broken.items[i] || neap_map_get(&graph->by_address, neap_str(name)))
 			names[count++] = name;

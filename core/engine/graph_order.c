@@ -38,8 +38,6 @@ static size_t unique_edges(struct neap_edge *edges, size_t count)
 
 		if (!i || edges[i].from != edges[kept - 1].from || edges[i].to != edges[kept - 1].to)
 			seen = 0;
-		if (seen && !edges[i].weak)
-			edges[kept - 1].weak = false;
 		if ((seen & bit) || (seen && edges[i].why == NEAP_WHY_AUTOREQUIRE))
 			continue;
 		seen |= bit;

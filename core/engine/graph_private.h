@@ -69,7 +69,7 @@ struct neap_graph_build {
 static inline void neap_graph_edge(struct neap_graph *graph, uint32_t from, uint32_t to, enum neap_why why,
 				   bool refresh, struct neap_position at)
 {
-	neap_vec_push(&graph->edges, (struct neap_edge){ from, to, why, refresh, false, at });
+	neap_vec_push(&graph->edges, (struct neap_edge){ from, to, why, refresh, at });
 }
 
 /* The node's final number, also while building (and all joins are known). */
@@ -85,8 +85,8 @@ const char *neap_graph_where(struct neap_graph *graph, uint32_t resource);
 void neap_graph_address(struct neap_graph *graph, struct neap_resource *resource, bool complete);
 /* Whether two resources of one type have the same KEY values (not: the same text of them). */
 bool neap_graph_same_key(const struct neap_resource *a, const struct neap_resource *b);
-/* Of an address that nothing has; NULL when none is near or too many were looked for. */
-const char *neap_graph_nearest(struct neap_graph *graph, const char *address);
+/* Of an address that nothing has, but `asking` itself; NULL when none is near or too many were looked for. */
+const char *neap_graph_nearest(struct neap_graph *graph, const char *address, uint32_t asking);
 
 /* Asks the resource's type what it owns. graph.c */
 void neap_graph_claim(struct neap_resource *resource, struct neap_claims *claims);

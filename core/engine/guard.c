@@ -9,7 +9,7 @@
 static int ask(const struct run *run, const char *name, const struct neap_strings *argv, int *ret,
 	       struct neap_error **err)
 {
-	struct neap_process process = { .argv = argv->items, .timeout = GUARD_TIMEOUT };
+	struct neap_process process = { .argv = argv->items, .timeout = GUARD_TIMEOUT, .anything = true };
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_process_result result;
 	int r = neap_view_query(&run->overlay->view, &process, arena, &result, err);

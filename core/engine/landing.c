@@ -16,8 +16,7 @@ static void block(struct run *run, uint32_t number)
 		uint32_t from = run->queue.items[next];
 		for (uint32_t i = graph->out_first[from]; i < graph->out_first[from + 1]; i++) {
 			uint32_t to = graph->edges.items[graph->out_edges[i]].to;
-			if (graph->edges.items[graph->out_edges[i]].weak ||
-			    run->nodes[to].blocked_by != NEAP_NO_STEP)
+			if (run->nodes[to].blocked_by != NEAP_NO_STEP)
 				continue;
 			run->nodes[to].blocked_by = number;
 			neap_vec_push(&run->queue, to);

@@ -41,10 +41,13 @@ int neap_part_end(struct neap_part_file *file, const char *path, struct neap_rew
 	return 0;
 }
 
-void neap_part_diff(const struct neap_part_file *file, const char *made, struct neap_diff *diff)
+void neap_part_diff(const struct neap_part_file *file, const char *made, bool secret, struct neap_diff *diff)
 {
 	if (file->stat.kind == NEAP_FILE_ABSENT)
 		neap_diff_reason(diff, "makes the file%s%s", made ? ", " : "", made ? made : "");
+	if (file->stat.kind == NEAP_FILE_REGULAR && secret && (file->stat.mode & 0004))
+		neap_diff_reason(diff, "others may read the file, mode %04o, and it gets a secret",
+				 file->stat.mode);
 	if (file->stat.kind == NEAP_FILE_REGULAR && file->stat.links > 1) {
 		unsigned long long others = file->stat.links - 1;
 		neap_diff_reason(diff, "breaks %llu hard link%s", others, others == 1 ? "" : "s");

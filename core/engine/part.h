@@ -27,8 +27,8 @@ static inline struct neap_str neap_part_text(const struct neap_part_file *file)
 int neap_part_end(struct neap_part_file *file, const char *path, struct neap_rewrite *rewrite,
 		  struct neap_error **err);
 /* What writing the result does beside the part: makes the file and its parents (`made` says more of that, or
- * NULL), breaks hard links. */
-void neap_part_diff(const struct neap_part_file *file, const char *made, struct neap_diff *diff);
+ * NULL), breaks hard links, shows what is `secret` to who may read the file. */
+void neap_part_diff(const struct neap_part_file *file, const char *made, bool secret, struct neap_diff *diff);
 /* Writes the result; `mode`, `uid`, `gid` are for a file that is absent, one that is there keeps its own.
  * `known` false: a parameter that goes into the file is not given yet, so what its bytes will be is unknown.
  */

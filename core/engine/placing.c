@@ -94,31 +94,12 @@ static int look_at_directory(const struct look *look, struct neap_placed *member
 	return 0;
 }
 
-static int look_at_bytes(const struct look *look, struct neap_placed *member, struct neap_stat *ret,
-			 struct neap_error **err)
-{
-	const struct neap_manifest_entry *entry = member->wanted->entry;
-	struct neap_arena_mark mark = neap_arena_mark(look->arena);
-	struct neap_content content;
-	uint8_t digest[NEAP_DIGEST_SIZE];
-	int r = neap_view_file(look->view, member->path, look->arena, ret, &content, err);
-
-	if (r == 0 && ret->kind == NEAP_FILE_REGULAR) {
-		if (content.data)
-			neap_digest(content.data, content.size, digest);
-		else
-			memcpy(digest, content.digest, sizeof digest);
-		if (content.size != entry->size || memcmp(digest, entry->digest, sizeof digest) != 0)
-			member->differs |= NEAP_PLACED_CONTENT;
-	}
-	neap_arena_rewind(look->arena, mark);
-	return r;
-}
-
 static int look_at_file(const struct look *look, struct neap_placed *member, struct neap_error **err)
 {
+	const struct neap_manifest_entry *entry = member->wanted->entry;
+	struct neap_checksum sum = { .kind = NEAP_SHA256 };
 	struct neap_stat stat;
-	int r = look_at_bytes(look, member, &stat, err);
+	int r = neap_view_checksum(look->view, member->path, NEAP_SHA256, &stat, &sum, err);
 
 	if (r)
 		return r;
@@ -131,7 +112,9 @@ static int look_at_file(const struct look *look, struct neap_placed *member, str
 		return 0;
 	case NEAP_FILE_REGULAR:
 		member->old_mode = stat.mode;
-		member->differs |= compare_owners(look, &stat);
+		member->differs = compare_owners(look, &stat);
+		if (memcmp(sum.bytes, entry->digest, sizeof entry->digest) != 0)
+			member->differs |= NEAP_PLACED_CONTENT;
 		if (stat.mode != member->mode)
 			member->differs |= NEAP_PLACED_MODE;
 		return 0;
@@ -187,57 +170,32 @@ static bool is_in(const struct neap_placed *member, struct neap_str directory)
 	return directory.len && neap_path_below(neap_str(member->path), directory);
 }
 
-static int by_ordinal(const void *left, const void *right)
-{
-	const struct neap_placed *a = *(const struct neap_placed *const *)left;
-	const struct neap_placed *b = *(const struct neap_placed *const *)right;
-	uint32_t x = a->wanted->entry->ordinal, y = b->wanted->entry->ordinal;
-
-	return x != y ? (x < y ? -1 : 1) : strcmp(a->path, b->path);
-}
-
-/* In a plan the bytes of a file may be those that the archive gives: so files are looked at in its order. */
-static int look_at_files(const struct look *look, struct neap_placed **files, size_t file_count,
-			 struct neap_error **err)
-{
-	int r = 0;
-
-	if (file_count)
-		qsort(files, file_count, sizeof(struct neap_placed *), by_ordinal);
-	for (size_t i = 0; r == 0 && i < file_count; i++)
-		r = look_at_file(look, files[i], err);
-	return r;
-}
-
 int neap_placing_look(struct neap_placing *placing, const struct neap_view *view, bool there,
 		      struct neap_arena *arena, struct neap_error **err)
 {
 	const struct look look = { .placing = placing, .view = view, .arena = arena };
-	struct neap_placed **files = neap_arena_array_of(arena, struct neap_placed *, placing->count + 1);
 	struct neap_str missing = { 0 }; /* a directory that is not there, nor what is in it */
-	size_t file_count = 0;
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < placing->count; i++) {
+	for (size_t i = 0; i < placing->count; i++) {
 		struct neap_placed *member = &placing->members[i];
+		bool directory = neap_placed_is_directory(member);
+		int r = 0;
 
 		if (!there || is_in(member, missing))
 			member->differs = NEAP_PLACED_MISSING;
-		else if (neap_placed_is_directory(member))
+		else if (directory)
 			r = look_at_directory(&look, member, err);
 		else if (kind_of(member) == NEAP_MEMBER_LINK)
 			r = look_at_link(&look, member, err);
 		else
-			files[file_count++] = member;
-		if (neap_placed_is_directory(member) && (member->differs & NEAP_PLACED_MISSING) &&
-		    !is_in(member, missing))
+			r = look_at_file(&look, member, err);
+		if (r)
+			return r;
+		if (directory && (member->differs & NEAP_PLACED_MISSING) && !is_in(member, missing))
 			missing = neap_str(member->path);
+		count(placing, member);
 	}
-	if (r == 0)
-		r = look_at_files(&look, files, file_count, err);
-	for (size_t i = 0; r == 0 && i < placing->count; i++)
-		count(placing, &placing->members[i]);
-	return r;
+	return 0;
 }
 
 /* ---- what goes ----------------------------------------------------------------------------------------- */
@@ -391,6 +349,15 @@ static int write_file(const struct neap_placing *placing, struct neap_host *host
 
 	memcpy(write.content.digest, entry->digest, sizeof entry->digest);
 	return neap_host_write(host, member->path, &write, err);
+}
+
+static int by_ordinal(const void *left, const void *right)
+{
+	const struct neap_placed *a = *(const struct neap_placed *const *)left;
+	const struct neap_placed *b = *(const struct neap_placed *const *)right;
+	uint32_t x = a->wanted->entry->ordinal, y = b->wanted->entry->ordinal;
+
+	return x != y ? (x < y ? -1 : 1) : strcmp(a->path, b->path);
 }
 
 /* In the order in which the archive has them, so that it is read once. */

@@ -216,8 +216,9 @@ static void put_selection(struct neap_page *page)
 	neap_buf_printf(&page->buf, ": %zu of %zu resources", options->chosen,
 			page->run->graph->resources.count);
 	if (options->needed > 0)
-		neap_buf_printf(&page->buf, ", and %zu that %s on", options->needed,
-				options->chosen == 1 ? "it stands" : "they stand");
+		neap_buf_printf(&page->buf, ", and %zu that %s on or %s", options->needed,
+				options->chosen == 1 ? "it stands" : "they stand",
+				options->chosen == 1 ? "notifies" : "notify");
 	neap_page_end_line(page);
 }
 
@@ -296,7 +297,7 @@ void neap_report_text(FILE *out, const struct neap_run *run, const struct neap_r
 			continue;
 		const struct neap_result *result = &run->results[number];
 		if (result->outcome <= NEAP_OUTCOME_CHANGED && result->action == NEAP_ACTION_NONE &&
-		    own.verbose == 0)
+		    own.verbose == 0 && !(result->reason && strncmp(result->reason, "noop", 4) == 0))
 			continue;
 		if (page.lines == 0)
 			neap_buf_putc(&page.buf, '\n');

@@ -48,8 +48,6 @@ static void gather(struct run *run, uint32_t node)
 					 : from->moved;
 		if (moved != NEAP_NO_STEP)
 			self->moved = moved;
-		if (edge->weak)
-			continue;
 		if (from->blocked_by != NEAP_NO_STEP && self->blocked_by == NEAP_NO_STEP)
 			self->blocked_by = from->blocked_by;
 		if (from->held > self->held)
@@ -163,6 +161,7 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 		(struct neap_machine_watch){ .stop = options->stop, .progress = on_bytes, .ctx = run };
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
 	run->aliases = neap_aliases_new(graph, &run->overlay->view);
+	run->moved = NEAP_NO_STEP;
 	run->nodes = neap_arena_array_of(run->arena, struct node, graph->node_count + 1);
 	for (size_t i = 0; i < graph->node_count; i++)
 		run->nodes[i] = (struct node){ .blocked_by = NEAP_NO_STEP,
@@ -213,6 +212,8 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 			continue;
 		follow(run, node);
 		neap_step(run, node);
+		if (run->nodes[node].changed != NEAP_NO)
+			run->moved = node;
 		note_acted(run, node);
 		uint64_t bytes;
 		if (!run->plan &&

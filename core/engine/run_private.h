@@ -41,6 +41,7 @@ struct run {
 	NEAP_VEC(struct acted) acted;
 	uint32_t landings; /* number of the next one */
 	uint32_t landing;  /* the step whose changes are landing */
+	uint32_t moved;    /* the last step that changes or may change something */
 	bool verifying;    /* the group has landed and is read back */
 };
 

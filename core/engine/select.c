@@ -1,5 +1,5 @@
 /*
- * Selecting by tags: the resources that have one of them, and all that those stand on.
+ * Selecting by tags: the resources that have one of them, what those notify, and all that these stand on.
  */
 #include <stdlib.h>
 
@@ -69,11 +69,21 @@ bool *neap_run_select(const struct neap_graph *graph, const char *const *tags, s
 		for (uint32_t i = graph->in_first[node]; i < graph->in_first[node + 1]; i++) {
 			uint32_t from = graph->edges.items[i].from;
 
-			if (selected[from] || graph->edges.items[i].weak)
+			if (selected[from])
 				continue;
 			selected[from] = true;
 			needed += from < graph->resources.count;
 			neap_vec_push(&queue, from);
+		}
+		/* A notification that is not delivered now would be lost. */
+		for (uint32_t i = graph->out_first[node]; i < graph->out_first[node + 1]; i++) {
+			const struct neap_edge *edge = &graph->edges.items[graph->out_edges[i]];
+
+			if (!edge->refresh || selected[edge->to])
+				continue;
+			selected[edge->to] = true;
+			needed += edge->to < graph->resources.count;
+			neap_vec_push(&queue, edge->to);
 		}
 	}
 	*ret_needed = needed;

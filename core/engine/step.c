@@ -122,7 +122,7 @@ static bool declared(const struct neap_context *ctx, size_t *at, struct neap_dec
 void neap_step_at(const struct step *step)
 {
 	neap_overlay_step(step->run->overlay, step->number, step->node->pending);
-	neap_overlay_moved(step->run->overlay, step->node->moved);
+	neap_overlay_moved(step->run->overlay, step->node->moved, step->run->moved);
 }
 
 void neap_step_begin(struct step *step, struct run *run, uint32_t number)
@@ -163,7 +163,7 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 	neap_step_at(&step);
 	/* A program that looks would see what was there before the change. */
 	if (step.node->changed != NEAP_NO)
-		neap_overlay_moved(run->overlay, number);
+		neap_overlay_moved(run->overlay, number, number);
 	step.context.again = true;
 	int r = look(&step, err);
 	if (r == NEAP_UNKNOWN)
@@ -230,6 +230,16 @@ static bool refreshes(const struct step *step, bool known)
 	return step->node->refresh != NEAP_NO && type->refresh && !(applied && type->apply_refreshes);
 }
 
+/* A refresh failed: what caused it has landed, so no later run will come to it by itself. */
+static int lost(struct neap_error **err)
+{
+	neap_error_prefix(err, "refresh");
+	if (err && *err && !(*err)->hint)
+		neap_error_hint(
+			err, "the next run does not refresh it again: do it by hand once the reason is gone");
+	return -1;
+}
+
 /* Brings it about: apply when something differs or may differ, refresh when it was notified. */
 static int act(struct step *step, bool known, struct neap_error **err)
 {
@@ -246,7 +256,7 @@ static int act(struct step *step, bool known, struct neap_error **err)
 	if (refreshes(step, known)) {
 		int r = type->refresh(run->overlay, &step->context, step->resource->want, err);
 		if (r < 0)
-			return neap_error_prefix(err, "refresh");
+			return lost(err);
 	}
 	return 0;
 }
@@ -342,10 +352,10 @@ static int wait_or_retry(struct step *step, struct neap_error **err)
 static void spare(struct step *step)
 {
 	struct neap_result *result = step->result;
-	const char *names = neap_diff_names(&step->diff);
+	const char *names = result->action == NEAP_ACTION_UPDATE ? neap_diff_names(&step->diff) : "";
 
-	result->reason = neap_arena_printf(step->run->arena, "noop: would %s%s%s",
-					   neap_action_name(result->action), *names ? " " : "", names);
+	result->reason = neap_arena_printf(step->run->arena, "noop: would %s it%s%s",
+					   neap_action_name(result->action), *names ? ": " : "", names);
 	result->action = NEAP_ACTION_NONE;
 	result->refresh = NEAP_NO;
 	result->changes = NULL;

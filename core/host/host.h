@@ -94,6 +94,8 @@ struct neap_process {
 	const char *user;            /* account, with its groups and HOME; NULL: the caller */
 	const char *const *settings; /* "NAME=value", NULL-terminated, or NULL; may hold secrets */
 	uint32_t umask;              /* 0: 022 */
+	bool anything;               /* a query may look at anything: a guard */
+	bool bound;                  /* it ends when neap is killed */
 	bool shared;                 /* a query's answer is kept, by argv, until something changes */
 	size_t output_max;           /* bytes kept of each stream; 0 = 64 KB */
 	const int64_t *returns;      /* exit codes that are well; NULL: 0 */

@@ -172,14 +172,21 @@ static ssize_t read_some(int fd, char *bytes, size_t size)
 	return got;
 }
 
-static int sum_file(int fd, struct neap_checksum_state *sum)
+/* As many as `expected`, and a read that wanted more: that is all. Small, so that no memory is asked of the
+ * kernel for each file. */
+static int sum_file(int fd, uint64_t expected, struct neap_checksum_state *sum)
 {
-	size_t size = (size_t)256 << 10;
+	size_t size = (size_t)64 << 10;
 	NEAP_AUTO_FREE char *bytes = neap_alloc(size);
+	uint64_t total = 0;
 	ssize_t got;
 
-	while ((got = read_some(fd, bytes, size)) > 0)
+	while ((got = read_some(fd, bytes, size)) > 0) {
 		neap_checksum_update(sum, bytes, (size_t)got);
+		total += (uint64_t)got;
+		if (total == expected && (size_t)got < size)
+			break;
+	}
 	return got < 0 ? -errno : 0;
 }
 
@@ -340,7 +347,7 @@ static int local_checksum(const struct neap_view *view, const char *path, enum n
 			if (fd < 0)
 				return neap_error_errno(err, errno, "open %s", path);
 			sum = neap_checksum_begin(kind);
-			rc = sum_file(fd, sum);
+			rc = sum_file(fd, (uint64_t)st.st_size, sum);
 			neap_checksum_end(sum, ret_checksum);
 			close(fd);
 			if (rc < 0)

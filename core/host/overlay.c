@@ -18,7 +18,7 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->step = step;
 	/* In an apply what was pending has been done. */
 	overlay->pending = overlay->mode == NEAP_OVERLAY_PLAN ? pending : NEAP_NO_STEP;
-	overlay->moved = NEAP_NO_STEP;
+	overlay->moved = overlay->moved_any = NEAP_NO_STEP;
 	overlay->opaque = false;
 	overlay->held_before = overlay->held.count;
 	overlay->bytes_before = overlay->bytes;
@@ -27,11 +27,12 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
 }
 
-void neap_overlay_moved(struct neap_host *host, uint32_t moved)
+void neap_overlay_moved(struct neap_host *host, uint32_t moved, uint32_t any)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 
 	overlay->moved = overlay->mode == NEAP_OVERLAY_PLAN ? moved : NEAP_NO_STEP;
+	overlay->moved_any = overlay->mode == NEAP_OVERLAY_PLAN ? any : NEAP_NO_STEP;
 }
 
 bool neap_overlay_opaque(const struct neap_host *host)
@@ -214,6 +215,7 @@ struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overl
 		.step = NEAP_NO_STEP,
 		.pending = NEAP_NO_STEP,
 		.moved = NEAP_NO_STEP,
+		.moved_any = NEAP_NO_STEP,
 		.cause = NEAP_NO_STEP,
 		.arena = neap_arena_new(),
 		.scratch = neap_arena_new(),

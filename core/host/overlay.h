@@ -33,8 +33,9 @@ void neap_overlay_free(struct neap_host *overlay);
  * NEAP_NO_STEP. */
 void neap_overlay_step(struct neap_host *overlay, uint32_t step, uint32_t pending);
 /* Of the current step: the nearest step that it stands on and that changes or may change something, or
- * NEAP_NO_STEP: in a plan a query cannot see that change, so its answer is not known. */
-void neap_overlay_moved(struct neap_host *overlay, uint32_t moved);
+ * NEAP_NO_STEP: in a plan a query cannot see that change, so its answer is not known. `any`: the last step at
+ * all that does, for queries that may look at anything. */
+void neap_overlay_moved(struct neap_host *overlay, uint32_t moved, uint32_t any);
 /* Whether the current step has made an opaque change. */
 bool neap_overlay_opaque(const struct neap_host *overlay);
 /* Changes and bytes held since the last landing; the number at which the current step began. */

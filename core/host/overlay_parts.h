@@ -21,7 +21,7 @@ struct neap_overlay {
 	struct neap_host host; /* first */
 	struct neap_machine *machine;
 	enum neap_overlay_mode mode;
-	uint32_t step, pending, moved;
+	uint32_t step, pending, moved, moved_any;
 	bool opaque;    /* the step has made an opaque change */
 	uint32_t cause; /* of the last NEAP_UNKNOWN */
 

@@ -13,6 +13,8 @@ int neap_overlay_query(const struct neap_view *view, const struct neap_process *
 	const struct neap_view *below = neap_overlay_below(overlay);
 	uint32_t cause = overlay->moved != NEAP_NO_STEP ? overlay->moved : overlay->pending;
 
+	if (process->anything && cause == NEAP_NO_STEP)
+		cause = overlay->moved_any;
 	if (overlay->mode == NEAP_OVERLAY_PLAN && cause != NEAP_NO_STEP) {
 		overlay->cause = cause;
 		return NEAP_UNKNOWN;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -158,6 +159,7 @@ struct start {
 	const struct neap_process_place *place;
 	char **programs, **environment;
 	int out, errors, report;
+	pid_t parent;
 };
 
 /* What the child could not do, sent to the parent. */
@@ -228,6 +230,9 @@ static void child(const struct start *start)
 	umask(process->umask ? process->umask : 022);
 	report.failure = FAILED_USER;
 	if (become(start->place->identity) < 0)
+		goto failed;
+	/* After the change of the user, which would undo it. */
+	if (process->bound && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != start->parent))
 		goto failed;
 	report.failure = FAILED_DIRECTORY;
 	if (chdir(process->directory ? process->directory : "/") < 0)
@@ -388,6 +393,7 @@ int neap_process_run(const struct neap_process *process, const struct neap_proce
 		.out = out[1],
 		.errors = errors[1],
 		.report = report[1],
+		.parent = getpid(),
 	};
 	report[1] = -1; /* spawn() closes it */
 	if (spawn(&start, report[0], &pid, err) < 0)

@@ -93,6 +93,50 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	[ -e work/x ]
 }
 
+@test "a guard is unknown behind any change before it, edge or not, for it may look at anything" {
+	recipe <<-'LUA'
+	neap.file { path = d .. "/a", content = "a" }
+	neap.file { path = d .. "/b", content = "b", only_if = { "test", "-e", d .. "/a" } }
+	LUA
+	run -2 plan --format json site.lua
+	echo "$output" >plan.json
+	[ "$(action "file[$D/b]")" = unknown ]
+	run -0 apply site.lua
+	[ -e work/b ]
+}
+
+@test "a purge spares what a command creates and changes" {
+	recipe <<-'LUA'
+	neap.directory { path = d .. "/app", purge = true }
+	neap.exec { name = "init", command = { "touch", d .. "/app/.init" }, creates = d .. "/app/.init", changes = { d .. "/app/log" } }
+	LUA
+	run -0 apply site.lua
+	touch work/app/log work/app/foreign
+	run -0 apply site.lua
+	[ -e work/app/.init ]
+	[ -e work/app/log ]
+	[ ! -e work/app/foreign ]
+	run -0 plan site.lua
+}
+
+@test "a command that cannot be started is an error of the plan" {
+	recipe <<-'LUA'
+	neap.exec { name = "u", command = { "true" }, always = true, user = "no-such-user" }
+	neap.exec { name = "c", command = { "true" }, always = true, cwd = "/nowhere" }
+	LUA
+	run -4 plan site.lua
+	[[ $output == *"user no-such-user does not exist"* && $output == *"cwd /nowhere is not there"* ]]
+}
+
+@test "a refresh that fails says that no run will come to it again" {
+	recipe <<-'LUA'
+	local a = neap.file { path = d .. "/a", content = "a" }
+	neap.exec { name = "r", shell = "exit 1", refresh_only = true, subscribe = a }
+	LUA
+	run -4 apply site.lua
+	[[ $output == *"refresh: exit 1"*"do it by hand once the reason is gone"* ]]
+}
+
 @test "a converged machine asks no guard" {
 	recipe <<-'LUA'
 	neap.file { path = d .. "/x", content = "x", only_if = { "true" } }
@@ -255,7 +299,7 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	neap.exec { name = "r", shell = "echo r >> " .. d .. "/log", refresh_only = true, subscribe = a }
 	LUA
 	run -0 plan -v site.lua
-	[[ $output == *"(noop: would create ensure, content)"* ]]
+	[[ $output == *"(noop: would create it)"* ]]
 	run -0 apply site.lua
 	[ ! -e work/a ]
 	[ ! -e work/log ]
@@ -286,7 +330,7 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	mkdir work/e
 	touch work/e/kept work/e/foreign
 	run -0 apply -t web site.lua
-	[[ $output == *"only web: 2 of 5 resources, and 1 that they stand on"* ]]
+	[[ $output == *"only web: 2 of 5 resources, and 1 that they stand on or notify"* ]]
 	[ -e work/a ]
 	[ -e work/b ]
 	[ ! -e work/c ]
@@ -295,6 +339,16 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	run -0 plan -t web site.lua
 	run -2 plan -t web,db --format json site.lua
 	echo "$output" | jq -e '(.tags == ["web", "db"]) and (.resources | length == 4) and .summary.create == 1'
+	# What is notified comes along: the notification would be lost.
+	recipe <<-'LUA'
+	local a = neap.file { path = d .. "/n", content = "n", tags = { "conf" } }
+	neap.exec { name = "reload", shell = "echo r >> " .. d .. "/log", refresh_only = true, subscribe = a }
+	LUA
+	run -0 apply -t conf site.lua
+	[ "$(cat work/log)" = r ]
+	recipe <<-'LUA'
+	neap.file { path = d .. "/a", content = "a", tags = { "web" } }
+	LUA
 	run -64 plan -t wep site.lua
 	[[ $output == *'no resource has the tag "wep"'*'did you mean "web"?'* ]]
 }
@@ -329,7 +383,12 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	[ -e work/before ] # landed before the command ran
 	kill -9 "$neap"
 	wait "$neap" || true
-	kill -9 -- "-$(cat work/pid)"
+	# The command ended with neap: a second one does not run beside it.
+	for _ in $(seq 100); do
+		grep -qsE '^State:[[:space:]]+[^Z[:space:]]' "/proc/$(cat work/pid)/status" || break
+		sleep 0.05
+	done
+	! grep -qsE '^State:[[:space:]]+[^Z[:space:]]' "/proc/$(cat work/pid)/status"
 	touch work/quick
 	run -0 apply site.lua
 	[ "$(wc -l <work/log)" = 2 ]

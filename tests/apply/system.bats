@@ -250,6 +250,33 @@ inside() {
 	grep -q "created   mount\[$PWD/ground/good\]" apply.txt
 }
 
+@test "what cannot be had now is not kept for the boot either" {
+	recipe <<-'LUA'
+	neap.sysctl { name = "net.ipv4.ip_default_ttl", value = "banana" }
+	neap.mount { path = d .. "/bad", device = "/nowhere", fstype = "ext4" }
+	neap.kernel_module { name = "broken" }
+	LUA
+	inside 'apply >apply.txt; [ $? = 4 ] || exit 1' || true
+	[ ! -e etc/fstab ] && [ ! -e etc/modules-load.d ]
+	! grep -rqs banana etc
+}
+
+@test "mount: what lies below comes after it, wherever it is declared, and is skipped when it fails" {
+	recipe <<-'LUA'
+	neap.file { path = d .. "/m/in/file", content = "x" }
+	neap.mount { path = d .. "/m/in", device = "tmpfs", fstype = "tmpfs" }
+	neap.mount { path = d .. "/m", device = "tmpfs", fstype = "tmpfs" }
+	neap.mount { path = d .. "/bad", device = "/nowhere", fstype = "ext4" }
+	neap.directory { path = d .. "/bad/below" }
+	neap.directory { path = d, purge = true, recurse = true }
+	LUA
+	inside 'apply >apply.txt; [ $? = 4 ] || exit 1
+		grep -q " $PWD/ground/m/in " /proc/self/mountinfo && [ -e ground/m/in/file ] && touch ok
+		umount ground/m/in && [ ! -e ground/m/in/file ] && touch ok2' || true
+	[ -e ok ] && [ -e ok2 ]
+	grep -q "skipped   directory\[$PWD/ground/bad/below\]" apply.txt
+}
+
 @test "mount: absent unmounts it and takes its line away" {
 	printf 'tmpfs %s tmpfs defaults 0 0\n# end\n' "$PWD/ground/gone" >etc/fstab
 	mkdir ground/gone

@@ -120,39 +120,6 @@ static void print_run(const struct world *world, const struct neap_run *run)
 			run->results[i].error ? run->results[i].error->message : "");
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The words of a text, sorted, as one text. */
-static const char *sorted_words(const char *text, struct neap_arena *arena)
-{
-	struct neap_buf out NEAP_AUTO_BUF = { 0 };
-	char *rest = neap_arena_strdup(arena, text);
-	char **words = neap_arena_array_of(arena, char *, strlen(text) + 1);
-	size_t count = 0;
-
-	for (char *word; (word = strsep(&rest, " \n|"));)
-		words[count++] = word;
-	qsort(words, count, sizeof *words, by_text);
-	for (size_t i = 0; i < count; i++)
-		neap_buf_printf(&out, "%s\n", words[i]);
-	return neap_arena_copy(arena, out.data, out.len);
-}
-
-/* Where several keep parts of one file, and the first failed, the second comes before it in the end. */
-static bool same_end(const struct world *world, const char *healed, const char *after)
-{
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	bool shared = false;
-
-	for (unsigned i = 0; i < world->resource_count; i++)
-		shared |= world->resources[i].line && !truth_alone(world, i);
-	return shared ? strcmp(sorted_words(healed, arena), sorted_words(after, arena)) == 0
-		      : strcmp(healed, after) == 0;
-}
-
 /* Every line of `dump` (one path's whole state) is in `before` or in `after`, but for paths that several
  * resources or an opaque change write, and directories that stand between. */
 static void assert_old_or_new(uint64_t seed, uint64_t call, const struct world *world, const char *dump,
@@ -244,7 +211,7 @@ static void fault__every_call_failing_once_leaves_old_or_new_and_the_next_run_co
 			unsigned failed = again->summary.failed;
 			neap_run_free(again);
 			const char *healed = world_dump(&trial.machine->view, scratch);
-			if (converges && (failed || !same_end(&world, healed, after))) {
+			if (converges && (failed || strcmp(healed, after) != 0)) {
 				world_print(&world);
 				fail_msg("seed %llu, call %llu failed: the next run does not "
 					 "converge:\n%s\nwanted:\n%s",

@@ -57,7 +57,7 @@ uint32_t truth_below(const struct neap_graph *graph, uint32_t number)
 	while (reached != before) { /* nodes are few: resources and a join each */
 		before = reached;
 		for (size_t i = 0; i < graph->edges.count; i++)
-			if (!graph->edges.items[i].weak && reached >> graph->edges.items[i].from & 1)
+			if (reached >> graph->edges.items[i].from & 1)
 				reached |= (uint64_t)1 << graph->edges.items[i].to;
 	}
 	return (uint32_t)(reached & ~((uint64_t)1 << number)) & ((1U << graph->resources.count) - 1);

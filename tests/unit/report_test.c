@@ -67,7 +67,7 @@ static struct neap_result *add(struct fixture *f, const char *name, enum neap_ac
 /* Edges come sorted by `to`. */
 static void edge(struct fixture *f, uint32_t from, uint32_t to, enum neap_why why, bool refresh)
 {
-	f->edges[f->graph.edges.count++] = (struct neap_edge){ from, to, why, refresh, false, { 0 } };
+	f->edges[f->graph.edges.count++] = (struct neap_edge){ from, to, why, refresh, { 0 } };
 	for (uint32_t i = to + 1; i < 10; i++)
 		f->in_first[i] = (uint32_t)f->graph.edges.count;
 }
