@@ -14,6 +14,7 @@ enum { PRESENT, ABSENT };
 #define FSTAB "/etc/fstab"
 #define MOUNTS "/proc/self/mountinfo"
 #define MOUNT_TIMEOUT 120 /* seconds */
+#define LINKS_MAX 40      /* as the kernel */
 
 struct mount_want {
 	struct neap_want base;
@@ -41,6 +42,7 @@ struct mount_have {
 	struct neap_part_file file;
 	enum edit edit;
 	const char *line_before, *line;
+	const char *options; /* of the line that is there */
 };
 
 static bool is_mounted(const struct mount_want *want)
@@ -67,14 +69,12 @@ static bool is_kept(const struct mount_want *want)
 	return want->ensure == PRESENT && (!neap_given(want, PERSISTENT) || want->persistent);
 }
 
-static const char *options_of(const struct mount_want *want)
+/* `have` NULL: what is there is not known. */
+static const char *options_of(const struct mount_want *want, const struct mount_have *have)
 {
-	return neap_given(want, OPTIONS) ? want->options : "defaults";
-}
-
-static bool is_bind(const struct mount_want *want)
-{
-	return neap_mount_has(options_of(want), "bind") || neap_mount_has(options_of(want), "rbind");
+	if (neap_given(want, OPTIONS))
+		return want->options;
+	return have && have->options ? have->options : "defaults";
 }
 
 static int mount_check(const void *wanted, struct neap_error **err)
@@ -150,6 +150,8 @@ static int plan_fstab(const struct mount_want *want, struct mount_have *have, st
 	}
 	if (numbers.count)
 		have->line_before = neap_fstab_line(&found, arena);
+	if (numbers.count && is_kept(want))
+		have->options = found.options;
 	if (!is_kept(want) && !numbers.count)
 		return 0;
 	neap_rewrite_begin(&rewrite, arena, text);
@@ -158,9 +160,7 @@ static int plan_fstab(const struct mount_want *want, struct mount_have *have, st
 			.device = want->device,
 			.path = want->path,
 			.fstype = want->fstype,
-			.options = neap_given(want, OPTIONS) ? want->options
-				   : numbers.count           ? found.options
-							     : "defaults",
+			.options = options_of(want, have),
 			.dump = number(want->dump, neap_given(want, DUMP), found.dump, arena),
 			.pass = number(want->pass, neap_given(want, PASS), found.pass, arena),
 		};
@@ -211,6 +211,61 @@ static int resolve(const struct neap_view *view, struct neap_arena *arena, const
 	slash = strrchr(target, '/');
 	*ret = target[0] == '/' ? target : neap_arena_printf(arena, "/dev/%s", slash ? slash + 1 : target);
 	return 0;
+}
+
+/* The path without the links on its way, nor the one that it may be itself. */
+static int follow(const struct neap_view *view, struct neap_arena *arena, const char *path, const char **ret,
+		  struct neap_error **err)
+{
+	const char *done = "", *rest = path;
+	unsigned links = 0;
+
+	while (*(rest += strspn(rest, "/"))) {
+		size_t len = strcspn(rest, "/");
+		struct neap_str name = { rest, len };
+		const char *next, *target;
+		struct neap_stat stat;
+		int r;
+
+		rest += len;
+		if (neap_str_equal(name, NEAP_STR(".")))
+			continue;
+		if (neap_str_equal(name, NEAP_STR(".."))) {
+			const char *slash = strrchr(done, '/');
+
+			done = neap_arena_copy(arena, done, slash ? (size_t)(slash - done) : 0);
+			continue;
+		}
+		next = neap_arena_printf(arena, "%s/%.*s", done, (int)len, name.data);
+		r = neap_view_link(view, next, arena, &stat, &target, err);
+		if (r != 0)
+			return r;
+		if (!target) {
+			done = next;
+			continue;
+		}
+		if (++links > LINKS_MAX)
+			return neap_error_set(err, "%s: too many links on the way", path);
+		rest = neap_arena_printf(arena, "%s%s", target, rest);
+		if (target[0] == '/')
+			done = "";
+	}
+	*ret = *done ? done : "/";
+	return 0;
+}
+
+/* The kernel lists a mount by the path without links: by another it would never be found, and mounted again
+ * in every run. */
+static int refuse_links(const struct neap_view *view, const struct mount_want *want, struct neap_arena *arena,
+			struct neap_error **err)
+{
+	const char *real;
+	int r = follow(view, arena, want->path, &real, err);
+
+	if (r != 0 || strcmp(real, want->path) == 0)
+		return r;
+	neap_error_set(err, "%s leads through a link to %s", want->path, real);
+	return neap_error_hint(err, "name it without the link: path = \"%s\"", real);
 }
 
 /* The mount at `path` that is seen, and that in which `other` lies (NULL: not asked). */
@@ -268,11 +323,16 @@ static int read_live(const struct neap_view *view, const struct mount_want *want
 		     struct mount_have *have, struct neap_error **err)
 {
 	struct neap_mount mount = { 0 }, around = { .path = "/", .root = "/", .number = "" };
-	bool bind = want->ensure == PRESENT && is_bind(want), found = false, same;
-	const char *device = NULL;
-	int r = find_mounts(view, arena, want->path, bind ? want->device : NULL, &mount, &found, &around,
-			    err);
+	const char *device = want->device, *options = options_of(want, have);
+	bool bind = want->ensure == PRESENT &&
+		    (neap_mount_has(options, "bind") || neap_mount_has(options, "rbind"));
+	bool found = false, same;
+	int r = bind ? follow(view, arena, want->device, &device, err) : 0;
 
+	if (r == 0)
+		r = find_mounts(view, arena, want->path, bind ? device : NULL, &mount, &found, &around, err);
+	if (r == 0 && !found)
+		r = refuse_links(view, want, arena, err);
 	if (r != 0)
 		return r;
 	if (found)
@@ -288,10 +348,10 @@ static int read_live(const struct neap_view *view, const struct mount_want *want
 	r = bind ? 0 : resolve(view, arena, want->device, &device, err);
 	if (r != 0)
 		return r;
-	same = bind ? shows(&mount, &around, want->device, arena)
+	same = bind ? shows(&mount, &around, device, arena)
 		    : (strcmp(mount.source, device) == 0 || strcmp(mount.source, want->device) == 0) &&
 			       (strcmp(want->fstype, "auto") == 0 || strcmp(mount.fstype, want->fstype) == 0);
-	have->lacks = neap_mount_lacks(&mount, options_of(want), arena);
+	have->lacks = neap_mount_lacks(&mount, options, arena);
 	have->live = !same ? LIVE_OTHER : have->lacks ? LIVE_OPTIONS : LIVE_OK;
 	return 0;
 }
@@ -318,14 +378,16 @@ static int mount_read(const struct neap_view *view, const struct neap_context *c
 	struct mount_have *have = had;
 	int r = 0;
 
-	if (looks_live(view, want))
+	if (want->ensure == ABSENT || is_kept(want)) {
+		r = neap_part_read(view, ctx->scratch, FSTAB, is_kept(want), &have->file, err);
+		if (r == 0)
+			r = plan_fstab(want, have, ctx->scratch, err);
+	}
+	if (r == 0 && looks_live(view, want))
 		r = read_live(view, want, ctx->scratch, have, err);
 	if (r == 0 && have->live == LIVE_MISSING)
 		r = read_directory(view, want, ctx->scratch, have, err);
-	if (r != 0 || (want->ensure == PRESENT && !is_kept(want)))
-		return r;
-	r = neap_part_read(view, ctx->scratch, FSTAB, is_kept(want), &have->file, err);
-	return r == 0 ? plan_fstab(want, have, ctx->scratch, err) : r;
+	return r;
 }
 
 static int mount_diff(const struct neap_context *ctx, const void *wanted, const void *had,
@@ -394,27 +456,29 @@ static int unmount(struct neap_host *host, const struct neap_context *ctx, const
 }
 
 static int mount_it(struct neap_host *host, const struct neap_context *ctx, const struct mount_want *want,
-		    struct neap_error **err)
+		    const char *options, struct neap_error **err)
 {
-	const char *const argv[] = { "mount", "-t",         want->fstype, "-o", options_of(want),
+	const char *const argv[] = { "mount", "-t",         want->fstype, "-o", options,
 				     "--",    want->device, want->path,   NULL };
 
 	return run(host, ctx, want, argv, err);
 }
 
 static int change_live(struct neap_host *host, const struct neap_context *ctx, const struct mount_want *want,
-		       enum live live, struct neap_error **err)
+		       const struct mount_have *have, struct neap_error **err)
 {
-	const char *options = neap_arena_printf(ctx->scratch, "remount,%s", options_of(want));
-	const char *const remount[] = { "mount", "-o", options, "--", want->path, NULL };
+	const char *options = options_of(want, have);
+	const char *const remount[] = {
+		"mount", "-o", neap_arena_printf(ctx->scratch, "remount,%s", options), "--", want->path, NULL
+	};
 
-	switch (live) {
+	switch (have->live) {
 	case LIVE_OK:
 		return 0;
 	case LIVE_MISSING:
-		return mount_it(host, ctx, want, err);
+		return mount_it(host, ctx, want, options, err);
 	case LIVE_OTHER:
-		return unmount(host, ctx, want, err) < 0 ? -1 : mount_it(host, ctx, want, err);
+		return unmount(host, ctx, want, err) < 0 ? -1 : mount_it(host, ctx, want, options, err);
 	case LIVE_OPTIONS:
 		return run(host, ctx, want, remount, err);
 	case LIVE_THERE:
@@ -431,7 +495,8 @@ static int apply_blindly(struct neap_host *host, const struct neap_context *ctx,
 		return -1;
 	if (!looks_live(&host->view, want))
 		return 0;
-	return wants_live(want) ? mount_it(host, ctx, want, err) : unmount(host, ctx, want, err);
+	return wants_live(want) ? mount_it(host, ctx, want, options_of(want, NULL), err)
+				: unmount(host, ctx, want, err);
 }
 
 static int mount_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
@@ -447,7 +512,7 @@ static int mount_apply(struct neap_host *host, const struct neap_context *ctx, c
 			   neap_host_mkdir(host, want->path, NEAP_KEEP, NEAP_KEEP, NEAP_KEEP, err) < 0))
 		return -1;
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (change_live(host, ctx, want, have->live, err) < 0)
+	if (change_live(host, ctx, want, have, err) < 0)
 		return -1;
 	return have->edit != EDIT_NONE ? neap_part_write(host, FSTAB, &have->file, &made, true, err) : 0;
 }

@@ -32,6 +32,14 @@ static void escape(const char *field, struct neap_buf *ret)
 			neap_buf_putc(ret, *field);
 }
 
+/* A directory by its plain name: "/mnt/" is "/mnt". */
+static const char *unescape_path(struct neap_str field, struct neap_arena *arena)
+{
+	while (field.len > 1 && field.data[field.len - 1] == '/')
+		field.len--;
+	return unescape(field, arena);
+}
+
 bool neap_fstab_parse(struct neap_str line, struct neap_arena *arena, struct neap_fstab_entry *ret)
 {
 	struct neap_str rest = line, fields[6];
@@ -43,7 +51,7 @@ bool neap_fstab_parse(struct neap_str line, struct neap_arena *arena, struct nea
 		return false;
 	*ret = (struct neap_fstab_entry){
 		.device = unescape(fields[0], arena),
-		.path = unescape(fields[1], arena),
+		.path = unescape_path(fields[1], arena),
 		.fstype = unescape(fields[2], arena),
 		.options = count > 3 ? unescape(fields[3], arena) : "defaults",
 		.dump = count > 4 ? unescape(fields[4], arena) : "0",

@@ -28,6 +28,8 @@ static void prepare_process(void)
 	open_standard_descriptors();
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD,
+	       SIG_DFL); /* ignored, as some parents leave it, no program's end could be waited for */
 	signal(SIGXFSZ, SIG_IGN); /* a write past the limit is then an error of its resource */
 	/* Secrets lie in memory: no core file, no debugger of another process of this user. */
 	prctl(PR_SET_DUMPABLE, 0);

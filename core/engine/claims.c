@@ -411,6 +411,25 @@ static void order_entries(struct neap_claims *claims, const struct claim *above,
 	}
 }
 
+/* Who works on the path comes after its owner, else after what is above. */
+static void order_other(struct neap_claims *claims, const struct claim *above, const struct claim *claim,
+			uint32_t other)
+{
+	uint32_t owner = claim->owner[EXISTENCE];
+
+	if (other == NONE || other == owner)
+		return;
+	if (owner == NONE) {
+		if (above)
+			order_below(claims, above, claim, other);
+	} else if (claim->absent) {
+		works_on_absent(claims, claim, other);
+	} else {
+		neap_graph_edge(claims->graph, owner, other, NEAP_WHY_AUTOREQUIRE, false,
+				resource_of(claims, other)->at);
+	}
+}
+
 /* Orders everybody who claims something of one path. */
 static void order_path(struct neap_claims *claims, const struct claim *claim)
 {
@@ -428,17 +447,8 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 	for (i = 0; i < sizeof others / sizeof *others; i++) {
 		for (j = 0; j < i && others[j] != others[i]; j++)
 			;
-		if (others[i] == NONE || others[i] == owner || j < i)
-			continue;
-		if (owner == NONE) {
-			if (above)
-				order_below(claims, above, claim, others[i]);
-		} else if (claim->absent) {
-			works_on_absent(claims, claim, others[i]);
-		} else {
-			neap_graph_edge(claims->graph, owner, others[i], NEAP_WHY_AUTOREQUIRE, false,
-					resource_of(claims, others[i])->at);
-		}
+		if (j == i)
+			order_other(claims, above, claim, others[i]);
 	}
 }
 
@@ -525,6 +535,13 @@ const struct neap_resource *neap_graph_other_owner(const struct neap_graph *grap
 	if (claim->entries)
 		return &graph->resources.items[claim->entries->resource];
 	return NULL; /* a place is anybody's once it is there */
+}
+
+bool neap_graph_is_shared(const struct neap_graph *graph, const char *path)
+{
+	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
+
+	return claim && claim->entries && claim->entries->next;
 }
 
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path)

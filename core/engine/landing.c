@@ -86,12 +86,14 @@ static void landed(void *ctx, const struct neap_error *err)
 		neap_step_done(run, number);
 	}
 	run->group.count = 0;
+	run->landings++;
 	run->landing = NEAP_NO_STEP;
 	run->verifying = false;
 }
 
 void neap_landing_init(struct run *run)
 {
+	run->landings = 1;
 	run->landing = NEAP_NO_STEP;
 	run->commit = (struct neap_commit){ .ctx = run, .may = may, .failed = failed, .landed = landed };
 	if (!run->plan)

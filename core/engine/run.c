@@ -50,6 +50,8 @@ static void gather(struct run *run, uint32_t node)
 			self->moved = moved;
 		if (from->blocked_by != NEAP_NO_STEP && self->blocked_by == NEAP_NO_STEP)
 			self->blocked_by = from->blocked_by;
+		if (from->held > self->held)
+			self->held = from->held;
 		uint32_t pending = from->opaque ? edge->from : from->pending;
 		if (pending != NEAP_NO_STEP && (self->pending == NEAP_NO_STEP || from->opaque))
 			self->pending = pending;

@@ -13,6 +13,7 @@ struct node {
 	uint32_t blocked_by; /* resource that failed and that this stands on, or is; NEAP_NO_STEP */
 	uint32_t pending;    /* nearest opaque change before it that a plan did not run; NEAP_NO_STEP */
 	uint32_t moved;      /* nearest step before it that changes or may change something; NEAP_NO_STEP */
+	uint32_t held;       /* the landing at which it is seen whether it may go on; 0: none */
 	enum neap_maybe changed;
 	enum neap_maybe refresh; /* what its notifiers say */
 	bool opaque;             /* it made such a change itself */
@@ -38,9 +39,10 @@ struct run {
 	/* Types that are changed together: the last step of each that in this plan would have changed
 	 * something. */
 	NEAP_VEC(struct acted) acted;
-	uint32_t landing; /* the step whose changes are landing */
-	uint32_t moved;   /* the last step that changes or may change something */
-	bool verifying;   /* the group has landed and is read back */
+	uint32_t landings; /* number of the next one */
+	uint32_t landing;  /* the step whose changes are landing */
+	uint32_t moved;    /* the last step that changes or may change something */
+	bool verifying;    /* the group has landed and is read back */
 };
 
 /* A resource whose turn it is. */
@@ -53,8 +55,9 @@ struct step {
 	struct neap_context context;
 	void *have;
 	struct neap_diff diff;
-	uint64_t unknown; /* parameters that cannot be known yet, as bits */
-	const char *note; /* static: why nothing is done */
+	uint64_t unknown;            /* parameters that cannot be known yet, as bits */
+	const char *note;            /* static: why nothing is done */
+	struct neap_arena_mark mark; /* what was made since may go when nothing is done */
 };
 
 void neap_step(struct run *run, uint32_t number);

@@ -139,6 +139,7 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 			     .accounted = accounted,
 			     .declared = declared },
 		.diff = { .arena = run->arena },
+		.mark = neap_arena_mark(run->arena),
 	};
 	step->context.type = step->resource->type;
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
@@ -160,6 +161,9 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 	struct neap_arena_mark mark = neap_arena_mark(run->arena);
 	neap_step_begin(&step, run, number);
 	neap_step_at(&step);
+	/* A program that looks would see what was there before the change. */
+	if (step.node->changed != NEAP_NO)
+		neap_overlay_moved(run->overlay, number, number);
 	step.context.again = true;
 	int r = look(&step, err);
 	if (r == NEAP_UNKNOWN)
@@ -410,6 +414,8 @@ static int walk(struct step *step, struct neap_error **err)
 	const struct neap_resource_type *type = step->resource->type;
 	if (neap_step_resolve(step, err) < 0)
 		return -1;
+	if (step->resource->deferred_count > 0)
+		step->mark = neap_arena_mark(run->arena); /* its outputs may be asked for later */
 	int r = consider(step, err);
 	if (r < 0)
 		return r;
@@ -449,6 +455,33 @@ static int walk(struct step *step, struct neap_error **err)
 	return 0;
 }
 
+/*
+ * The bytes that others write into a shared file later hold this change too: when it may not go on, theirs
+ * must not bring it along. So what can stop it has to be known before they read. Whether it is to land at
+ * once.
+ */
+static bool is_to_land(const struct step *step)
+{
+	struct run *run = step->run;
+	bool shared = false, judged = false, alone = false;
+	size_t count;
+	const struct neap_change *changes = neap_overlay_changes(run->overlay, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		bool common = changes[i].kind == NEAP_CHANGE_WRITE &&
+			      neap_graph_is_shared(run->pub.graph, changes[i].asked);
+
+		shared = shared || common;
+		judged = judged || (common && changes[i].validate);
+		alone = alone || !common || changes[i].validate;
+	}
+	bool lands = shared && (judged || step->node->held == run->landings);
+	if (alone) /* it can fail where others do not */
+		step->node->held = run->landings;
+	/* What a process did stands already: look at it before anybody builds on it. */
+	return lands || neap_overlay_opaque(run->overlay);
+}
+
 void neap_step_done(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
@@ -467,7 +500,6 @@ void neap_step(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
 	struct step step;
-	struct neap_arena_mark mark = neap_arena_mark(run->arena);
 	struct neap_error *err = NULL;
 
 	if (observer && observer->begin)
@@ -498,13 +530,12 @@ void neap_step(struct run *run, uint32_t number)
 	} else if (r > 0) {
 		step.result->outcome = NEAP_OUTCOME_UNCHANGED;
 		if (r == 1)
-			neap_arena_rewind(run->arena, mark);
+			neap_arena_rewind(run->arena, step.mark);
 	} else {
 		step.result->outcome = run->plan ? NEAP_OUTCOME_UNCHANGED : NEAP_OUTCOME_CHANGED;
 		if (!run->plan) {
 			neap_vec_push(&run->group, number);
-			/* What a process did stands already: look at it before anybody builds on it. */
-			if (neap_overlay_opaque(run->overlay))
+			if (is_to_land(&step))
 				neap_landing_land(run);
 			return; /* done when it has landed */
 		}

@@ -98,8 +98,17 @@ static void drain(struct stream *stream, unsigned reads)
 	}
 }
 
+/* The group; and the program itself, should it have left that. */
+static void end(pid_t pid, int sig)
+{
+	kill(-pid, sig);
+	if (getpgid(pid) != pid)
+		kill(pid, sig);
+}
+
 /* Until the program has ended. A child of it that lives on may keep the pipes open: nobody waits for that.
- * Returns whether the time was over, or `stop` was set. */
+ * Returns whether the time was over, or `stop` was set; then the program may be there still, when it belongs
+ * to somebody else (sudo) or hangs in the kernel. */
 static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned timeout,
 		   const volatile sig_atomic_t *stop)
 {
@@ -116,10 +125,12 @@ static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned time
 		int64_t left = deadline - now_ms();
 		int rc;
 
+		if (left <= 0 && signal_next == 0)
+			return true;
 		if (left <= 0 || (stop && *stop && !late)) {
 			late = true;
-			kill(-pid, signal_next);
-			signal_next = SIGKILL;
+			end(pid, signal_next);
+			signal_next = signal_next == SIGTERM ? SIGKILL : 0;
 			deadline = now_ms() + GRACE * 1000;
 			continue;
 		}
@@ -135,7 +146,7 @@ static bool attend(pid_t pid, int pidfd, struct stream streams[2], unsigned time
 			drain(&streams[0], 64);
 			drain(&streams[1], 64);
 			if (late)
-				kill(-pid, SIGKILL); /* those it has left behind */
+				end(pid, SIGKILL); /* those it has left behind */
 			return late;
 		}
 	}
@@ -392,7 +403,7 @@ int neap_process_run(const struct neap_process *process, const struct neap_proce
 	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0) {
 		neap_error_errno(err, errno, "run %s: watch process %d", name, (int)pid);
-		kill(-pid, SIGKILL);
+		end(pid, SIGKILL);
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 		goto done;
@@ -402,8 +413,13 @@ int neap_process_run(const struct neap_process *process, const struct neap_proce
 	late = attend(pid, pidfd, streams, timeout, place->stop);
 	out[0] = streams[0].fd;
 	errors[0] = streams[1].fd;
-	while ((rc = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+	while ((rc = waitpid(pid, &status, late ? WNOHANG : 0)) < 0 && errno == EINTR)
 		;
+	if (rc == 0) {
+		neap_error_set(err, "run %s: did not end within %u s, and cannot be killed", name, timeout);
+		rc = -1;
+		goto done;
+	}
 	if (rc < 0) {
 		neap_error_errno(err, errno, "run %s: wait for process %d", name, (int)pid);
 		goto done;

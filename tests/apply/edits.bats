@@ -226,3 +226,35 @@ converges() {
 	done
 	[ $killed -ge 8 ]
 }
+
+@test "each part of a file stands on the owner of the file and on the directory, not the first alone" {
+	cat >"$BATS_TEST_TMPDIR/owner.lua" <<-LUA
+	local neap = require "neap"
+	local d = "$BATS_TEST_TMPDIR/"
+	local bad = neap.exec { name = "bad", command = { "false" }, always = true }
+	neap.directory { path = d .. "private", mode = "0700", require = bad }
+	neap.file { path = d .. "secret", mode = "0600", require = bad }
+	for _, path in ipairs { d .. "private/file", d .. "secret" } do
+		neap.block { path = path, name = "a", content = "a" }
+		neap.block { path = path, name = "b", content = "b" }
+		neap.line { path = path, line = "c" }
+	end
+	LUA
+	run "$NEAP" apply --state-dir "$BATS_TEST_TMPDIR/state" "$BATS_TEST_TMPDIR/owner.lua"
+	[ "$status" = 4 ]
+	[[ $output == *"1 failed, 8 skipped"* ]]
+	[ ! -e "$BATS_TEST_TMPDIR/private" ] && [ ! -e "$BATS_TEST_TMPDIR/secret" ]
+}
+
+@test "an entry whose requirement fails does not come along with the next entry of the file" {
+	cat >"$work/site.lua" <<-'LUA'
+	local neap = require "neap"
+	local bad = neap.file { path = "/bad", content = "x", validate = { "false", "%s" } }
+	neap.sysctl { name = "kernel.first", value = "1", require = bad }
+	neap.sysctl { name = "kernel.second", value = "1" }
+	LUA
+	run "$NEAP" apply --root "$root" "$work/site.lua"
+	[ "$status" = 4 ]
+	[[ $output == *"1 failed, 1 skipped"* ]]
+	[ "$(cat "$root/etc/sysctl.d/90-neap.conf")" = "kernel.second = 1" ]
+}

@@ -241,6 +241,28 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	! grep -qsE '^State:[[:space:]]+[^Z[:space:]]' "/proc/$(cat work/pid)/status"
 }
 
+@test "a command over its time that belongs to somebody else is not waited for" {
+	[ "$(id -u)" = 0 ] || skip "needs root, for another user"
+	local began=$SECONDS open
+	open=$(mktemp -d /tmp/neap-exec-XXXXXX)
+	install -m 4755 "$(command -v setpriv)" "$open/suid"
+	install -m 755 "$NEAP" "$open/neap"
+	install -d -o 65534 "$open/state" && chmod 755 "$open"
+	cat >"$open/site.lua" <<-LUA
+	require("neap").exec { name = "x", command = { "$open/suid", "--reuid=0", "sleep", "25" }, always = true, timeout = "1s" }
+	LUA
+	run setpriv --reuid=65534 --regid=65534 --clear-groups "$open/neap" apply --state-dir "$open/state" "$open/site.lua"
+	rm -r "$open"
+	[ "$status" = 4 ]
+	[[ $output == *"did not end within 1 s, and cannot be killed"* ]]
+	((SECONDS - began < 20))
+}
+
+@test "started by a parent that ignores the end of its children, neap waits for its own" {
+	recipe <<<'neap.exec { name = "x", command = { "false" }, returns = 1, always = true }'
+	run -0 perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' "$NEAP" apply "${OPTIONS[@]}" site.lua
+}
+
 @test "a secret in the environment is in no plan, report, error and argv" {
 	recipe <<-'LUA'
 	neap.exec { name = "x", shell = [[echo "$PW"; echo "$PW" >&2; tr '\0' ' ' < /proc/$$/cmdline > ]] .. d .. "/argv; exit 1", always = true,

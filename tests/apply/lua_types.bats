@@ -205,6 +205,58 @@ token_type() {
 	[ $killed -gt 0 ]
 }
 
+@test "a type that looks by a program is not asked again in a plan: the program would see what was there before" {
+	cat >"$work/seen.lua" <<-'LUA'
+	local neap = require "neap"
+	return neap.type {
+		name = "seen", summary = "a file that a program looks for",
+		params = { path = { kind = "path", key = true, owns = true, doc = "where" } },
+		read = function(view, want)
+			return view:query { command = { "test", "-e", want.path } }.status == 0 and {} or nil
+		end,
+		apply = function(host, want) host:write(want.path, "seen") end,
+	}
+	LUA
+	printf 'local seen = require "seen"\nseen { path = "%s/it" }\n' "$work" >"$work/site.lua"
+	run "$NEAP" plan --state-dir "$work/state" "$work/site.lua"
+	[ "$status" = 2 ]
+	"$NEAP" apply -q --state-dir "$work/state" "$work/site.lua"
+	"$NEAP" plan --state-dir "$work/state" "$work/site.lua"
+}
+
+@test "an output made from another one is the same for who comes late" {
+	cat >"$work/echo.lua" <<-'LUA'
+	local neap = require "neap"
+	return neap.type {
+		name = "echo", summary = "a file, and what was to be in it",
+		params = {
+			path = { kind = "path", key = true, owns = true, doc = "where" },
+			value = { kind = "text", doc = "what" },
+		},
+		read = function(view, want)
+			local bytes = view:file(want.path)
+			return bytes and { value = bytes }
+		end,
+		apply = function(host, want) host:write(want.path, want.value) end,
+		outputs = { said = { doc = "what", read = function(_, want) return want.value end } },
+	}
+	LUA
+	cat >"$work/site.lua" <<-LUA
+	local neap = require "neap"
+	local echo, d = require "echo", "$work/echo/"
+	local first = echo { path = d .. "a", value = "first" }
+	local second = echo { path = d .. "b", value = first.said }
+	local last = second
+	for i = 1, 5 do
+		last = neap.file { path = d .. i, content = string.rep("z", 3000 + i), require = last }
+	end
+	echo { path = d .. "c", value = second.said, require = last }
+	LUA
+	"$NEAP" apply -q --state-dir "$work/state" "$work/site.lua"
+	"$NEAP" plan --state-dir "$work/state" "$work/site.lua"
+	[ "$(cat "$work/echo/c")" = first ]
+}
+
 @test "a plan with types in Lua changes nothing and asks no more than it must" {
 	token_type
 	"$NEAP" apply -q "$work/site.lua" --root "$work/root"

@@ -207,6 +207,36 @@ inside() {
 	CONF
 }
 
+@test "mount: options not given are those of the line in fstab, in force too; a slash at its end is none" {
+	mkdir ground/t
+	printf 'tmpfs %s/ tmpfs nosuid,nodev,noexec 0 0\n' "$PWD/ground/t" >etc/fstab
+	cp etc/fstab before
+	recipe <<<'neap.mount { path = d .. "/t", device = "tmpfs", fstype = "tmpfs" }'
+	inside '
+		converges
+		grep -q " $PWD/ground/t .*nosuid,nodev,noexec" /proc/self/mountinfo'
+	cmp etc/fstab before
+}
+
+@test "mount: a path through a link is refused before anything is mounted; a bind of one is what it leads to" {
+	mkdir -p ground/real/there ground/real/source ground/bind
+	ln -s real ground/link
+	ln -s ./../ground/real/source ground/source
+	recipe <<-'LUA'
+	neap.mount { path = d .. "/link/there", device = "tmpfs", fstype = "tmpfs", persistent = false }
+	neap.mount { path = d .. "/bind", device = d .. "/source", fstype = "none", options = "bind" }
+	LUA
+	inside '
+		plan >plan.txt && exit 1
+		apply >apply.txt && exit 1
+		grep -q " $PWD/ground/real/there " /proc/self/mountinfo && exit 1
+		cp /proc/self/mountinfo before
+		apply >apply.txt && exit 1
+		cmp before /proc/self/mountinfo'
+	grep -q "leads through a link to $PWD/ground/real/there" plan.txt
+	grep -q "/ground/real/source $PWD/ground/bind " before
+}
+
 @test "mount: one that fails fails alone, and what lies below it is skipped" {
 	recipe <<-'LUA'
 	local bad = neap.mount { path = d .. "/bad", device = "/nowhere", fstype = "ext4" }

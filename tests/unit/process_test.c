@@ -155,6 +155,18 @@ static void process__timeout_kills_what_ignores_sigterm(void **state)
 	assert_true(time(NULL) - start < 15);
 }
 
+static void process__timeout_kills_what_left_its_group(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	time_t start = time(NULL);
+
+	assert_true(run_late("exec perl -e 'setpgrp(0, getpgrp(getppid())) or die; sleep 30'", f->arena,
+			     &err) < 0);
+	assert_string_equal(err->message, "run sh: did not end within 1 s and was killed");
+	assert_true(time(NULL) - start < 15);
+}
+
 static void process__does_not_wait_for_a_daemon_that_keeps_the_pipes(void **state)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
@@ -188,6 +200,8 @@ int main(void)
 		cmocka_unit_test(process__missing_program_is_an_error),
 		cmocka_unit_test_setup_teardown(process__timeout_kills_the_group, fixture_new, fixture_free),
 		cmocka_unit_test_setup_teardown(process__timeout_kills_what_ignores_sigterm, fixture_new,
+						fixture_free),
+		cmocka_unit_test_setup_teardown(process__timeout_kills_what_left_its_group, fixture_new,
 						fixture_free),
 		cmocka_unit_test(process__does_not_wait_for_a_daemon_that_keeps_the_pipes),
 		cmocka_unit_test(process__leaves_no_zombie_and_no_descriptor),
