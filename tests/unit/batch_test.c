@@ -453,7 +453,7 @@ static void batch__who_is_kept_out_is_no_part_of_what_is_planned(void **state)
 		go(f, NEAP_RUN_PLAN),
 		"a none (only_if does not hold) unchanged; b create (2 together) unchanged; "
 		"c delete failed [it is protected, and would be removed | take away protect = true when it "
-		"may go]; d none (noop: would create ensure) unchanged; e create (2 together) unchanged");
+		"may go]; d none (noop: would create it) unchanged; e create (2 together) unchanged");
 	go(f, NEAP_RUN_APPLY);
 	assert_non_null(strstr(world.log, "make b e\n"));
 	assert_false(world.there[0] || world.there[3]);

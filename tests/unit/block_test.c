@@ -95,7 +95,8 @@ static void block__cells(void **state)
 		  { { "/t/x", REG, 0644, 33, 44, B "old\n" E } },
 		  { P, "!content", "s" },
 		  { 0 },
-		  "update content=(hidden)->(secret)\n (in lines 1 to 3)",
+		  "update content=(hidden)->(secret)\n (in lines 1 to 3; others may read the file, mode "
+		  "0644, and it gets a secret)",
 		  NULL,
 		  "f /t/x 0644 33:44 " B "s\n" E "\n" },
 		{ "file that others may not read",

@@ -146,7 +146,8 @@ static void file__cells(void **state)
 		  { { "/t/x", REG, 0644, 0, 0, "old" } },
 		  { P, "!content", "new" },
 		  { 0 },
-		  "update content=(hidden)->(secret)",
+		  "update content=(hidden)->(secret) (others may read the file, mode 0644, and it gets a "
+		  "secret)",
 		  NULL,
 		  "f /t/x 0644 0:0 new\n" },
 		{ "file × source differs",

@@ -133,7 +133,8 @@ static void ini__cells(void **state)
 		  { { "/t/x", REG, 0644, 33, 44, "[A]\nk=old\n" } },
 		  { P, AK, "!value", "s" },
 		  { 0 },
-		  "update value=(hidden)->(secret) (in line 2)",
+		  "update value=(hidden)->(secret) (in line 2; others may read the file, mode 0644, and it "
+		  "gets a secret)",
 		  NULL,
 		  "f /t/x 0644 33:44 [A]\nk=s\n\n" },
 		{ "file that others may not read",

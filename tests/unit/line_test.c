@@ -167,7 +167,8 @@ static void line__cells(void **state)
 		  { { "/t/x", REG, 0644, 33, 44, "a\n" } },
 		  { P, "!line", "b" },
 		  { 0 },
-		  "create ensure=absent->present line=->(secret) (at the end)",
+		  "create ensure=absent->present line=->(secret) (at the end; others may read the file, mode "
+		  "0644, and it gets a secret)",
 		  NULL,
 		  "f /t/x 0644 33:44 a\nb\n\n" },
 		{ "file × replaced",
@@ -181,7 +182,8 @@ static void line__cells(void **state)
 		  { { "/t/x", REG, 0644, 0, 0, "b1\n" } },
 		  { P, "!line", "b", "match", "^b" },
 		  { 0 },
-		  "update line=(hidden)->(secret) (replaces line 1)",
+		  "update line=(hidden)->(secret) (replaces line 1; others may read the file, mode 0644, and "
+		  "it gets a secret)",
 		  NULL,
 		  "f /t/x 0644 0:0 b\n\n" },
 		{ "file × replaced, others may not read it",
