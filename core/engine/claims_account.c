@@ -100,11 +100,12 @@ static struct neap_str member_key(struct neap_arena *arena, uint32_t resource, c
 
 void neap_claim_member(struct neap_claims *claims, const char *group, const char *user)
 {
-	struct neap_arena *arena = claims->graph->arena;
 	struct neap_member member = { .resource = claims->resource };
+	struct neap_arena *arena;
 
 	if (claims->probe)
 		return;
+	arena = claims->graph->arena;
 	member.group = neap_arena_strdup(arena, group);
 	member.user = neap_arena_strdup(arena, user);
 	neap_vec_push(&claims->members, member);

@@ -54,7 +54,7 @@ leftovers() {
 		moment=$((RANDOM * RANDOM % (took + took / 5 + 1)))
 		status=0
 		timeout -s KILL "$(printf '%d.%06d' $((moment / 1000000)) $((moment % 1000000)))" \
-			"$NEAP" apply "$work/site.lua" --root "$work/root" -D VERSION=$version >/dev/null 2>&1 || status=$?
+			"$NEAP" apply --lock-wait 10s "$work/site.lua" --root "$work/root" -D VERSION=$version >/dev/null 2>&1 || status=$?
 		[ $status -eq 0 ] || [ $status -eq 137 ] || [ $status -eq 124 ]
 		[ $status -eq 0 ] || killed=$((killed + 1))
 		tree >"$work/now"

@@ -48,14 +48,14 @@ converged() {
 	[[ "$output" == *'installs  + "nt-lib 1.0"'* ]]
 	[[ "$output" == *'in one transaction with 2 other packages'* ]]
 	[ "$(state_of nt-a)" = none ]
-	run inside strace -f -e trace=execve -e status=successful -o "$work/trace" "$NEAP" apply "$work/site.lua"
+	run inside env ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=execve -e status=successful -o "$work/trace" "$NEAP" apply "$work/site.lua"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ "$(grep -c 'execve("[^"]*apt-get".*"--no-remove".*"install"' "$work/trace")" -eq 1 ]
 	[ "$(state_of nt-a) $(state_of nt-b) $(state_of nt-lib) $(state_of nt-c)" = "ii 1.0 ii 1.0 ii 1.0 ii 1.0" ]
 	converged
 	# and costs one question for all of them
-	inside strace -f -e trace=execve -e status=successful -o "$work/trace" "$NEAP" plan "$work/site.lua"
+	inside env ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=execve -e status=successful -o "$work/trace" "$NEAP" plan "$work/site.lua"
 	[ "$(grep -c 'execve("[^"]*dpkg-query"' "$work/trace")" -eq 1 ]
 	run grep -c 'execve("[^"]*"apt-get' "$work/trace"
 	[ "$output" -eq 0 ]
