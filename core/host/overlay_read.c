@@ -218,6 +218,16 @@ static int copy_content(struct neap_arena *arena, const struct neap_content *con
 	return 0;
 }
 
+/* Where only the attributes are held, the machine has answered for the rest. */
+static void own_attributes(const struct neap_overlay_place *place, struct neap_stat *stat)
+{
+	if (place->where != NEAP_OVERLAY_AT_STATE || stat->kind != NEAP_FILE_REGULAR)
+		return;
+	stat->mode = place->state->mode;
+	stat->uid = place->state->uid;
+	stat->gid = place->state->gid;
+}
+
 static int read_file(const struct neap_view *view, const char *path, bool small, struct neap_arena *arena,
 		     struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err)
 {
@@ -245,11 +255,7 @@ static int read_file(const struct neap_view *view, const char *path, bool small,
 	r = settle(overlay, r, &stat, &local, err);
 	if (r != 0)
 		return r;
-	if (place.where == NEAP_OVERLAY_AT_STATE && stat.kind == NEAP_FILE_REGULAR) {
-		stat.mode = place.state->mode;
-		stat.uid = place.state->uid;
-		stat.gid = place.state->gid;
-	}
+	own_attributes(&place, &stat);
 	*ret = stat;
 	*ret_content = content;
 	return 0;
@@ -294,11 +300,7 @@ static int overlay_checksum(const struct neap_view *view, const char *path, enum
 	r = settle(overlay, r, &stat, &local, err);
 	if (r != 0)
 		return r;
-	if (place.where == NEAP_OVERLAY_AT_STATE && stat.kind == NEAP_FILE_REGULAR) {
-		stat.mode = place.state->mode;
-		stat.uid = place.state->uid;
-		stat.gid = place.state->gid;
-	}
+	own_attributes(&place, &stat);
 	*ret = stat;
 	*ret_checksum = checksum;
 	return 0;
