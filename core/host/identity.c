@@ -76,8 +76,8 @@ int neap_identity_find(const struct neap_view *view, const char *user, struct ne
 {
 	struct neap_str name = neap_str(user), passwd, group, line;
 	struct neap_identity found = { .home = "/" };
-	size_t size = 0;
-	uint32_t *groups = NULL;
+	size_t size = 16;
+	uint32_t *groups = neap_arena_array_of(arena, uint32_t, size);
 	int r = neap_view_user(view, user, &found.uid, err);
 
 	if (r == 0)
@@ -111,12 +111,11 @@ int neap_identity_find(const struct neap_view *view, const char *user, struct ne
 				    &gid, NULL) != 0)
 			continue;
 		if (found.group_count == size) {
-			uint32_t *more = neap_arena_array_of(arena, uint32_t, size ? 2 * size : 16);
+			uint32_t *more = neap_arena_array_of(arena, uint32_t, 2 * size);
 
-			if (size)
-				memcpy(more, groups, size * sizeof(*more));
+			memcpy(more, groups, size * sizeof(*more));
 			groups = more;
-			size = size ? 2 * size : 16;
+			size *= 2;
 		}
 		if (found.group_count < GROUPS_MAX)
 			groups[found.group_count++] = gid;
