@@ -161,7 +161,11 @@ static void fault__every_call_failing_once_leaves_old_or_new_and_the_next_run_co
 	const char *rounds = getenv("NEAP_ROUNDS");
 	unsigned wanted = rounds ? (unsigned)strtoul(rounds, NULL, 10) : 1000;
 	neap_test_root = "";
-	for (uint64_t seed = 500000; worlds < wanted; seed++) {
+	/* Rare among the others, so drawn first: a purge that meets a read which failed. */
+	static const uint64_t rare[] = { 522153 };
+	const size_t rare_count = sizeof rare / sizeof *rare;
+	for (size_t n = 0; worlds < wanted; n++) {
+		uint64_t seed = n < rare_count ? rare[n] : 500000 + n - rare_count;
 		struct world world;
 		struct trial clean;
 		NEAP_AUTO_ARENA struct neap_arena *arena = neap_arena_new();
