@@ -194,9 +194,10 @@ token_type() {
 	killed=0
 	for _ in $(seq 30); do
 		timeout -s KILL "0.00$((RANDOM % 10))$((RANDOM % 10))" \
-			"$NEAP" apply "$work/site.lua" --root "$work/root" -D TEXT=$text >/dev/null 2>&1 || killed=$((killed + 1))
+			"$NEAP" apply --lock-wait 10s "$work/site.lua" --root "$work/root" -D TEXT=$text >/dev/null 2>&1 || killed=$((killed + 1))
 		! grep -rLE '^(one|two)[0-9]+$' "$work/root/etc" | grep -q .
-		"$NEAP" apply -q "$work/site.lua" --root "$work/root" -D TEXT=$text >/dev/null
+		# The killed one may not be gone yet, and then still holds the lock.
+		"$NEAP" apply -q --lock-wait 10s "$work/site.lua" --root "$work/root" -D TEXT=$text >/dev/null
 		run "$NEAP" plan "$work/site.lua" --root "$work/root" -D TEXT=$text
 		[ "$status" -eq 0 ]
 		[ -z "$(find "$work/root" -name '.neap-*')" ]

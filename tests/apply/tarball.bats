@@ -275,7 +275,7 @@ refused() {
 	printf evil >tree/etc/passwd
 	printf good >root/etc/passwd
 	tar -C tree -cf a.tar etc
-	recipe 'owner = 0'
+	if [ "$(id -u)" = 0 ]; then recipe 'owner = 0'; else recipe ''; fi
 	ln -s ../../etc root/opt/app/etc
 	for action in plan apply; do
 		run -4 $action
@@ -288,7 +288,6 @@ refused() {
 	ln -s ../../../etc/passwd root/opt/app/etc/passwd
 	run -2 plan
 	[[ $output == *"etc/passwd (is a link)"* ]]
-	[ "$(id -u)" = 0 ] || recipe ''
 	run -0 apply
 	[ "$(cat root/etc/passwd) $(cat root/opt/app/etc/passwd)" = "good evil" ]
 	recipe 'ensure = "absent"'
@@ -368,6 +367,7 @@ refused() {
 
 @test "a run that finds all in order unpacks nothing: four system calls a file" {
 	command -v strace >/dev/null || skip "needs strace"
+	[ "$(id -u)" = 0 ] || skip "needs root: neap's memory is not for others to read, so strace sees no names"
 	mkdir tree
 	for i in $(seq 300); do printf '%d' "$i" >"tree/$i"; done
 	head -c 2000000 /dev/urandom >tree/large
