@@ -62,7 +62,7 @@ leftovers() {
 		[ -z "$half" ] || { echo "half: $half"; false; }
 		cmp -s "$work/now" "$work/one" || cmp -s "$work/now" "$work/two" || between=$((between + 1))
 		if [ $((i % 4)) -eq 0 ]; then
-			"$NEAP" apply "$work/site.lua" --root "$work/root" -D VERSION=$version >/dev/null
+			"$NEAP" apply --lock-wait 10s "$work/site.lua" --root "$work/root" -D VERSION=$version >/dev/null
 			[ -z "$(leftovers)" ] || { leftovers; false; }
 			tree >"$work/now"
 			cmp "$work/now" "$work/$version"

@@ -109,9 +109,9 @@ recipe() {
 	digest=$(image example.org/a:1 "$(head -c 20000 /dev/zero | tr '\0' x)" one.tar)
 	recipe <<<"neap.image { name = 'example.org/a:1', source = 'one.tar', digest = '$digest', socket = socket }"
 	for delay in 0.02 0.05 0.1; do
-		timeout -s KILL "$delay" "$NEAP" apply "${OPTIONS[@]}" site.lua >/dev/null 2>&1 || true
+		timeout -s KILL "$delay" "$NEAP" apply --lock-wait 10s "${OPTIONS[@]}" site.lua >/dev/null 2>&1 || true
 	done
-	run -0 "$NEAP" apply "${OPTIONS[@]}" site.lua
+	run -0 "$NEAP" apply --lock-wait 10s "${OPTIONS[@]}" site.lua
 	run -0 "$NEAP" plan "${OPTIONS[@]}" site.lua
 }
 

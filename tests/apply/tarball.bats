@@ -425,7 +425,7 @@ refused() {
 		if [ $((i % 2)) = 0 ]; then version=one; else version=two; fi
 		recipe '' $version.tar.gz
 		status=0
-		timeout -s KILL "0.0$((RANDOM % 90 + 10))" "$NEAP" apply site.lua --root root >/dev/null 2>&1 || status=$?
+		timeout -s KILL "0.0$((RANDOM % 90 + 10))" "$NEAP" apply --lock-wait 10s site.lua --root root >/dev/null 2>&1 || status=$?
 		[ $status = 0 ] || [ $status = 137 ] || [ $status = 124 ]
 		[ $status = 0 ] || killed=$((killed + 1))
 		if [ -d root/opt/app ]; then
@@ -436,7 +436,7 @@ refused() {
 	echo "killed $killed"
 	[ $killed -ge 5 ]
 	recipe '' one.tar.gz
-	run -0 apply
+	run -0 "$NEAP" apply --lock-wait 10s site.lua --root root
 	diff <(listing one) <(listing root/opt/app)
 	run -0 plan
 	[ -z "$(find root -name '.neap-*')" ]
