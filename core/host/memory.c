@@ -34,6 +34,7 @@ struct memory {
 	struct thing *root, *all;
 	uint64_t calls, fail;
 	int errnum;
+	bool dies; /* not only that call fails, but all from it on */
 	neap_host_memory_run_fn *run;
 	void *run_ctx;
 	const char *out, *errors; /* of the program under way */
@@ -149,7 +150,9 @@ static int walk(struct memory *memory, const char *path, bool strict, struct thi
 /* Whether this call is the one that has to fail. */
 static bool has_to_fail(struct memory *memory)
 {
-	return ++memory->calls == memory->fail && memory->errnum;
+	memory->calls++;
+	return memory->errnum &&
+	       (memory->dies ? memory->calls >= memory->fail : memory->calls == memory->fail);
 }
 
 /* What a read finds; NULL: nothing there. */
@@ -556,7 +559,8 @@ static int memory_run(struct neap_machine *machine, const struct neap_process *p
 {
 	struct memory *memory = memory_of(&machine->view);
 
-	(void)err;
+	if (has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "run %s", process->argv[0]);
 	execute(memory, process, arena, ret);
 	neap_accounts_drop(memory->accounts);
 	return 0;
@@ -671,6 +675,13 @@ void neap_host_memory_fail(struct neap_machine *machine, uint64_t call, int errn
 	memory->calls = 0;
 	memory->fail = call;
 	memory->errnum = errnum;
+	memory->dies = false;
+}
+
+void neap_host_memory_die(struct neap_machine *machine, uint64_t call)
+{
+	neap_host_memory_fail(machine, call, EIO);
+	memory_of(&machine->view)->dies = call > 0;
 }
 
 uint64_t neap_host_memory_calls(const struct neap_machine *machine)
