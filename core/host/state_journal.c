@@ -350,11 +350,9 @@ int neap_state_journal_open(struct neap_state *state, struct neap_arena *arena, 
 	state->owed = ret->count;
 	state->journal_end = journal.end;
 	*ret_damaged = journal.damaged;
-	/* Half a record at the end would stand before the next one. Damage is told once. */
+	/* Damage is told once. The next record takes the place of half a one. */
 	if (r == 0 && (journal.damaged || journal.records > 4 * ret->count + 64))
 		r = rewrite(state, ret, err);
-	else if (r == 0 && ftruncate(state->journal, state->journal_end) < 0)
-		r = neap_error_errno(err, errno, "truncate %s/" NAME, state->directory);
 	neap_map_done(&journal.owed);
 	return r;
 }
