@@ -11,8 +11,8 @@
  *	read, diff again: still different is an error against the type ("did not converge")
  *	output    when another resource refers to it
  *	wait      at the end
- *	refresh   when something it subscribes to has changed, or its own diff says so; kept in mind beyond the
- *	          run until it has been done
+ *	refresh   when something it subscribes to has changed, or its own diff says so; kept in mind beyond
+ *the run until it has been done
  *
  * A type whose resources are cheap together (packages: one transaction) has read_all and apply_all too: all
  * that stand on the same are looked at by one call and changed by one call. In a plan those that come later
@@ -151,8 +151,8 @@ void neap_diff_list(struct neap_diff *diff, const char *param, const char *const
 /* One sentence part for people: why, or what will happen beside it. Several are joined by "; ". */
 void neap_diff_reason(struct neap_diff *diff, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool neap_diff_empty(const struct neap_diff *diff);
-/* "Once this has been changed it has to be refreshed", as if something had notified it. Only of types that say
- * `refreshes_itself`. */
+/* "Once this has been changed it has to be refreshed", as if something had notified it. Only of types that
+ * say `refreshes_itself`. */
 void neap_diff_refresh(struct neap_diff *diff);
 /* Scratch memory that lives as long as the diff. */
 struct neap_arena *neap_diff_arena(struct neap_diff *diff);

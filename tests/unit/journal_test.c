@@ -120,7 +120,8 @@ static void journal__torn_anywhere_keeps_what_is_whole_and_goes_on(void **state)
 	assert_int_equal(open_kept(f, &kept, NULL), 0);
 	owe(&kept, "unit[a]", "file[/x]");
 	size_t first = load(f, data, sizeof data);
-	owe(&kept, "unit[b]", "file[/a/path/that/makes/this/record/longer/than/the/one/that/takes/its/place]");
+	owe(&kept, "unit[b]",
+	    "file[/a/path/that/makes/this/record/longer/than/the/one/that/takes/its/place]");
 	close_kept(&kept);
 	len = load(f, data, sizeof data);
 	for (size_t cut = 0; cut <= len; cut++) {
