@@ -17,7 +17,7 @@ hosts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/host
 # killed ones have left.
 hosts_require() {
 	if [ -z "${NEAP_HOSTS_READY-}${NEAP_HOSTS_SKIP-}" ]; then
-		NEAP_HOSTS_SKIP=$("$hosts" check 3>&-) && NEAP_HOSTS_READY=yes
+		if NEAP_HOSTS_SKIP=$("$hosts" check 3>&-); then NEAP_HOSTS_SKIP='' NEAP_HOSTS_READY=yes; fi
 		export NEAP_HOSTS_READY NEAP_HOSTS_SKIP
 	fi
 	if [ -n "$NEAP_HOSTS_SKIP" ]; then
