@@ -122,7 +122,7 @@ static void cert__new_one_has_key_dates_and_modes(void **state)
 	assert_string_equal(said(&driver, PAIRS(CERT, EC, "common_name", "x", "owner", "web")),
 			    "create ensure=absent->present valid_for=->365d key_algorithm=->ecdsa-p256 "
 			    "key_owner=->web key_mode=->0600 common_name=->x usages=[]->[client server] "
-			    "owner=->web (makes the key /t/c.key)");
+			    "owner=->web (makes the key /t/c.key; issued again for its new key)");
 	struct neap_cert_facts facts = facts_at(&driver, "/t/c.crt");
 	assert_int_equal(facts.begins, NOW - 300);
 	assert_int_equal(facts.ends, NOW + 365 * DAY);
@@ -182,7 +182,7 @@ static void cert__is_made_again_only_for_a_reason(void **state)
 		  0,
 		  "update key_algorithm=ecdsa-p256->ed25519 (the key /t/c.key is ecdsa-p256, key_algorithm "
 		  "is "
-		  "ed25519: makes another)",
+		  "ed25519: makes another; issued again for its new key)",
 		  .new_key = true },
 		{ { BASE },
 		  353 * DAY,
@@ -226,7 +226,7 @@ static void cert__files_that_do_not_fit_each_other_are_mended(void **state)
 	/* the key went, and the certificate stayed */
 	driver_put(&driver, &(struct driver_node){ "/t/c.key", NEAP_FILE_ABSENT, 0, 0, 0, NULL });
 	assert_string_equal(said(&driver, want),
-			    "update key_algorithm=->ecdsa-p256 key_mode=->0600 (makes the key /t/c.key)");
+			    "update key_algorithm=->ecdsa-p256 key_mode=->0600 (makes the key /t/c.key; issued again for its new key)");
 	assert_true(belong(&driver, "/t/c.crt", "/t/c.key"));
 	/* another key, as after a run that was cut off between the two */
 	driver_put(&driver, &(struct driver_node){ "/t/c.key", REG, 0600, 0, 0, key });
