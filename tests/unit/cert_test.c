@@ -122,7 +122,7 @@ static void cert__new_one_has_key_dates_and_modes(void **state)
 	assert_string_equal(said(&driver, PAIRS(CERT, EC, "common_name", "x", "owner", "web")),
 			    "create ensure=absent->present valid_for=->365d key_algorithm=->ecdsa-p256 "
 			    "key_owner=->web key_mode=->0600 common_name=->x usages=[]->[client server] "
-			    "owner=->web (makes the key /t/c.key; issued again for its new key)");
+			    "owner=->web (makes the key /t/c.key)");
 	struct neap_cert_facts facts = facts_at(&driver, "/t/c.crt");
 	assert_int_equal(facts.begins, NOW - 300);
 	assert_int_equal(facts.ends, NOW + 365 * DAY);
