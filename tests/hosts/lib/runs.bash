@@ -25,7 +25,6 @@ run_check() {
 run_new() { # run_new [PID]
 	local directory
 	mkdir -p "$cache/runs"
-	# No dot or dash, which would be allowed in a file's name.
 	directory=$(mktemp -d "$cache/runs/XXXXXX")
 	[ $# = 0 ] || process_stamp "$1" >"$directory/owner" || give_up "no process $1"
 	basename "$directory"
