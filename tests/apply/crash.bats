@@ -95,6 +95,26 @@ leftovers() {
 	[ "$(cat "$work/root/a" "$work/root/b")" = "$(printf 'a\nb')" ]
 }
 
+@test "a step that waited for a landing in which a signal came is not done, and has not failed" {
+	cat >"$work/slow.lua" <<-LUA
+		local neap = require "neap"
+		local first = neap.file { path = "/a", content = "a\n",
+			validate = { "sh", "-c", "touch $work/begun; while [ ! -e $work/go ]; do sleep 0.05; done", "%s" } }
+		neap.wait_for { name = "w", host = "127.0.0.1", port = 1, require = first }
+	LUA
+	"$NEAP" apply "$work/slow.lua" --root "$work/root" --format json >"$work/report.json" 3>&- &
+	pid=$!
+	for _ in $(seq 200); do [ -e "$work/begun" ] && break || sleep 0.05; done
+	kill -TERM $pid
+	touch "$work/go"
+	status=0
+	wait $pid || status=$?
+	cat "$work/report.json"
+	[ $status -eq 143 ]
+	[ "$(jq -r '[.resources[].outcome] | join(" ")' "$work/report.json")" = "changed not_done" ]
+	[ "$(cat "$work/root/a")" = a ]
+}
+
 @test "a second run waits for the lock or says who holds it" {
 	cat >"$work/slow.lua" <<-'LUA'
 		local neap = require "neap"
