@@ -45,8 +45,7 @@ int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error 
 		return neap_cli_output_end(code, code);
 	}
 	neap_cli_complain(*err);
-	neap_error_free(*err);
-	*err = NULL;
+	neap_problem_take(&session->problems, (struct neap_position){ 0 }, NULL, err);
 	return code;
 }
 
