@@ -3,6 +3,7 @@
 
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/splay.h"
 #include "cli/witness.h"
 #include "host/machine.h"
 #include "host/state.h"
@@ -35,6 +36,7 @@ static int apply(const struct neap_cli_options *options)
 	char *directory NEAP_AUTO_FREE = neap_state_default_directory(options->root);
 	const char *where = options->state_dir ? options->state_dir : directory;
 
+	neap_cli_splay(options);
 	neap_cli_witness_begin(&witness, options);
 	int code = neap_cli_session_load(&session, options);
 	if (code == 0)
