@@ -160,6 +160,15 @@ static int exec_diff(const struct neap_context *ctx, const void *wanted, const v
 	return 0;
 }
 
+/* Notified and due at once, it runs once. */
+static bool exec_needs_refresh(const void *wanted, const void *had)
+{
+	const struct exec_want *want = wanted;
+	const struct exec_have *have = had;
+
+	return have && (want->refresh_only || (neap_given(want, CREATES) && have->made));
+}
+
 /* "NAME=value", for the process. */
 static const char *const *settings_of(const struct exec_want *want, struct neap_arena *arena)
 {
@@ -402,5 +411,5 @@ const struct neap_resource_type neap_type_exec = {
 	.diff = exec_diff,
 	.apply = exec_apply,
 	.refresh = exec_refresh,
-	.apply_refreshes = true,
+	.needs_refresh = exec_needs_refresh,
 };

@@ -4,6 +4,7 @@
 
 #include "cli/output.h"
 #include "cli/session.h"
+#include "host/notices.h"
 #include "host/state.h"
 
 static int status(const struct neap_cli_options *options)
@@ -17,10 +18,16 @@ static int status(const struct neap_cli_options *options)
 		.now = time(NULL),
 		.look = &look,
 	};
+	size_t damaged = 0;
 	int code = neap_cli_session_open(&session, options);
-	if (code == 0 && neap_record_look(status.directory, session.root, session.arena, &look, &err) < 0)
+	if (code == 0 &&
+	    (neap_record_look(status.directory, session.root, session.arena, &look, &err) < 0 ||
+	     neap_state_journal_read(status.directory, session.arena, &session.notices, &damaged, &err) < 0))
 		code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
-	else if (code == 0) {
+	neap_cli_session_damaged(damaged, status.directory);
+	if (code == 0) {
+		status.pending = session.notices.items;
+		status.pending_count = session.notices.count;
 		if (options->format == NEAP_CLI_JSON)
 			neap_report_status_json(stdout, &status);
 		else

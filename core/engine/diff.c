@@ -29,6 +29,11 @@ void neap_diff_action(struct neap_diff *diff, enum neap_action action)
 	diff->action = action;
 }
 
+void neap_diff_refresh(struct neap_diff *diff)
+{
+	diff->refresh = true;
+}
+
 void neap_diff_text(struct neap_diff *diff, const char *param, const struct neap_text *before,
 		    const struct neap_text *after)
 {

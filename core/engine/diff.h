@@ -10,6 +10,7 @@ struct neap_diff {
 	struct neap_change_entry *entries;
 	size_t count, size;
 	const char *reason;
+	bool refresh; /* of itself, afterwards */
 };
 
 /* Any value: NEAP_NIL was not there, will not be. `hide`: what is there is not to be shown; it is not where

@@ -51,15 +51,11 @@ void neap_report_facts_text(FILE *out, struct neap_facts *facts, struct neap_pro
 void neap_report_facts_json(FILE *out, struct neap_facts *facts, struct neap_problems *problems);
 
 /* neap status */
-struct neap_status_pending {         /* a notification that is still to be delivered */
-	const char *address, *cause; /* who is to refresh; whose change is the reason, or NULL */
-	int64_t since;               /* seconds since 1970 */
-};
 struct neap_status {
 	const char *directory; /* neap's state */
 	int64_t now;           /* seconds since 1970 */
 	const struct neap_look *look;
-	const struct neap_status_pending *pending;
+	const struct neap_notice *pending; /* notifications that are still to be delivered */
 	size_t pending_count;
 };
 /* The last run, if there was one, went well, and nothing is pending. */

@@ -34,8 +34,16 @@ static bool summary_of(const struct neap_record *record, struct neap_summary *re
 
 /* ---- text ---------------------------------------------------------------------------------------------- */
 
-static void put_outcome(struct neap_page *page, const struct neap_record *record)
+static void put_but(struct neap_page *page, const struct neap_status *status)
 {
+	if (status->pending_count)
+		neap_buf_printf(&page->buf, ", but %zu notification%s pending", status->pending_count,
+				status->pending_count == 1 ? " is" : "s are");
+}
+
+static void put_outcome(struct neap_page *page, const struct neap_status *status)
+{
+	const struct neap_record *record = &status->look->record;
 	struct neap_buf *buf = &page->buf;
 	const char *name = record->signal ? sigabbrev_np(record->signal) : NULL;
 	struct neap_summary summary;
@@ -52,6 +60,8 @@ static void put_outcome(struct neap_page *page, const struct neap_record *record
 		neap_buf_puts(buf, "could not begin");
 	else
 		neap_buf_puts(buf, "failed");
+	if (neap_record_is_well(record))
+		put_but(page, status);
 	if (!summary_of(record, &summary))
 		return;
 	neap_buf_puts(buf, ": ");
@@ -68,12 +78,13 @@ static void put_verdict(struct neap_page *page, const struct neap_status *status
 	if (look->mark == NEAP_MARK_KILLED) {
 		neap_buf_puts(buf, "the last run was killed: it did not say how it ended");
 	} else if (look->recorded) {
-		put_outcome(page, &look->record);
+		put_outcome(page, status);
 	} else if (look->mark == NEAP_MARK_RUNNING) {
 		neap_buf_puts(buf, "the first run is under way");
 	} else {
 		neap_buf_puts(buf, "neap has not run here: there is no record in ");
 		neap_emit_safes(buf, status->directory);
+		put_but(page, status);
 	}
 	neap_page_paint(page, RESET);
 	neap_page_end_line(page);
@@ -191,12 +202,12 @@ static void put_pending(struct neap_page *page, const struct neap_status *status
 	}
 	neap_buf_puts(&page->buf, "\npending\n");
 	for (size_t i = 0; i < status->pending_count; i++) {
-		const struct neap_status_pending *pending = &status->pending[i];
+		const struct neap_notice *pending = &status->pending[i];
 
 		neap_buf_puts(&page->buf, "  ");
 		neap_emit_safes(&page->buf, pending->address);
 		neap_buf_puts(&page->buf, " is to be refreshed");
-		if (pending->cause) {
+		if (strcmp(pending->cause, pending->address) != 0) {
 			neap_buf_puts(&page->buf, ", because of ");
 			neap_emit_safes(&page->buf, pending->cause);
 		}
@@ -369,6 +380,8 @@ void neap_report_status_json(FILE *out, const struct neap_status *status)
 		neap_emit_string(&emit, status->pending[i].address);
 		neap_emit_key(&emit, "cause");
 		neap_emit_string(&emit, status->pending[i].cause);
+		neap_emit_key(&emit, "recipe");
+		neap_emit_string(&emit, status->pending[i].recipe);
 		emit_moment(&emit, "since", status->pending[i].since * 1000);
 		neap_emit_close(&emit, '}');
 	}

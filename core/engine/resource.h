@@ -5,13 +5,15 @@
  * How the engine calls a type, in order:
  *	check     once, after evaluation: parameters that contradict each other
  *	claim     which objects it owns, so that two owners of one aspect are found and edges to parents made
+ *	prefetch  once, before the first is read, with all that will be
  *	read      what is there
  *	diff      pure: what differs
  *	apply     only with a non-empty diff, or when read answered NEAP_UNKNOWN
  *	read, diff again: still different is an error against the type ("did not converge")
  *	output    when another resource refers to it
  *	wait      at the end
- *	refresh   when something it subscribes to has changed
+ *	refresh   when something it subscribes to has changed, or its own diff says so; kept in mind beyond
+ *the run until it has been done
  *
  * A type whose resources are cheap together (packages: one transaction) has read_all and apply_all too: all
  * that stand on the same are looked at by one call and changed by one call. In a plan those that come later
@@ -150,6 +152,9 @@ void neap_diff_list(struct neap_diff *diff, const char *param, const char *const
 /* One sentence part for people: why, or what will happen beside it. Several are joined by "; ". */
 void neap_diff_reason(struct neap_diff *diff, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool neap_diff_empty(const struct neap_diff *diff);
+/* "Once this has been changed it has to be refreshed", as if something had notified it. Only of types that
+ * say `refreshes_itself`. */
+void neap_diff_refresh(struct neap_diff *diff);
 /* Scratch memory that lives as long as the diff. */
 struct neap_arena *neap_diff_arena(struct neap_diff *diff);
 
@@ -257,6 +262,10 @@ struct neap_resource_type {
 
 	int (*check)(const void *want, struct neap_error **err);
 	void (*claim)(const void *want, struct neap_claims *claims);
+	/* Which questions the machine will be asked: a hint, so that it can answer them together. Costs
+	 * nothing and cannot fail. All selected resources of the type, in the order in which they will be
+	 * read; parameters that come from others are not given. */
+	void (*prefetch)(const struct neap_view *view, const void *const *wants, size_t count);
 	/* `have` comes zeroed. */
 	int (*read)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		    void *have, struct neap_error **err);
@@ -274,7 +283,10 @@ struct neap_resource_type {
 			 const struct neap_batched *members, size_t count, struct neap_error **err);
 	int (*refresh)(struct neap_host *host, const struct neap_context *ctx, const void *want,
 		       struct neap_error **err); /* NULL: cannot be notified */
-	bool apply_refreshes; /* what refresh() does, apply() does too: not both in one step */
+	/* It was notified: whether refresh() has something to do once apply() has done what differs. `have`
+	 * NULL: not known. No function: it always has. */
+	bool (*needs_refresh)(const void *want, const void *have);
+	bool refreshes_itself; /* diff() may say neap_diff_refresh() */
 	/* Holds until what others stand on is there: called when the resource is as wanted. Never a change;
 	 * the host knows not to wait in a plan. */
 	int (*wait)(struct neap_host *host, const struct neap_context *ctx, const void *want,

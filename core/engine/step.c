@@ -221,22 +221,29 @@ static int check_owner(const struct step *step, struct neap_error **err)
 	return 0;
 }
 
-/* Whether a notification is still to be delivered when what differs has been changed. */
-static bool refreshes(const struct step *step, bool known)
+/* Whether it is to be refreshed when what differs has been changed. */
+static enum neap_maybe refresh_due(const struct step *step, bool known)
 {
 	const struct neap_resource_type *type = step->resource->type;
-	bool applied = !known || !neap_diff_empty(&step->diff);
+	enum neap_maybe due = step->node->refresh;
 
-	return step->node->refresh != NEAP_NO && type->refresh && !(applied && type->apply_refreshes);
+	if (known && step->diff.refresh)
+		due = NEAP_YES;
+	else if (!known && type->refreshes_itself && due == NEAP_NO)
+		due = NEAP_MAYBE;
+	if (due == NEAP_NO || !type->refresh)
+		return NEAP_NO;
+	if (type->needs_refresh && !type->needs_refresh(step->resource->want, known ? step->have : NULL))
+		return NEAP_NO;
+	return due;
 }
 
-/* A refresh failed: what caused it has landed, so no later run will come to it by itself. */
-static int lost(struct neap_error **err)
+/* A refresh failed: what caused it has landed, but that it is owed is kept. */
+static int failed_refresh(struct neap_error **err)
 {
 	neap_error_prefix(err, "refresh");
 	if (err && *err && !(*err)->hint)
-		neap_error_hint(
-			err, "the next run does not refresh it again: do it by hand once the reason is gone");
+		neap_error_hint(err, "the next run tries it again");
 	return -1;
 }
 
@@ -253,10 +260,10 @@ static int act(struct step *step, bool known, struct neap_error **err)
 		if (r < 0)
 			return r;
 	}
-	if (refreshes(step, known)) {
+	if (refresh_due(step, known) != NEAP_NO) {
 		int r = type->refresh(run->overlay, &step->context, step->resource->want, err);
 		if (r < 0)
-			return lost(err);
+			return failed_refresh(err);
 	}
 	return 0;
 }
@@ -267,7 +274,7 @@ void neap_step_record(struct step *step, bool known)
 		if ((step->unknown >> i) & 1)
 			neap_diff_unknown(&step->diff, step->resource->type->params[i].name);
 	struct neap_result *result = step->result;
-	enum neap_maybe refresh = refreshes(step, known) ? step->node->refresh : NEAP_NO;
+	enum neap_maybe refresh = refresh_due(step, known);
 	result->action = known ? step->diff.action : NEAP_ACTION_UNKNOWN;
 	result->refresh = refresh;
 	if (result->action == NEAP_ACTION_NONE && refresh != NEAP_NO)
@@ -275,6 +282,14 @@ void neap_step_record(struct step *step, bool known)
 	result->changes = step->diff.entries;
 	result->change_count = step->diff.count;
 	result->reason = step->diff.reason;
+	if (refresh != NEAP_NO) {
+		const char *left = neap_notices_reason(step->run, step->number);
+
+		if (left)
+			result->reason = result->reason ? neap_arena_printf(step->run->arena, "%s; %s", left,
+									    result->reason)
+							: left;
+	}
 	step->node->changed = result->action == NEAP_ACTION_NONE      ? NEAP_NO
 			      : result->action == NEAP_ACTION_UNKNOWN ? NEAP_MAYBE
 								      : NEAP_YES;
@@ -442,16 +457,15 @@ static int walk(struct step *step, struct neap_error **err)
 		spare(step);
 		return 2;
 	}
-	if (differs || step->node->refresh != NEAP_NO) {
-		r = act_or_retry(step, known, err);
-		if (r < 0)
-			return r;
-		step->node->opaque = run->plan && neap_overlay_opaque(run->overlay);
-		/* In an apply this comes after landing; an opaque change has not happened in a plan. */
-		if (run->plan && known && differs && !step->unknown && !step->node->opaque &&
-		    neap_step_verify(run, step->number, err) < 0)
-			return -1;
-	}
+	neap_notices_owe(run, step->number, step->diff.refresh);
+	r = act_or_retry(step, known, err);
+	if (r < 0)
+		return r;
+	step->node->opaque = run->plan && neap_overlay_opaque(run->overlay);
+	/* In an apply this comes after landing; an opaque change has not happened in a plan. */
+	if (run->plan && known && differs && !step->unknown && !step->node->opaque &&
+	    neap_step_verify(run, step->number, err) < 0)
+		return -1;
 	return 0;
 }
 
@@ -485,6 +499,7 @@ static bool is_to_land(const struct step *step)
 void neap_step_done(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
+	neap_notices_done(run, number);
 	if (observer && observer->done)
 		observer->done(observer->ctx, &run->pub, number);
 }

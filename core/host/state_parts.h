@@ -11,6 +11,9 @@ struct neap_state {
 	int fd, lock, stages;
 	int64_t since;   /* when it got the lock: seconds since 1970 */
 	off_t kept, end; /* of the record: what stays for the next run, and all of it */
+	int journal;     /* or -1 */
+	off_t journal_end;
+	size_t owed; /* notices in it */
 };
 
 /* Opens a state directory for reading, made with its parents when absent if `make`. -1 with *err, whose

@@ -276,3 +276,29 @@ pending       nothing" ]
 	# Nothing is synced when nothing is changed.
 	run ! grep -E 'f(data)?sync\(|syncfs\(' trace
 }
+
+@test "a refresh that is owed is pending, and 4, until it has been done" {
+	cat >owed.lua <<-LUA
+	local neap = require "neap"
+	local file = neap.file { path = "$PWD/machine/etc/motd", content = "x" }
+	neap.exec { name = "reload", shell = "exit \$(cat $PWD/code)", refresh_only = true, subscribe = file }
+	LUA
+	echo 1 >code
+	run -4 "$NEAP" apply --state-dir state owed.lua
+	run -4 "$NEAP" status --state-dir state
+	[[ $output == *$'\n\npending\n'"  exec[reload] is to be refreshed, because of file[$PWD/machine/etc/motd], since "*" ago" ]]
+	"$NEAP" status --state-dir state --format json >status.json || [ $? = 4 ]
+	valid status status.json
+	[ "$(jq -c '.pending[] | [.address, .cause, .recipe]' status.json)" = "[\"exec[reload]\",\"file[$PWD/machine/etc/motd]\",\"$PWD/owed.lua\"]" ]
+	[ "$(jq -r '.pending[0].since[:19] + "Z" | fromdate > 1000' status.json)" = true ]
+	# Another run that went well does not take it away.
+	echo 'require "neap".file { path = "/etc/x" }' >other.lua
+	mkdir -p root/etc
+	run -0 "$NEAP" apply --root root --state-dir state other.lua
+	run -4 "$NEAP" status --state-dir state
+	[[ $output == "the last run went well, but 1 notification is pending"* ]]
+	echo 0 >code
+	run -0 "$NEAP" apply --state-dir state owed.lua
+	run -0 "$NEAP" status --state-dir state
+	[[ $output == *"pending       nothing" ]]
+}
