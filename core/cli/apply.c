@@ -1,9 +1,11 @@
 /* neap apply: makes the machine as the recipe says. */
 #include <stdlib.h>
 
+#include "base/moment.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/splay.h"
+#include "cli/stop.h"
 #include "cli/witness.h"
 #include "host/machine.h"
 #include "host/state.h"
@@ -14,7 +16,11 @@ static int open_machine(struct neap_cli_session *session, struct neap_cli_witnes
 			struct neap_machine **ret_machine)
 {
 	struct neap_error *err = NULL;
-	int r = neap_state_open(directory, session->root, session->options->lock_wait, ret_state, &err);
+	unsigned wait = neap_cli_stop_within(session->options->lock_wait);
+	int r = neap_state_open(directory, session->root, wait, ret_state, &err);
+	if (r == NEAP_STATE_LOCKED && *neap_cli_stop)
+		neap_error_prefix(&err, "timed out after %s",
+				  neap_duration_text(session->options->timeout, session->arena));
 	if (r == NEAP_STATE_LOCKED)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_LOCKED);
 	if (r == 0)

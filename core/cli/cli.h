@@ -45,7 +45,7 @@ struct neap_cli_options {
 	unsigned color;                              /* neap_cli_color */
 	unsigned verbose;
 	bool diff, detailed, quiet, reference, annotations, help;
-	unsigned lock_wait, eval_timeout, splay; /* seconds; 0: not given */
+	unsigned lock_wait, eval_timeout, splay, timeout; /* seconds; 0: not given */
 };
 
 /* One small file each. */

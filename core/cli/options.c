@@ -61,6 +61,8 @@ static const struct option options[] = {
 	  "wait so long for another run to end, as in 30s or 5m" },
 	{ "splay", 0, DURATION, "DURATION", NEAP_CLI_APPLY, AT(splay),
 	  "wait first, for a time up to DURATION that is this machine's" },
+	{ "timeout", 0, DURATION, "DURATION", RUNS, AT(timeout),
+	  "begin nothing more after this time, and end what only waits", NULL, 1 },
 	{ "eval-timeout", 0, DURATION, "DURATION", RECIPES, AT(eval_timeout),
 	  "processor time the recipe may take; 5s without it", NULL, 1 },
 	{ "reference", 0, FLAG, NULL, NEAP_CLI_DOC, AT(reference),
@@ -81,9 +83,9 @@ static const struct {
 	const char *name;
 	char letter;
 } later[] = {
-	{ "inventory", 'i' }, { "limit", 'l' }, { "jobs", 'j' },      { "out", 'o' },
-	{ "plan", 0 },        { "confirm", 0 }, { "against", 0 },     { "timeout", 0 },
-	{ "events", 0 },      { "strict", 0 },  { "max-changes", 0 }, { "require-signature", 0 },
+	{ "inventory", 'i' },       { "limit", 'l' }, { "jobs", 'j' }, { "out", 'o' },  { "plan", 0 },
+	{ "confirm", 0 },           { "against", 0 }, { "events", 0 }, { "strict", 0 }, { "max-changes", 0 },
+	{ "require-signature", 0 },
 };
 #define LATER_COUNT (sizeof later / sizeof *later)
 

@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/stop.h"
 #include "engine/report_parts.h"
 #include "host/state.h"
 
@@ -87,6 +88,9 @@ static int record(const struct neap_cli_witness *witness, const struct neap_cli_
 		.ended = now_ms(),
 		.exit_code = code,
 		.signal = run ? run->signal : 0,
+		.timeout = run              ? run->timeout
+			   : *neap_cli_stop ? witness->options->timeout
+					    : 0,
 		.counts = counts,
 	};
 	memcpy(record.id, witness->id, sizeof record.id);

@@ -32,7 +32,8 @@ struct neap_param_value {
 void neap_report_verdict(struct neap_buf *buf, const struct neap_run *run);
 /* The plan or the apply report as text: verdict and counts first and last. */
 void neap_report_text(FILE *out, const struct neap_run *run, const struct neap_report_options *options);
-/* Only what failed: "file[/etc/x] (site.lua:12): open /etc/x: Permission denied" and the hint below, each. */
+/* Only what failed: "file[/etc/x] (site.lua:12): open /etc/x: Permission denied" and the hint below, each;
+ * and what stopped the run, and before what. */
 void neap_report_failures_text(FILE *out, const struct neap_run *run, bool color);
 /* One JSON document by docs/schema/. Ends in a newline. */
 void neap_report_json(FILE *out, const struct neap_run *run, const struct neap_report_options *options);

@@ -265,6 +265,10 @@ void neap_report_json(FILE *out, const struct neap_run *run, const struct neap_r
 		if (graph->order[i] < graph->resources.count && neap_run_selected(run, graph->order[i]))
 			emit_resource(&emit, run, graph->order[i]);
 	neap_emit_close(&emit, ']');
+	if (run->signal || run->timeout) {
+		neap_emit_line(&emit);
+		neap_report_emit_stopped(&emit, run);
+	}
 	neap_emit_line(&emit);
 	neap_report_emit_summary(&emit, &run->summary);
 	if (options->tag_count > 0) {

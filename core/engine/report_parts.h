@@ -24,5 +24,9 @@ static inline unsigned neap_summary_get(const struct neap_summary *summary, size
 }
 /* "summary": {create, delete …} */
 void neap_report_emit_summary(struct neap_emit *emit, const struct neap_summary *summary);
+/* "stopped": {signal, timeout}, or null: it came to its end */
+void neap_report_emit_stopped(struct neap_emit *emit, const struct neap_run *run);
+/* "timed out after 10m", "stopped by SIGTERM". False: it came to its end. */
+bool neap_report_put_stop(struct neap_buf *buf, const struct neap_run *run);
 /* "1 failed, 3 created"; of a plan "3 to create". Whether there was anything to say. */
 bool neap_report_put_counts(struct neap_buf *buf, const struct neap_summary *summary, bool plan);

@@ -6,6 +6,7 @@
  * the run.
  */
 #include "engine/report_page.h"
+#include "engine/report_parts.h"
 
 #define BODY_SHORT 10 /* lines below which the verdict is not said twice */
 #define WORD_WIDTH 9
@@ -262,6 +263,32 @@ void neap_report_text(FILE *out, const struct neap_run *run, const struct neap_r
 	neap_buf_done(&page.buf);
 }
 
+/* "timed out after 10m before exec[x] (site.lua:4): 3 not done" */
+static void put_stop(struct neap_page *page)
+{
+	const struct neap_run *run = page->run;
+	const struct neap_graph *graph = run->graph;
+	size_t i = 0;
+
+	if (!neap_report_put_stop(&page->buf, run))
+		return;
+	while (i < graph->node_count &&
+	       (graph->order[i] >= graph->resources.count || !neap_run_selected(run, graph->order[i]) ||
+		run->results[graph->order[i]].outcome != NEAP_OUTCOME_NOT_DONE))
+		i++;
+	if (i < graph->node_count) {
+		const struct neap_resource *first = &graph->resources.items[graph->order[i]];
+
+		neap_buf_puts(&page->buf, " before ");
+		neap_emit_safes(&page->buf, first->address);
+		neap_buf_puts(&page->buf, first->at.file ? " (" : "");
+		put_place(&page->buf, first->at);
+		neap_buf_puts(&page->buf, first->at.file ? ")" : "");
+	}
+	neap_buf_printf(&page->buf, ": %u not done", run->summary.not_done);
+	neap_page_end_line(page);
+}
+
 void neap_report_failures_text(FILE *out, const struct neap_run *run, bool color)
 {
 	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
@@ -273,6 +300,7 @@ void neap_report_failures_text(FILE *out, const struct neap_run *run, bool color
 		    run->results[number].outcome == NEAP_OUTCOME_FAILED)
 			put_error(&page, &run->graph->resources.items[number], run->results[number].error);
 	}
+	put_stop(&page);
 	flush(&page);
 	neap_buf_done(&page.buf);
 }

@@ -1,6 +1,7 @@
 /* How a run went, in one line, and its counts. Looks at nothing but the summary. */
 #include <signal.h>
 
+#include "base/moment.h"
 #include "engine/report.h"
 #include "engine/report_parts.h"
 
@@ -23,6 +24,24 @@ void neap_report_emit_summary(struct neap_emit *emit, const struct neap_summary 
 		neap_emit_key(emit, neap_summary_parts[i].name);
 		neap_emit_integer(emit, neap_summary_get(summary, i));
 	}
+	neap_emit_close(emit, '}');
+}
+
+void neap_report_emit_stopped(struct neap_emit *emit, const struct neap_run *run)
+{
+	neap_emit_key(emit, "stopped");
+	if (!run->signal && !run->timeout) {
+		neap_emit_word(emit, "null");
+		return;
+	}
+	neap_emit_open(emit, '{');
+	neap_emit_key(emit, "signal");
+	neap_emit_string(emit, run->signal ? sigabbrev_np(run->signal) : NULL);
+	neap_emit_key(emit, "timeout");
+	if (run->timeout)
+		neap_emit_integer(emit, run->timeout);
+	else
+		neap_emit_word(emit, "null");
 	neap_emit_close(emit, '}');
 }
 
@@ -65,12 +84,28 @@ static size_t total_of(const struct neap_run *run)
 
 bool neap_run_is_well(const struct neap_run *run)
 {
-	return !run->summary.failed && !run->summary.skipped && !run->summary.not_done && !run->signal;
+	return !run->summary.failed && !run->summary.skipped && !run->summary.not_done && !run->signal &&
+	       !run->timeout;
 }
 
 bool neap_run_is_empty(const struct neap_run *run)
 {
 	return neap_run_is_well(run) && run->summary.unchanged == total_of(run);
+}
+
+bool neap_report_put_stop(struct neap_buf *buf, const struct neap_run *run)
+{
+	struct neap_arena *scratch NEAP_AUTO_ARENA = NULL;
+
+	if (run->signal) {
+		const char *name = sigabbrev_np(run->signal);
+
+		neap_buf_printf(buf, "stopped by SIG%s", name ? name : "?");
+	} else if (run->timeout) {
+		scratch = neap_arena_new();
+		neap_buf_printf(buf, "timed out after %s", neap_duration_text(run->timeout, scratch));
+	}
+	return run->signal || run->timeout;
 }
 
 void neap_report_verdict(struct neap_buf *buf, const struct neap_run *run)
@@ -86,9 +121,8 @@ void neap_report_verdict(struct neap_buf *buf, const struct neap_run *run)
 					total == 1 ? "" : "s");
 		return;
 	}
-	const char *name = run->signal ? sigabbrev_np(run->signal) : NULL;
-	if (run->signal)
-		neap_buf_printf(buf, "stopped by SIG%s: ", name ? name : "?");
+	if (neap_report_put_stop(buf, run))
+		neap_buf_puts(buf, ": ");
 	else
 		neap_buf_puts(buf, plan ? (bad ? "plan failed: " : "plan: ")
 					: (bad ? "apply failed: " : "applied: "));

@@ -53,6 +53,7 @@ struct neap_run {
 	struct neap_result *results; /* by resource index */
 	struct neap_summary summary;
 	int signal;           /* that stopped it, or 0 */
+	unsigned timeout;     /* seconds after which it was stopped, or 0; set by who has set options.stop */
 	const bool *selected; /* by resource index; NULL: all */
 };
 
