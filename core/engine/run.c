@@ -157,6 +157,7 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	run->pub.selected = options->selected;
 	run->arena = neap_arena_new();
 	run->plan = options->mode == NEAP_RUN_PLAN;
+	run->machine = machine;
 	machine->watch =
 		(struct neap_machine_watch){ .stop = options->stop, .progress = on_bytes, .ctx = run };
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
