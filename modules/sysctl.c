@@ -243,7 +243,8 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[VALUE] = {
 		.name = "value",
 		.kind = NEAP_PARAM_STRING,
-		.doc = "Its value, as a string. Required unless `ensure = \"absent\"`. Blanks and tabs are one.",
+		.flags = NEAP_PARAM_OR_INTEGER,
+		.doc = "Its value. Required unless `ensure = \"absent\"`. Blanks and tabs are one.",
 		.offset = offsetof(struct sysctl_want, value),
 	},
 	[ENSURE] = {

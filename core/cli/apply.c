@@ -33,7 +33,15 @@ static int apply(const struct neap_cli_options *options)
 	if (code == 0)
 		code = open_machine(&session, where, &state, &machine);
 	if (code == 0) {
+		struct neap_error *err = NULL;
+		size_t damaged;
+
 		neap_host_local_cache(machine, where);
+		if (neap_state_journal_open(state, session.arena, &session.notices, &damaged, &err) < 0)
+			code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
+		neap_cli_session_damaged(damaged, where);
+	}
+	if (code == 0) {
 		struct neap_run *run = neap_cli_session_run(&session, machine, NEAP_RUN_APPLY,
 							    neap_cli_session_state(&session, where));
 		neap_cli_session_report(&session, run, &report, &len);

@@ -12,11 +12,15 @@ static int plan(const struct neap_cli_options *options)
 	int code = neap_cli_session_load(&session, options);
 	if (code == 0 && neap_host_local_new(session.root, NULL, &machine, &err) < 0)
 		code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
+	char *directory NEAP_AUTO_FREE = neap_state_default_directory(options->root);
+	const char *where = options->state_dir ? options->state_dir : directory;
+	size_t damaged = 0;
+	if (code == 0 && neap_state_journal_read(where, session.arena, &session.notices, &damaged, &err) < 0)
+		code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
+	neap_cli_session_damaged(damaged, where);
 	if (code == 0) {
 		char *report NEAP_AUTO_FREE = NULL;
 		size_t len = 0;
-		char *directory NEAP_AUTO_FREE = neap_state_default_directory(options->root);
-		const char *where = options->state_dir ? options->state_dir : directory;
 		neap_host_local_cache(machine, where);
 		struct neap_run *run = neap_cli_session_run(&session, machine, NEAP_RUN_PLAN,
 							    neap_cli_session_state(&session, where));

@@ -129,6 +129,8 @@ int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cl
 	if (neap_sources_open(session->arena, options->operand, neap_embedded, &session->sources, &err) < 0)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
 	session->graph = neap_graph_new(&neap_modules, session->sources, &session->problems);
+	char *real NEAP_AUTO_FREE = options->operand[0] == '@' ? NULL : realpath(options->operand, NULL);
+	session->recipe = neap_arena_strdup(session->arena, real ? real : options->operand);
 	struct neap_recipe_options recipe = {
 		.sources = session->sources,
 		.params = options->params.items,
@@ -192,6 +194,16 @@ const char *neap_cli_session_state(struct neap_cli_session *session, const char 
 	return path.data + len;
 }
 
+void neap_cli_session_damaged(size_t damaged, const char *directory)
+{
+	if (damaged)
+		fprintf(stderr,
+			"neap: %s/journal: %zu damaged record%s left out: something may not have been "
+			"restarted "
+			"that should have been\n",
+			directory, damaged, damaged == 1 ? " is" : "s are");
+}
+
 /* ---- signals ------------------------------------------------------------------------------------------ */
 
 /* Set once: the run ends after the step under way, and a second signal changes nothing. */
@@ -225,6 +237,8 @@ struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct n
 		.observer = &progress.observer,
 		.stop = &stop_signal,
 		.state_directory = state_directory,
+		.notices = &session->notices,
+		.recipe = session->recipe,
 		.selected = session->selected,
 	};
 	catch_signals();

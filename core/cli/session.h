@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/cli.h"
+#include "host/notices.h"
 
 struct neap_cli_session {
 	struct neap_arena *arena;
@@ -14,7 +15,9 @@ struct neap_cli_session {
 	size_t chosen, needed;
 	const char *root; /* an existing directory */
 	struct neap_facts *facts;
-	struct neap_machine *asked; /* by the facts; NULL: nobody needed it */
+	const char *recipe;          /* a real path, or "@name" */
+	struct neap_notices notices; /* what is owed from earlier runs; the verb reads it */
+	struct neap_machine *asked;  /* by the facts; NULL: nobody needed it */
 };
 
 /* The root and the facts, without a recipe. 0, or an exit code, with what is wrong already said. Call _done
@@ -35,6 +38,8 @@ const char *neap_cli_session_state(struct neap_cli_session *session, const char 
 struct neap_machine;
 struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
 				      enum neap_run_mode mode, const char *state_directory);
+/* What earlier runs owe, as the verb has read it: warns of what was damaged. */
+void neap_cli_session_damaged(size_t damaged, const char *directory);
 /* The report of a run, in memory, so that nothing is held while somebody reads it: `data`, `len` malloc'd. */
 void neap_cli_session_report(struct neap_cli_session *session, const struct neap_run *run, char **ret,
 			     size_t *ret_len);

@@ -270,6 +270,7 @@ static void conclude(struct batch *batch)
 		}
 		neap_step_record(&slot->step, !slot->unknown);
 		if (has_to_act(slot)) {
+			neap_notices_owe(batch->run, slot->step.number, false);
 			add(batch, slot);
 			continue;
 		}

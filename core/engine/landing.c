@@ -95,7 +95,9 @@ void neap_landing_init(struct run *run)
 {
 	run->landings = 1;
 	run->landing = NEAP_NO_STEP;
-	run->commit = (struct neap_commit){ .ctx = run, .may = may, .failed = failed, .landed = landed };
+	run->commit = (struct neap_commit){
+		.ctx = run, .about = neap_notices_write, .may = may, .failed = failed, .landed = landed
+	};
 	if (!run->plan)
 		neap_overlay_commit(run->overlay, &run->commit);
 }

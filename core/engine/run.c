@@ -173,6 +173,7 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 		run->pub.results[i].cause = NEAP_NO_STEP;
 	}
 	neap_landing_init(run);
+	neap_notices_init(run);
 	return run;
 }
 
@@ -253,6 +254,7 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		neap_landing_land(run);
 	machine->watch = (struct neap_machine_watch){ 0 };
 	summarise(&run->pub);
+	neap_notices_end(run);
 	if (run->pub.summary.not_done && options->stop)
 		run->pub.signal = *options->stop;
 	return &run->pub;
@@ -272,6 +274,7 @@ void neap_run_free(struct neap_run *pub)
 	neap_vec_done(&run->queue);
 	neap_vec_done(&run->acted);
 	neap_vec_done(&run->prefetched);
+	neap_vec_done(&run->owed);
 	neap_arena_free(run->arena);
 	free(run);
 }

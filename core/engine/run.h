@@ -7,6 +7,7 @@
 
 #include "engine/graph.h"
 #include "host/machine.h"
+#include "host/notices.h"
 
 enum neap_run_mode { NEAP_RUN_PLAN, NEAP_RUN_APPLY };
 
@@ -73,10 +74,12 @@ struct neap_run_observer {
 struct neap_run_options {
 	enum neap_run_mode mode;
 	const struct neap_run_observer *observer;
-	const volatile sig_atomic_t *stop; /* set to a signal number: no new step is begun, and one
-					      that only waits is ended */
-	const char *state_directory;       /* neap's own: a purge spares it; or NULL */
-	const bool *selected;              /* by resource index, closed under what they stand on; NULL: all */
+	const volatile sig_atomic_t *stop;  /* set to a signal number: no new step is begun, and one
+					       that only waits is ended */
+	const char *state_directory;        /* neap's own: a purge spares it; or NULL */
+	const struct neap_notices *notices; /* refreshes that are owed beyond the run; or NULL */
+	const char *recipe;                 /* whose they are, see neap_notice; or NULL */
+	const bool *selected; /* by resource index, closed under what they stand on; NULL: all */
 };
 
 /* What `tags` select, and in *ret_needed how many more those stand on. The array is the caller's to free.

@@ -9,19 +9,31 @@
 #include "engine/run.h"
 #include "host/overlay.h"
 
+enum neap_owed {
+	NEAP_NOT_OWED,
+	NEAP_OWED_QUEUED, /* not written down yet */
+	NEAP_OWED_WRITTEN,
+};
+
 struct node {
 	uint32_t blocked_by; /* resource that failed and that this stands on, or is; NEAP_NO_STEP */
 	uint32_t pending;    /* nearest opaque change before it that a plan did not run; NEAP_NO_STEP */
 	uint32_t moved;      /* nearest step before it that changes or may change something; NEAP_NO_STEP */
 	uint32_t held;       /* the landing at which it is seen whether it may go on; 0: none */
 	enum neap_maybe changed;
-	enum neap_maybe refresh; /* what its notifiers say */
-	bool opaque;             /* it made such a change itself */
+	enum neap_maybe refresh;        /* what its notifiers say */
+	bool opaque;                    /* it made such a change itself */
+	enum neap_owed owed;            /* a refresh, beyond the run; of a list: those it leads to */
+	const struct neap_notice *left; /* by an earlier run; or NULL */
 };
 
 struct acted {
 	const struct neap_resource_type *type;
 	uint32_t step;
+};
+
+struct owed {
+	uint32_t to, from;
 };
 
 struct run {
@@ -40,10 +52,11 @@ struct run {
 	 * something. */
 	NEAP_VEC(struct acted) acted;
 	NEAP_VEC(const struct neap_resource_type *) prefetched;
-	uint32_t landings; /* number of the next one */
-	uint32_t landing;  /* the step whose changes are landing */
-	uint32_t moved;    /* the last step that changes or may change something */
-	bool verifying;    /* the group has landed and is read back */
+	NEAP_VEC(struct owed) owed; /* not written down yet */
+	uint32_t landings;          /* number of the next one */
+	uint32_t landing;           /* the step whose changes are landing */
+	uint32_t moved;             /* the last step that changes or may change something */
+	bool verifying;             /* the group has landed and is read back */
 };
 
 /* A resource whose turn it is. */
@@ -88,6 +101,21 @@ int neap_guards(const struct run *run, const struct neap_resource *resource, con
 int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err);
 /* The resource's result is final: tells the observer. */
 void neap_step_done(struct run *run, uint32_t number);
+
+/* ---- notices.c ----------------------------------------------------------------------------------------- */
+
+/* Who was left unrefreshed by earlier runs is notified. */
+void neap_notices_init(struct run *run);
+/* `number` is about to change: everybody it notifies is owed a refresh; `itself`: so is it. */
+void neap_notices_owe(struct run *run, uint32_t number, bool itself);
+/* Writes that down, durably, before anything changes. */
+int neap_notices_write(void *run, struct neap_error **err);
+/* The result of `number` is final. */
+void neap_notices_done(struct run *run, uint32_t number);
+/* The summary is made. */
+void neap_notices_end(struct run *run);
+/* Why it is refreshed, when an earlier run owes it; NULL. In the run's arena. */
+const char *neap_notices_reason(const struct run *run, uint32_t number);
 
 void neap_landing_init(struct run *run);
 /* Lands what the overlay holds and reads it back. */

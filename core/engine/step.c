@@ -238,13 +238,12 @@ static enum neap_maybe refresh_due(const struct step *step, bool known)
 	return due;
 }
 
-/* A refresh failed: what caused it has landed, so no later run will come to it by itself. */
-static int lost(struct neap_error **err)
+/* A refresh failed: what caused it has landed, but that it is owed is kept. */
+static int failed_refresh(struct neap_error **err)
 {
 	neap_error_prefix(err, "refresh");
 	if (err && *err && !(*err)->hint)
-		neap_error_hint(
-			err, "the next run does not refresh it again: do it by hand once the reason is gone");
+		neap_error_hint(err, "the next run tries it again");
 	return -1;
 }
 
@@ -264,7 +263,7 @@ static int act(struct step *step, bool known, struct neap_error **err)
 	if (refresh_due(step, known) != NEAP_NO) {
 		int r = type->refresh(run->overlay, &step->context, step->resource->want, err);
 		if (r < 0)
-			return lost(err);
+			return failed_refresh(err);
 	}
 	return 0;
 }
@@ -283,6 +282,14 @@ void neap_step_record(struct step *step, bool known)
 	result->changes = step->diff.entries;
 	result->change_count = step->diff.count;
 	result->reason = step->diff.reason;
+	if (refresh != NEAP_NO) {
+		const char *left = neap_notices_reason(step->run, step->number);
+
+		if (left)
+			result->reason = result->reason ? neap_arena_printf(step->run->arena, "%s; %s", left,
+									    result->reason)
+							: left;
+	}
 	step->node->changed = result->action == NEAP_ACTION_NONE      ? NEAP_NO
 			      : result->action == NEAP_ACTION_UNKNOWN ? NEAP_MAYBE
 								      : NEAP_YES;
@@ -450,6 +457,7 @@ static int walk(struct step *step, struct neap_error **err)
 		spare(step);
 		return 2;
 	}
+	neap_notices_owe(run, step->number, step->diff.refresh);
 	r = act_or_retry(step, known, err);
 	if (r < 0)
 		return r;
@@ -491,6 +499,7 @@ static bool is_to_land(const struct step *step)
 void neap_step_done(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
+	neap_notices_done(run, number);
 	if (observer && observer->done)
 		observer->done(observer->ctx, &run->pub, number);
 }

@@ -39,6 +39,9 @@ struct neap_change {
 /* How a commit talks to the engine. */
 struct neap_commit {
 	void *ctx;
+	/* Called by the overlay before a group lands and before an opaque change is made. Negative: it must
+	 * not be. May be NULL. */
+	int (*about)(void *ctx, struct neap_error **err);
 	/* Whether `step` may go on: false once it or something it stands on has failed. Asked before each
 	 * change. */
 	bool (*may)(void *ctx, uint32_t step);
@@ -99,7 +102,9 @@ void neap_host_local_cache(struct neap_machine *local, const char *state_directo
  */
 int neap_host_memory_new(struct neap_machine **ret);
 void neap_host_memory_fail(struct neap_machine *memory, uint64_t call,
-			   int errnum);                             /* 0: none; counts from now */
+			   int errnum); /* 0: none; counts from now */
+/* The power goes at that call: from then on nothing works and nothing changes. 0: it is back. */
+void neap_host_memory_die(struct neap_machine *memory, uint64_t call);
 uint64_t neap_host_memory_calls(const struct neap_machine *memory); /* since new or _fail() */
 /* Puts something there without counting; makes parents. `data` for files and links' targets. */
 void neap_host_memory_put(struct neap_machine *memory, const char *path, enum neap_file_kind kind,

@@ -113,7 +113,9 @@ static int walk(struct memory *memory, const char *path, bool strict, struct thi
 
 bool neap_memory_has_to_fail(struct memory *memory)
 {
-	return ++memory->calls == memory->fail && memory->errnum;
+	memory->calls++;
+	return memory->errnum &&
+	       (memory->dies ? memory->calls >= memory->fail : memory->calls == memory->fail);
 }
 
 const struct thing *neap_memory_at(struct memory *memory, const char *path)
@@ -533,7 +535,8 @@ static int memory_run(struct neap_machine *machine, const struct neap_process *p
 {
 	struct memory *memory = neap_memory_of(&machine->view);
 
-	(void)err;
+	if (neap_memory_has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "run %s", process->argv[0]);
 	execute(memory, process, arena, ret);
 	neap_accounts_drop(memory->accounts);
 	return 0;
@@ -652,6 +655,13 @@ void neap_host_memory_fail(struct neap_machine *machine, uint64_t call, int errn
 	memory->calls = 0;
 	memory->fail = call;
 	memory->errnum = errnum;
+	memory->dies = false;
+}
+
+void neap_host_memory_die(struct neap_machine *machine, uint64_t call)
+{
+	neap_host_memory_fail(machine, call, EIO);
+	neap_memory_of(&machine->view)->dies = call > 0;
 }
 
 uint64_t neap_host_memory_calls(const struct neap_machine *machine)

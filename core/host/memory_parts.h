@@ -27,6 +27,7 @@ struct memory {
 	struct thing *root, *all;
 	uint64_t calls, fail;
 	int errnum;
+	bool dies; /* not only that call fails, but all from it on */
 	neap_host_memory_run_fn *run;
 	void *run_ctx;
 	const char *out, *errors; /* of the program under way */

@@ -95,8 +95,10 @@ int neap_overlay_land(struct neap_host *host, const struct neap_commit *commit, 
 		return neap_error_set(err, "land changes: this is a plan");
 	if (!overlay->held.count)
 		return 0;
-	r = overlay->machine->ops->commit(overlay->machine, overlay->held.items, overlay->held.count, commit,
-					  &local);
+	r = commit->about ? commit->about(commit->ctx, &local) : 0;
+	if (r == 0)
+		r = overlay->machine->ops->commit(overlay->machine, overlay->held.items, overlay->held.count,
+						  commit, &local);
 	forget(overlay);
 	if (commit->landed)
 		commit->landed(commit->ctx, local);
@@ -167,6 +169,13 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 	return 0;
 }
 
+int neap_overlay_about(struct neap_overlay *overlay, struct neap_error **err)
+{
+	const struct neap_commit *commit = overlay->commit;
+
+	return commit && commit->about ? commit->about(commit->ctx, err) : 0;
+}
+
 static int overlay_run(struct neap_host *host, const struct neap_process *process, struct neap_arena *arena,
 		       struct neap_process_result *ret, struct neap_error **err)
 {
@@ -182,6 +191,8 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 		return 0;
 	}
 	r = neap_overlay_land_first(overlay, "run", process->argv[0], err);
+	if (r == 0)
+		r = neap_overlay_about(overlay, err);
 	if (r < 0)
 		return r;
 	overlay->opaque = true;

@@ -99,6 +99,8 @@ int neap_overlay_list(struct neap_overlay *overlay, const char *path, bool throu
 /* Something outside is about to look: what is held lands. Negative when the step must not go on. */
 int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, const char *what,
 			    struct neap_error **err);
+/* An opaque change is about to be made. Negative when it must not be. */
+int neap_overlay_about(struct neap_overlay *overlay, struct neap_error **err);
 /* What a read ends with: `r` of the machine's, bent by what is pending. `absent`: nothing is there. Takes
  * *local. */
 int neap_overlay_settle(struct neap_overlay *overlay, int r, bool absent, struct neap_error **local,

@@ -6,6 +6,7 @@
  *	         death, so a stale one cannot be.
  *	stages   paths that may be left behind, each ended by a NUL; durable before the thing is made
  *	backup/  replaced files: <digest of the path>-<name>/<time>-<n>
+ *	journal  see state_journal.c
  *	cache/   see state_cache.c
  *	downloads/  see state_downloads.c
  */
@@ -381,7 +382,7 @@ int neap_state_open(const char *directory, const char *root, unsigned wait, stru
 	size_t size = strlen(directory) + 1;
 	int rc = -1;
 
-	*state = (struct neap_state){ .fd = -1, .lock = -1, .stages = -1 };
+	*state = (struct neap_state){ .fd = -1, .lock = -1, .stages = -1, .journal = -1 };
 	state->directory = memcpy(neap_alloc(size), directory, size);
 	if (!real) {
 		neap_error_errno(err, errno, "open the root %s", root);
@@ -406,6 +407,7 @@ void neap_state_close(struct neap_state *state)
 {
 	if (!state)
 		return;
+	close_fd(state->journal);
 	close_fd(state->stages);
 	close_fd(state->lock);
 	close_fd(state->fd);

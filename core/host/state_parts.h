@@ -7,6 +7,9 @@ struct neap_state {
 	char *directory;
 	int fd, lock, stages;
 	off_t kept, end; /* of the record: what stays for the next run, and all of it */
+	int journal;     /* or -1 */
+	off_t journal_end;
+	size_t owed; /* notices in it */
 };
 
 /* Removes what nobody has gone on with for a week. */

@@ -410,7 +410,7 @@ function neap.package(params) end
 
 ---@class neap.sysctl.params: neap.common
 ---@field name string The setting as sysctl names it, such as `net.ipv4.ip_forward`. When a slash comes first, slashes separate and dots are dots: `net/ipv4/conf/eth0.1/forwarding`.
----@field value? string Its value, as a string. Required unless `ensure = "absent"`. Blanks and tabs are one.
+---@field value? string|integer Its value. Required unless `ensure = "absent"`. Blanks and tabs are one.
 ---@field ensure? "present"|"absent" Whether it is to be set. With `"absent"` its line in the file goes, and the kernel keeps the value it has. Not given: "present".
 ---@field file? string Where it is kept for the next boot. Its other lines are left alone. Not given: `/etc/sysctl.d/90-neap.conf`.
 ---@field persistent? boolean Whether it is kept in the file; with `false` no file is looked at. Not given: true.

@@ -128,13 +128,22 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	[[ $output == *"user no-such-user does not exist"* && $output == *"cwd /nowhere is not there"* ]]
 }
 
-@test "a refresh that fails says that no run will come to it again" {
+@test "a refresh that fails is in the next plan, and tried again until it works" {
 	recipe <<-'LUA'
 	local a = neap.file { path = d .. "/a", content = "a" }
-	neap.exec { name = "r", shell = "exit 1", refresh_only = true, subscribe = a }
+	neap.exec { name = "r", shell = "echo $* >> " .. d .. "/log; test -e " .. d .. "/ok", refresh_only = true, subscribe = a }
 	LUA
 	run -4 apply site.lua
-	[[ $output == *"refresh: exit 1"*"do it by hand once the reason is gone"* ]]
+	[[ $output == *"refresh: exit 1"*"the next run tries it again"* ]]
+	run -2 plan site.lua
+	[[ $output == "plan: 1 to refresh, 1 unchanged"*"exec[r]"*"left undone by an earlier run, because of file[$D/a]"* ]]
+	run -4 apply site.lua
+	touch work/ok
+	run -0 apply site.lua
+	[[ $output == "applied: 1 refreshed"* ]]
+	[ "$(wc -l <work/log)" = 3 ]
+	run -0 plan site.lua
+	[ "$(wc -l <work/log)" = 3 ]
 }
 
 @test "a converged machine asks no guard" {

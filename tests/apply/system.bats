@@ -79,7 +79,7 @@ inside() {
 
 @test "sysctl: live and persistent; tabs and blanks are one; other lines stay" {
 	recipe <<-'LUA'
-	neap.sysctl { name = "net.ipv4.ip_forward", value = "1" }
+	neap.sysctl { name = "net.ipv4.ip_forward", value = 1 }
 	neap.sysctl { name = "net/ipv4/ping_group_range", value = "1 10", file = "/etc/sysctl.d/x.conf" }
 	LUA
 	mkdir etc/sysctl.d

@@ -1,0 +1,161 @@
+/*
+ * Who is owed a refresh, beyond the run: before a change is made that others are to be refreshed for, that is
+ * written down; when they have been it is taken off. See host/notices.h for where. It must not know what a
+ * refresh is.
+ *
+ * A change that then fails leaves it written, for something of it may have come about.
+ */
+#include "engine/run_private.h"
+
+#include <stdlib.h>
+
+static bool are_kept(const struct run *run)
+{
+	return run->options.notices && run->options.notices->owe;
+}
+
+static const char *address_of(const struct run *run, uint32_t number)
+{
+	return run->pub.graph->resources.items[number].address;
+}
+
+/* NEAP_NO_STEP: the recipe has no such resource. */
+static uint32_t number_of(const struct run *run, const char *address)
+{
+	uintptr_t found = (uintptr_t)neap_map_get(&run->pub.graph->by_address, neap_str(address));
+
+	return found ? (uint32_t)(found - 1) : NEAP_NO_STEP;
+}
+
+void neap_notices_init(struct run *run)
+{
+	const struct neap_notices *notices = run->options.notices;
+
+	for (size_t i = 0; notices && i < notices->count; i++) {
+		uint32_t number = number_of(run, notices->items[i].address);
+		struct node *node;
+
+		if (number == NEAP_NO_STEP)
+			continue;
+		node = &run->nodes[number];
+		node->refresh = NEAP_YES;
+		node->left = &notices->items[i];
+		node->owed = NEAP_OWED_WRITTEN;
+	}
+}
+
+static void owe(struct run *run, uint32_t from, uint32_t to)
+{
+	if (run->nodes[to].owed || !run->pub.graph->resources.items[to].type->refresh)
+		return;
+	run->nodes[to].owed = NEAP_OWED_QUEUED;
+	neap_vec_push(&run->owed, (struct owed){ .to = to, .from = from });
+}
+
+/* Everybody to whom edges from `node` lead: `from` itself, or a list given at once that it is in. */
+static void owe_direct(struct run *run, uint32_t from, uint32_t node)
+{
+	const struct neap_graph *graph = run->pub.graph;
+
+	for (uint32_t i = graph->out_first[node]; i < graph->out_first[node + 1]; i++) {
+		const struct neap_edge *edge = &graph->edges.items[graph->out_edges[i]];
+
+		if (edge->refresh && edge->to < graph->resources.count)
+			owe(run, from, edge->to);
+	}
+}
+
+static void owe_by_lists(struct run *run, uint32_t from)
+{
+	const struct neap_graph *graph = run->pub.graph;
+
+	for (uint32_t i = graph->out_first[from]; i < graph->out_first[from + 1]; i++) {
+		uint32_t to = graph->edges.items[graph->out_edges[i]].to;
+
+		if (to < graph->resources.count || run->nodes[to].owed)
+			continue;
+		run->nodes[to].owed = NEAP_OWED_QUEUED; /* its next member need not go there again */
+		owe_direct(run, from, to);
+	}
+}
+
+void neap_notices_owe(struct run *run, uint32_t number, bool itself)
+{
+	if (!are_kept(run))
+		return;
+	owe_direct(run, number, number);
+	owe_by_lists(run, number);
+	if (itself)
+		owe(run, number, number);
+}
+
+int neap_notices_write(void *ctx, struct neap_error **err)
+{
+	struct run *run = ctx;
+	size_t count = 0;
+
+	if (!run->owed.count)
+		return 0;
+	NEAP_AUTO_FREE struct neap_notice *notices = neap_alloc(run->owed.count * sizeof *notices);
+	for (size_t i = 0; i < run->owed.count; i++) {
+		const struct owed *owed = &run->owed.items[i];
+
+		/* Somebody whose turn has come meanwhile had nothing to refresh. */
+		if (run->nodes[owed->to].owed != NEAP_OWED_QUEUED)
+			continue;
+		notices[count++] = (struct neap_notice){
+			.address = address_of(run, owed->to),
+			.cause = address_of(run, owed->from),
+			.recipe = run->options.recipe,
+			.since = neap_view_clock(&run->overlay->view),
+		};
+		run->nodes[owed->to].owed = NEAP_OWED_WRITTEN;
+	}
+	if (!count || run->options.notices->owe(run->options.notices->ctx, notices, count, err) == 0) {
+		run->owed.count = 0;
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		run->nodes[number_of(run, notices[i].address)].owed = NEAP_OWED_QUEUED;
+	return -1;
+}
+
+void neap_notices_done(struct run *run, uint32_t number)
+{
+	struct node *node = &run->nodes[number];
+	const struct neap_meta *meta = run->pub.graph->resources.items[number].meta;
+	enum neap_outcome outcome = run->pub.results[number].outcome;
+
+	/* Of noop it was only said, so it is still owed. */
+	if (!are_kept(run) || !node->owed || (meta && meta->noop) ||
+	    (outcome != NEAP_OUTCOME_CHANGED && outcome != NEAP_OUTCOME_UNCHANGED))
+		return;
+	if (node->owed == NEAP_OWED_WRITTEN)
+		run->options.notices->settle(run->options.notices->ctx, address_of(run, number));
+	node->owed = NEAP_NOT_OWED;
+}
+
+/* What the recipe does not have any more, nobody will refresh: known for sure after a whole run of it. */
+void neap_notices_end(struct run *run)
+{
+	const struct neap_notices *notices = run->options.notices;
+	const struct neap_summary *summary = &run->pub.summary;
+
+	if (!are_kept(run) || run->pub.selected || summary->failed || summary->skipped || summary->not_done)
+		return;
+	for (size_t i = 0; i < notices->count; i++)
+		if (strcmp(notices->items[i].recipe, run->options.recipe) == 0 &&
+		    number_of(run, notices->items[i].address) == NEAP_NO_STEP)
+			notices->settle(notices->ctx, notices->items[i].address);
+}
+
+const char *neap_notices_reason(const struct run *run, uint32_t number)
+{
+	const struct neap_notice *left = run->nodes[number].left;
+
+	if (!left)
+		return NULL;
+	if (strcmp(left->cause, left->address) == 0)
+		return "left undone by an earlier run that changed it";
+	return neap_arena_printf(run->arena, "left undone by an earlier run, because of %s", left->cause);
+}
