@@ -65,7 +65,7 @@ static int quote(const struct job *job, const char *invocation, uint64_t since, 
 		lines = neap_journal_tail(job->name, invocation, since, ended, job->arena);
 	if (!lines)
 		lines = neap_journal_tail(job->name, NULL, since, false, job->arena);
-	return lines ? neap_error_hint(err, "its journal:\n%s", lines) : -1;
+	return lines ? neap_error_quote(err, "its journal:", lines) : -1;
 }
 
 /* A sentence of the manager's inside one of ours. */
