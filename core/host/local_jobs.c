@@ -192,7 +192,7 @@ static int look(const struct job *job, struct now *ret, struct neap_error **err)
 
 	for (size_t i = 0; i < COUNT; i++)
 		calls[i] = neap_bus_property(job->arena, path, i < Result || !kind ? "Unit" : kind, names[i]);
-	if (neap_bus_ask(job->units->bus, calls, count, NEAP_LOCAL_BUS_SECONDS, job->arena, err) < 0)
+	if (neap_bus_ask(job->units->bus, calls, count, job->units->seconds, job->arena, err) < 0)
 		return neap_error_prefix(err, "%s %s", job->verb, job->asked->name);
 	*ret = (struct now){
 		.active = neap_local_active(text_of(&calls[ActiveState], "inactive")),
@@ -300,7 +300,7 @@ static const char *unmet(const struct job *job, bool tested)
 						      "Unit", "Conditions");
 	const struct neap_value *list = &call.value;
 
-	if (neap_bus_ask(job->units->bus, &call, 1, NEAP_LOCAL_BUS_SECONDS, job->arena, NULL) < 0 ||
+	if (neap_bus_ask(job->units->bus, &call, 1, job->units->seconds, job->arena, NULL) < 0 ||
 	    list->kind != NEAP_LIST || !list->list.count)
 		return NULL;
 	for (size_t i = 0; i < list->list.count; i++) {
@@ -324,7 +324,7 @@ static const char *failed_of(const struct job *job, const char *const *names, si
 	struct neap_bus_call call = { .method = "ListUnitsByNames", .list = names, .list_count = count };
 	NEAP_AUTO_BUF struct neap_buf text = { 0 };
 
-	if (!count || neap_bus_ask(job->units->bus, &call, 1, NEAP_LOCAL_BUS_SECONDS, job->arena, NULL) < 0 ||
+	if (!count || neap_bus_ask(job->units->bus, &call, 1, job->units->seconds, job->arena, NULL) < 0 ||
 	    call.value.kind != NEAP_LIST)
 		return "";
 	for (size_t i = 0; i < call.value.list.count && text.len < 200; i++) {
@@ -348,7 +348,7 @@ static const char *failed_requirements(const struct job *job)
 
 	for (size_t i = 0; i < 3; i++)
 		calls[i] = neap_bus_property(job->arena, path, "Unit", names[i]);
-	if (neap_bus_ask(job->units->bus, calls, 3, NEAP_LOCAL_BUS_SECONDS, job->arena, NULL) < 0)
+	if (neap_bus_ask(job->units->bus, calls, 3, job->units->seconds, job->arena, NULL) < 0)
 		return "";
 	for (size_t i = 0; i < 3; i++)
 		for (size_t j = 0; calls[i].value.kind == NEAP_LIST && j < calls[i].value.list.count; j++)
@@ -468,7 +468,7 @@ static int begin(const struct job *job, const char **ret, struct neap_error **er
 	    job->asked->verb == NEAP_UNIT_START)
 		calls[1].method = methods[NEAP_UNIT_RESTART];
 	neap_bus_watch_jobs(job->units->bus);
-	if (neap_bus_ask(job->units->bus, starts ? calls : calls + 1, starts ? 2 : 1, NEAP_LOCAL_BUS_SECONDS,
+	if (neap_bus_ask(job->units->bus, starts ? calls : calls + 1, starts ? 2 : 1, job->units->seconds,
 			 job->arena, err) < 0)
 		return neap_error_prefix(err, "%s %s", job->verb, name);
 	if (job->asked->verb == NEAP_UNIT_STOP && is_error(&calls[1], NEAP_BUS_NAME ".NoSuchUnit"))

@@ -16,11 +16,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "base/unit.h"
 #include "host/local_units.h"
 
 #define RUNNING "/run/systemd/system" /* is there when systemd runs the machine */
 #define OWN_FILES "/etc/systemd/system"
+#define SECONDS 25
 #define TOGETHER_MAX ((size_t)1000)
 #define EVERY_ONE SIZE_MAX
 
@@ -43,13 +45,16 @@ static bool find_manager(const struct neap_local *local)
 	return !local->root[0] && lstat(RUNNING, &st) == 0 && S_ISDIR(st.st_mode) && !is_entered();
 }
 
-static struct neap_local_units *units_at(struct neap_local *local, const char *address)
+static struct neap_local_units *units_at(struct neap_local *local, const char *address, const char *files,
+					 unsigned seconds)
 {
 	struct neap_local_units *units = neap_alloc(sizeof(*units));
 
 	*units = (struct neap_local_units){
 		.there = address || find_manager(local),
 		.bus = neap_bus_new(&local->machine.watch, address),
+		.seconds = seconds,
+		.files = files,
 		.names = neap_arena_new(),
 		.answers = neap_arena_new(),
 		.together = EVERY_ONE,
@@ -60,16 +65,17 @@ static struct neap_local_units *units_at(struct neap_local *local, const char *a
 struct neap_local_units *neap_local_units(struct neap_local *local)
 {
 	if (!local->units)
-		local->units = units_at(local, NULL);
+		local->units = units_at(local, NULL, OWN_FILES, SECONDS);
 	return local->units;
 }
 
-void neap_local_units_at(struct neap_machine *machine, const char *address)
+void neap_local_units_at(struct neap_machine *machine, const char *address, const char *files,
+			 unsigned seconds)
 {
 	struct neap_local *local = neap_local_of(&machine->view);
 
 	neap_local_units_free(local);
-	local->units = units_at(local, address);
+	local->units = units_at(local, address, files, seconds);
 }
 
 void neap_local_units_free(struct neap_local *local)
@@ -170,13 +176,14 @@ enum neap_unit_active neap_local_active(const char *text)
  * not before what was made at run time.
  */
 struct own {
+	const char *directory;
 	struct neap_arena *arena;
 	struct neap_map names; /* what is there, each its own value */
 };
 
 static void list_own(struct own *own)
 {
-	DIR *dir = opendir(OWN_FILES);
+	DIR *dir = opendir(own->directory);
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
@@ -213,7 +220,7 @@ static const char *file_of(const struct own *own, const char *name)
 
 	for (size_t i = 0; i < 2 && names[i]; i++)
 		if (has(own, names[i]))
-			return neap_arena_printf(own->arena, OWN_FILES "/%s", names[i]);
+			return neap_arena_printf(own->arena, "%s/%s", own->directory, names[i]);
 	return NULL;
 }
 
@@ -239,9 +246,10 @@ static const char *const *drop_ins_of(const struct own *own, const char *name)
 
 #define TRY(...)                                                                                             \
 	do {                                                                                                 \
-		const char *directory = neap_arena_printf(own->arena, __VA_ARGS__);                          \
-		if (has(own, directory))                                                                     \
-			neap_vec_push(&found, directory);                                                    \
+		const char *entry = neap_arena_printf(own->arena, __VA_ARGS__);                              \
+		if (has(own, entry))                                                                         \
+			neap_vec_push(&found,                                                                \
+				      neap_arena_printf(own->arena, "%s/%s", own->directory, entry));        \
 	} while (0)
 	TRY("%s.d", name);
 	if (template)
@@ -258,37 +266,34 @@ static const char *const *drop_ins_of(const struct own *own, const char *name)
 	return kept;
 }
 
-/* Whether the manager has read it, or one that hides it. */
-static bool is_read(const struct neap_value *paths, const char *name)
+/* Whether the manager has read a file of this name, or one that hides it. */
+static bool is_read(const struct neap_value *paths, const char *files, const char *name)
 {
 	for (size_t i = 0; paths->kind == NEAP_LIST && i < paths->list.count; i++) {
 		const char *path = neap_local_cell(paths, i), *slash = strrchr(path, '/');
 
 		if (slash && strcmp(slash + 1, name) == 0 &&
-		    (strncmp(path, OWN_FILES "/", sizeof(OWN_FILES)) == 0 || is_above(path)))
+		    (neap_path_below(neap_str(path), neap_str(files)) || is_above(path)))
 			return true;
 	}
 	return false;
 }
 
 /* Whether a file dropped in there is not among those that the manager has read. */
-static bool is_news(const char *directory, const struct neap_value *paths)
+static bool is_news(const char *directory, const char *files, const struct neap_value *paths)
 {
-	NEAP_AUTO_BUF struct neap_buf path = { 0 };
 	const struct dirent *entry;
 	struct stat st;
 	bool news = false;
-	DIR *dir;
+	DIR *dir = opendir(directory);
 
-	neap_buf_printf(&path, OWN_FILES "/%s", directory);
-	dir = opendir(path.data);
 	while (dir && !news && (entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name);
 
 		if (entry->d_name[0] == '.' || len < 6 || strcmp(entry->d_name + len - 5, ".conf") != 0 ||
 		    fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || S_ISDIR(st.st_mode))
 			continue;
-		news = !is_read(paths, entry->d_name);
+		news = !is_read(paths, files, entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
@@ -303,7 +308,7 @@ struct question {
 	struct neap_bus_call *stale, *fragment, *paths; /* the last two NULL: do not matter */
 };
 
-static bool is_stale(const struct question *question, enum neap_unit_load load)
+static bool is_stale(const struct question *question, const char *files, enum neap_unit_load load)
 {
 	const struct neap_value *fragment = question->fragment ? &question->fragment->value : NULL;
 
@@ -315,7 +320,7 @@ static bool is_stale(const struct question *question, enum neap_unit_load load)
 	for (const char *const *directory = question->drop_ins;
 	     load == NEAP_UNIT_LOADED && question->paths && !question->paths->error && *directory;
 	     directory++)
-		if (is_news(*directory, &question->paths->value))
+		if (is_news(*directory, files, &question->paths->value))
 			return true;
 	return false;
 }
@@ -330,7 +335,7 @@ static void keep_answer(struct neap_local_units *units, const struct question *q
 		.active = neap_local_active(neap_local_cell(row, 3)),
 		.sub = neap_local_cell(row, 4),
 	};
-	state->stale = state->load != NEAP_UNIT_NOT_FOUND && is_stale(question, state->load);
+	state->stale = state->load != NEAP_UNIT_NOT_FOUND && is_stale(question, units->files, state->load);
 	neap_map_put(&units->known, neap_str(question->name), state);
 }
 
@@ -369,7 +374,7 @@ static int ask(struct neap_local_units *units, const char *const *names, size_t 
 {
 	NEAP_AUTO_FREE struct neap_bus_call *calls = neap_alloc((1 + 3 * count) * sizeof(*calls));
 	NEAP_AUTO_FREE struct question *questions = neap_alloc((count + 1) * sizeof(*questions));
-	struct own own = { .arena = units->answers };
+	struct own own = { .directory = units->files, .arena = units->answers };
 	struct neap_bus_call *list = &calls[0];
 	size_t called = 1;
 
@@ -378,7 +383,7 @@ static int ask(struct neap_local_units *units, const char *const *names, size_t 
 	for (size_t i = 0; i < count; i++)
 		called += add_calls(&own, names[i], &questions[i], &calls[called]);
 	neap_map_done(&own.names);
-	if (neap_bus_ask(units->bus, calls, called, NEAP_LOCAL_BUS_SECONDS, units->answers, err) < 0)
+	if (neap_bus_ask(units->bus, calls, called, units->seconds, units->answers, err) < 0)
 		return neap_error_prefix(err, "look at %s", names[0]);
 	if (count > 1 && (list->error || list->value.kind != NEAP_LIST || list->value.list.count != count))
 		return 1;

@@ -7,11 +7,11 @@
 #include "host/bus.h"
 #include "host/local.h"
 
-#define NEAP_LOCAL_BUS_SECONDS 25
-
 struct neap_local_units {
 	bool there;
 	struct neap_bus *bus;
+	unsigned seconds;  /* for an answer */
+	const char *files; /* where the administrator's lie */
 	struct neap_arena *names;
 	NEAP_VEC(const char *) expected; /* in order */
 	struct neap_map numbers;         /* name → number of its place among those, from 1 on */
@@ -21,8 +21,9 @@ struct neap_local_units {
 };
 
 struct neap_local_units *neap_local_units(struct neap_local *local);
-/* A manager at this address of D-Bus is taken for the machine's. */
-void neap_local_units_at(struct neap_machine *machine, const char *address);
+/* For tests: a manager at this address of D-Bus is taken for the machine's. Texts are borrowed. */
+void neap_local_units_at(struct neap_machine *machine, const char *address, const char *files,
+			 unsigned seconds);
 int neap_local_no_manager(const char *doing, const char *what, struct neap_error **err);
 /* The text at a place of a row of an answer; "" where it has none. */
 const char *neap_local_cell(const struct neap_value *row, size_t column);
