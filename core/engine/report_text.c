@@ -198,7 +198,7 @@ static void put_resource(struct neap_page *page, uint32_t number)
 		return;
 	}
 	neap_page_changes(page, resource, result);
-	if (result->action == NEAP_ACTION_UNKNOWN && cause && result->refresh != NEAP_MAYBE)
+	if (result->action == NEAP_ACTION_UNKNOWN && cause)
 		neap_page_note(page, "not known until %s has been applied", cause);
 	if (result->reason)
 		neap_page_note(page, "(%s)", result->reason);
