@@ -30,6 +30,18 @@ void neap_page_note(struct neap_page *page, const char *format, const char *text
 	neap_page_end_line(page);
 }
 
+void neap_page_notes(struct neap_page *page, const char *indent, const char *text)
+{
+	const char *format = neap_arena_printf(page->scratch, "%s%%s", indent);
+
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		neap_page_note(page, format, neap_arena_copy(page->scratch, line, len));
+		line += len + (line[len] == '\n');
+	}
+}
+
 static void put_place(struct neap_buf *buf, struct neap_position at)
 {
 	if (!at.file)
@@ -119,17 +131,6 @@ static void put_refresh(struct neap_page *page, const struct neap_result *result
 		neap_page_note(page, "%s", what);
 }
 
-/* It may quote what somebody else has said, line by line. */
-static void put_hint(struct neap_page *page, const char *hint)
-{
-	for (const char *line = hint; *line;) {
-		size_t len = strcspn(line, "\n");
-
-		neap_page_note(page, "%s", neap_arena_copy(page->scratch, line, len));
-		line += len + (line[len] == '\n');
-	}
-}
-
 static void put_error(struct neap_page *page, const struct neap_resource *resource,
 		      const struct neap_error *error)
 {
@@ -143,7 +144,7 @@ static void put_error(struct neap_page *page, const struct neap_resource *resour
 	neap_emit_safes(&page->buf, error ? error->message : "failed");
 	neap_page_end_line(page);
 	if (error && error->hint)
-		put_hint(page, error->hint);
+		neap_page_notes(page, "", error->hint);
 }
 
 /* Bytes of `file` that name the directory of an embedded recipe, which goes without saying. */
