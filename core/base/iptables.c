@@ -26,7 +26,7 @@ bool neap_table_has(const char *table, const char *chain)
 	return false;
 }
 
-/* ---- sets ---------------------------------------------------------------------------------------------- */
+/* ---- sets ------------------------------------------------------------------------------------------ */
 
 static struct neap_ruleset *make_set(void)
 {
@@ -132,7 +132,7 @@ bool neap_ruleset_refers(const struct neap_ruleset *set, const char *name)
 	return false;
 }
 
-/* ---- chains -------------------------------------------------------------------------------------------- */
+/* ---- chains ---------------------------------------------------------------------------------------- */
 
 size_t neap_chain_count(const struct neap_chain *chain, const char *rule)
 {
@@ -177,7 +177,7 @@ void neap_chain_remove(struct neap_chain *chain, size_t at)
 		(chain->rules.count - at) * sizeof *chain->rules.items);
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------------ */
 
 int neap_rule_word(struct neap_str *rest, struct neap_buf *ret)
 {

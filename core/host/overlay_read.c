@@ -464,6 +464,11 @@ const struct neap_reads neap_overlay_reads = {
 	.clock = neap_overlay_clock,
 	.running = neap_overlay_running,
 	.kernel = neap_overlay_kernel_read,
+	.ruleset = neap_overlay_ruleset,
+	.rule_absent = neap_overlay_rule_absent,
+	.rule_wanted = neap_overlay_rule_wanted,
+	.rule_form = neap_overlay_rule_form,
+	.firewall_name = neap_overlay_firewall_name,
 	.cached = neap_overlay_cached,
 	.checksum = overlay_checksum,
 };
