@@ -79,9 +79,18 @@ static const char *part_of(const char *rule, struct neap_arena *arena)
 	while (neap_rule_word(&rest, &word) > 0) {
 		const char *quote = !word.len || strpbrk(word.data, " \t") ? "\"" : "";
 
-		neap_buf_printf(&out, " %s", quote);
-		for (const char *at = word.len ? word.data : ""; *at; at++)
-			neap_buf_puts(&out, *at == '/' ? "\u2215" : (char[]){ *at, '\0' });
+		neap_buf_putc(&out, ' ');
+		neap_buf_puts(&out, quote);
+		for (const char *at = word.len ? word.data : ""; *at;) {
+			size_t len = strcspn(at, "/");
+
+			neap_buf_append(&out, at, len);
+			at += len;
+			if (*at == '/') {
+				neap_buf_puts(&out, "\u2215");
+				at++;
+			}
+		}
 		neap_buf_puts(&out, quote);
 	}
 	return neap_arena_copy(arena, out.data, out.len);

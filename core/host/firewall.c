@@ -80,6 +80,15 @@ int neap_host_firewall(struct neap_host *host, const struct neap_table *table,
 
 /* ---- for hosts ------------------------------------------------------------------------------------- */
 
+size_t neap_table_number(const struct neap_table *table)
+{
+	size_t number = 0;
+
+	while (neap_table_kinds[number].name && strcmp(neap_table_kinds[number].name, table->name) != 0)
+		number++;
+	return number + (table->family == NEAP_FAMILY_IPV6 ? NEAP_TABLES_MAX / 2 : 0);
+}
+
 int neap_firewall_jump(const struct neap_table *table, const struct neap_ruleset *set, const char *jump,
 		       struct neap_error **err)
 {

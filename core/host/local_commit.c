@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "host/firewall.h"
 #include "host/process.h"
 
 #define FSYNC_MAX 3 /* up to so many files are synced one by one */
@@ -162,16 +163,6 @@ struct open_batch {
 	uint32_t first, last;
 	uint64_t end;
 };
-#define TABLES_MAX 8 /* of a family */
-
-static size_t table_number(const struct neap_table *table)
-{
-	size_t number = 0;
-
-	while (neap_table_kinds[number].name && strcmp(neap_table_kinds[number].name, table->name) != 0)
-		number++;
-	return number + (table->family == NEAP_FAMILY_IPV6 ? TABLES_MAX : 0);
-}
 
 /* Whether the change can be made where the batch is: all that it stands on is before that, or in it. */
 static bool joins(const struct group *group, const struct open_batch *batch, uint32_t number)
@@ -188,9 +179,9 @@ static bool joins(const struct group *group, const struct open_batch *batch, uin
 
 static void link_batches(struct group *group)
 {
-	struct open_batch open[2 * TABLES_MAX];
+	struct open_batch open[NEAP_TABLES_MAX];
 
-	for (size_t i = 0; i < 2 * TABLES_MAX; i++)
+	for (size_t i = 0; i < NEAP_TABLES_MAX; i++)
 		open[i] = (struct open_batch){ NONE, NONE, 0 };
 	for (uint32_t i = 0; i < group->count; i++) {
 		const struct neap_change *change = group->items[i].change;
@@ -198,7 +189,7 @@ static void link_batches(struct group *group)
 
 		if (change->kind != NEAP_CHANGE_FIREWALL)
 			continue;
-		batch = &open[table_number(&change->table)];
+		batch = &open[neap_table_number(&change->table)];
 		if (joins(group, batch, i))
 			group->items[batch->last].mate = i;
 		else

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "base/lines.h"
-#include "host/firewall.h"
 #include "host/process.h"
 
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -38,16 +37,12 @@ void neap_local_firewall_drop(struct neap_local *local)
 {
 	struct neap_local_firewall *firewall = local->firewall;
 
-	if (!firewall)
-		return;
-	for (size_t i = 0; i < firewall->books.count; i++) {
-		struct neap_local_book *book = firewall->books.entries[i].value;
-
-		book->fresh = false;
+	for (size_t i = 0; firewall && i < NEAP_TABLES_MAX; i++) {
+		if (firewall->books[i])
+			firewall->books[i]->fresh = false;
+		neap_ruleset_free(firewall->sets[i]);
+		firewall->sets[i] = NULL;
 	}
-	for (size_t i = 0; i < firewall->sets.count; i++)
-		neap_ruleset_free(firewall->sets.entries[i].value);
-	neap_map_clear(&firewall->sets);
 }
 
 void neap_local_firewall_free(struct neap_local *local)
@@ -57,13 +52,9 @@ void neap_local_firewall_free(struct neap_local *local)
 	if (!firewall)
 		return;
 	neap_local_firewall_drop(local);
-	for (size_t i = 0; i < firewall->books.count; i++) {
-		struct neap_local_book *book = firewall->books.entries[i].value;
-
-		neap_map_done(&book->forms);
-	}
-	neap_map_done(&firewall->sets);
-	neap_map_done(&firewall->books);
+	for (size_t i = 0; i < NEAP_TABLES_MAX; i++)
+		if (firewall->books[i])
+			neap_map_done(&firewall->books[i]->forms);
 	neap_arena_free(firewall->arena);
 	if (firewall->scratch >= 0)
 		close(firewall->scratch);
@@ -281,20 +272,11 @@ int neap_local_ruleset(const struct neap_view *view, const struct neap_table *ta
 		       const struct neap_ruleset **ret, struct neap_error **err)
 {
 	struct neap_local *local = neap_local_of(view);
-	struct neap_local_firewall *firewall = neap_local_firewall(local);
-	struct neap_arena_mark mark = neap_arena_mark(firewall->arena);
-	struct neap_str path = neap_str(neap_firewall_path(table, NULL, firewall->arena));
-	struct neap_ruleset *set = neap_map_get(&firewall->sets, path);
+	struct neap_ruleset **set = &neap_local_firewall(local)->sets[neap_table_number(table)];
 
-	if (set) {
-		neap_arena_rewind(firewall->arena, mark);
-		*ret = set;
-		return 0;
-	}
-	if (save(local, table, &set, err) < 0)
+	if (!*set && save(local, table, set, err) < 0)
 		return -1;
-	neap_map_put(&firewall->sets, path, set);
-	*ret = set;
+	*ret = *set;
 	return 0;
 }
 

@@ -2,16 +2,19 @@
  * local_rules.c. */
 #pragma once
 
+#include "host/firewall.h"
 #include "host/local.h"
 
 #define NEAP_SAVE_MAX ((size_t)64 << 20) /* what iptables-save prints */
 
 enum neap_local_variant { NEAP_VARIANT_UNKNOWN, NEAP_VARIANT_NFT, NEAP_VARIANT_LEGACY, NEAP_VARIANT_OTHER };
 
+struct neap_local_book;
+
 struct neap_local_firewall {
-	struct neap_map sets;     /* path of a table → what it holds; dropped by any change */
-	struct neap_map books;    /* path of a table → struct neap_local_book */
-	struct neap_arena *arena; /* keys, and forms */
+	struct neap_ruleset *sets[NEAP_TABLES_MAX];     /* NULL: not looked at since the last change */
+	struct neap_local_book *books[NEAP_TABLES_MAX]; /* NULL: none yet */
+	struct neap_arena *arena;                       /* of the books */
 	struct {
 		enum neap_local_variant variant; /* UNKNOWN: not looked yet */
 		struct stat program;             /* iptables-save, behind all links */

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "base/lines.h"
-#include "host/firewall.h"
 #include "host/process.h"
 
 #define MARK "neap-wish:"
@@ -286,7 +285,13 @@ static int try(struct trial *trial, struct neap_error **err)
 
 static struct neap_str key_of(const struct neap_rule_wish *wish, struct neap_arena *arena)
 {
-	return neap_str(neap_arena_printf(arena, "%s %s", wish->chain, wish->text));
+	size_t chain = strlen(wish->chain), text = strlen(wish->text);
+	char *key = neap_arena_bytes(arena, chain + text + 2);
+
+	memcpy(key, wish->chain, chain);
+	key[chain] = ' ';
+	memcpy(key + chain + 1, wish->text, text + 1);
+	return (struct neap_str){ key, chain + 1 + text };
 }
 
 static void stamp_file(struct neap_buf *buf, const struct stat *st)
@@ -417,17 +422,12 @@ static void read_book(struct neap_local *local, const struct neap_table *table, 
 static struct neap_local_book *open_book(struct neap_local *local, const struct neap_table *table)
 {
 	struct neap_local_firewall *firewall = neap_local_firewall(local);
-	struct neap_arena_mark mark = neap_arena_mark(firewall->arena);
-	struct neap_str path = neap_str(neap_firewall_path(table, NULL, firewall->arena));
-	struct neap_local_book *book = neap_map_get(&firewall->books, path);
+	struct neap_local_book **slot = &firewall->books[neap_table_number(table)], *book;
 	char now[NEAP_DIGEST_HEX_SIZE];
 
-	if (book) {
-		neap_arena_rewind(firewall->arena, mark);
-	} else {
-		book = neap_arena_new_of(firewall->arena, struct neap_local_book);
-		neap_map_put(&firewall->books, path, book);
-	}
+	if (!*slot)
+		*slot = neap_arena_new_of(firewall->arena, struct neap_local_book);
+	book = *slot;
 	if (book->fresh)
 		return book;
 	stamp(local, table->family, now);

@@ -25,8 +25,9 @@ struct undone {
 };
 
 struct neap_overlay_firewall {
-	struct neap_map tables;  /* path → ruleset changed here */
-	struct neap_map touched; /* path and rule → touch, as long as the run */
+	struct neap_ruleset *tables[NEAP_TABLES_MAX]; /* those that are changed here */
+	struct neap_map touched; /* table, chain and rule → touch, as long as the run */
+	struct neap_buf key;
 	struct neap_arena *arena;
 	NEAP_VEC(struct undone) log; /* of the step */
 };
@@ -47,15 +48,16 @@ void neap_overlay_firewall_begin(struct neap_overlay_firewall *firewall)
 void neap_overlay_firewall_forget(struct neap_overlay_firewall *firewall)
 {
 	firewall->log.count = 0;
-	for (size_t i = 0; i < firewall->tables.count; i++)
-		neap_ruleset_free(firewall->tables.entries[i].value);
-	neap_map_clear(&firewall->tables);
+	for (size_t i = 0; i < NEAP_TABLES_MAX; i++) {
+		neap_ruleset_free(firewall->tables[i]);
+		firewall->tables[i] = NULL;
+	}
 }
 
 void neap_overlay_firewall_free(struct neap_overlay_firewall *firewall)
 {
 	neap_overlay_firewall_forget(firewall);
-	neap_map_done(&firewall->tables);
+	neap_buf_done(&firewall->key);
 	neap_map_done(&firewall->touched);
 	neap_vec_done(&firewall->log);
 	neap_arena_free(firewall->arena);
@@ -105,42 +107,46 @@ int neap_overlay_ruleset(const struct neap_view *view, const struct neap_table *
 {
 	struct neap_overlay *overlay = neap_overlay_of(view);
 	const struct neap_view *below = neap_overlay_below(overlay);
-	const char *path = neap_firewall_path(table, NULL, overlay->scratch);
 	struct neap_error *local = NULL;
 	int r = 0;
 
-	*ret = neap_map_get(&overlay->firewall->tables, neap_str(path));
+	*ret = overlay->firewall->tables[neap_table_number(table)];
 	if (!*ret) {
 		r = below->reads->ruleset(below, table, ret, &local);
 		r = neap_overlay_settle(overlay, r, false, &local, err);
 	}
-	neap_arena_reset(overlay->scratch);
 	return r;
 }
 
-static struct neap_str touch_key(const struct neap_table *table, const char *chain, const char *rule,
-				 struct neap_arena *arena)
+/* Good until the next one. `rule` NULL: the chain itself. */
+static struct neap_str touch_key(struct neap_overlay_firewall *firewall, const struct neap_table *table,
+				 const char *chain, const char *rule)
 {
-	return neap_str(neap_arena_printf(arena, "%s%c%s", neap_firewall_path(table, chain, arena),
-					  rule ? '\n' : '\0', rule ? rule : ""));
+	struct neap_buf *key = &firewall->key;
+
+	key->len = 0;
+	neap_buf_putc(key, (char)('A' + neap_table_number(table)));
+	neap_buf_puts(key, chain);
+	if (rule) {
+		neap_buf_putc(key, '\n');
+		neap_buf_puts(key, rule);
+	}
+	return (struct neap_str){ key->data, key->len };
 }
 
 static struct touch *touch_of(struct neap_overlay *overlay, const struct neap_table *table, const char *chain,
 			      const char *rule)
 {
 	struct neap_overlay_firewall *firewall = overlay->firewall;
-	struct neap_arena_mark mark = neap_arena_mark(firewall->arena);
-	struct neap_str key = touch_key(table, chain, rule, firewall->arena);
-	void **slot = neap_map_slot(&firewall->touched, key);
-	struct touch *touched = *slot;
+	struct neap_str key = touch_key(firewall, table, chain, rule);
+	struct touch *touched = neap_map_get(&firewall->touched, key);
 
-	if (touched) {
-		neap_arena_rewind(firewall->arena, mark);
+	if (touched)
 		return touched;
-	}
 	touched = neap_arena_new_of(firewall->arena, struct touch);
 	touched->step = NEAP_NO_STEP;
-	*slot = touched;
+	key.data = neap_arena_copy(firewall->arena, key.data, key.len);
+	neap_map_put(&firewall->touched, key, touched);
 	return touched;
 }
 
@@ -162,8 +168,7 @@ int neap_overlay_rule_absent(const struct neap_view *view, const struct neap_tab
 
 	if (!neap_overlay_pends(overlay))
 		return 0;
-	touch = neap_map_get(&overlay->firewall->touched, touch_key(table, chain, rule, overlay->scratch));
-	neap_arena_reset(overlay->scratch);
+	touch = neap_map_get(&overlay->firewall->touched, touch_key(overlay->firewall, table, chain, rule));
 	if (touch && touch->done && !touch->there)
 		return 0; /* taken away here */
 	overlay->cause = overlay->pending;
@@ -214,18 +219,17 @@ static int own_table(struct neap_overlay *overlay, const struct neap_table *tabl
 		     struct neap_error **err)
 {
 	struct neap_overlay_firewall *firewall = overlay->firewall;
-	const char *path = neap_firewall_path(table, NULL, firewall->arena);
+	size_t number = neap_table_number(table);
 	const struct neap_ruleset *found;
 	int r;
 
-	*ret = neap_map_get(&firewall->tables, neap_str(path));
+	*ret = firewall->tables[number];
 	if (*ret)
 		return 0;
 	r = neap_overlay_ruleset(&overlay->host.view, table, &found, err);
 	if (r != 0)
 		return r;
-	*ret = neap_ruleset_copy(found);
-	neap_map_put(&firewall->tables, neap_str(path), *ret);
+	*ret = firewall->tables[number] = neap_ruleset_copy(found);
 	return 0;
 }
 
