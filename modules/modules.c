@@ -16,6 +16,8 @@ extern const struct neap_resource_type neap_type_hostname;
 extern const struct neap_resource_type neap_type_hosts_entry;
 extern const struct neap_resource_type neap_type_image;
 extern const struct neap_resource_type neap_type_ini;
+extern const struct neap_resource_type neap_type_iptables_chain;
+extern const struct neap_resource_type neap_type_iptables_rule;
 extern const struct neap_resource_type neap_type_kernel_module;
 extern const struct neap_resource_type neap_type_key;
 extern const struct neap_resource_type neap_type_line;
@@ -46,6 +48,8 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_hosts_entry,
 	&neap_type_image,
 	&neap_type_ini,
+	&neap_type_iptables_chain,
+	&neap_type_iptables_rule,
 	&neap_type_kernel_module,
 	&neap_type_key,
 	&neap_type_line,

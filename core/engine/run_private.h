@@ -20,6 +20,7 @@ struct node {
 	uint32_t pending;    /* nearest opaque change before it that a plan did not run; NEAP_NO_STEP */
 	uint32_t moved;      /* nearest step before it that changes or may change something; NEAP_NO_STEP */
 	uint32_t held;       /* the landing at which it is seen whether it may go on; 0: none */
+	uint64_t behind; /* its changes, and those that it stands on, are held before this one of the run */
 	enum neap_maybe changed;
 	enum neap_maybe refresh;        /* what its notifiers say */
 	bool opaque;                    /* it made such a change itself */

@@ -123,6 +123,7 @@ void neap_step_at(const struct step *step)
 {
 	neap_overlay_step(step->run->overlay, step->number, step->node->pending);
 	neap_overlay_moved(step->run->overlay, step->node->moved, step->run->moved);
+	neap_overlay_behind(step->run->overlay, step->node->behind);
 }
 
 void neap_step_begin(struct step *step, struct run *run, uint32_t number)

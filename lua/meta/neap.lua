@@ -319,6 +319,37 @@ function neap.image(params) end
 ---@return neap.ini
 function neap.ini(params) end
 
+---@class neap.iptables_chain.params: neap.common
+---@field family? "ipv4"|"ipv6" IPv4 or IPv6: their rules are apart. Not given: "ipv4".
+---@field table? "filter"|"nat"|"mangle"|"raw"|"security" The table it is in. Not given: "filter".
+---@field name string Its name. One that is not built in is made when it is not there.
+---@field rules? string[] The rules that are to be in it, in this order; each as for iptables_rule. Not given, its rules are not looked at.
+---@field policy? "ACCEPT"|"DROP" What happens to what no rule of a built-in chain decides. Not given, it stays as it is. Not given: it stays as it is.
+---@field foreign? "keep"|"remove" What happens to rules in it that are not in `rules`: they are kept, or removed. Not given: `"keep"` in a built-in chain, `"remove"` in another.
+---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` it goes with all rules in it; that is an error while a rule jumps to it, and of a built-in chain. Not given: "present".
+
+---@class neap.iptables_chain: neap.handle, neap.iptables_chain.params
+
+---A chain of the packet filter and the rules in it.
+---@param params neap.iptables_chain.params
+---@return neap.iptables_chain
+function neap.iptables_chain(params) end
+
+---@class neap.iptables_rule.params: neap.common
+---@field family? "ipv4"|"ipv6" IPv4 or IPv6: their rules are apart. Not given: "ipv4".
+---@field table? "filter"|"nat"|"mangle"|"raw"|"security" The table it is in. Not given: "filter".
+---@field chain string The chain it is in, which must be there.
+---@field rule string What follows `-A CHAIN` on the command line of iptables. Double quotes quote, as in a file of iptables-restore; apostrophes do not.
+---@field position? "last"|"first" Where in the chain it is put when it is not there. One that is there stays where it is. Not given: "last".
+---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` all rules like it in the chain go. Not given: "present".
+
+---@class neap.iptables_rule: neap.handle, neap.iptables_rule.params
+
+---A rule of the packet filter.
+---@param params neap.iptables_rule.params
+---@return neap.iptables_rule
+function neap.iptables_rule(params) end
+
 ---@class neap.kernel_module.params: neap.common
 ---@field name string The module. `-` and `_` are one, as for the kernel.
 ---@field ensure? "present"|"absent" Whether it is to be loaded. With `"absent"` it is unloaded, and no longer loaded at boot. Not given: "present".
