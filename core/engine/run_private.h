@@ -51,6 +51,7 @@ struct run {
 	/* Types that are changed together: the last step of each that in this plan would have changed
 	 * something. */
 	NEAP_VEC(struct acted) acted;
+	NEAP_VEC(const struct neap_resource_type *) prefetched;
 	NEAP_VEC(struct owed) owed; /* not written down yet */
 	uint32_t landings;          /* number of the next one */
 	uint32_t landing;           /* the step whose changes are landing */

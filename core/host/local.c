@@ -557,6 +557,9 @@ static const struct neap_reads reads = {
 	.kernel = neap_local_kernel,
 	.cached = neap_local_cached,
 	.checksum = local_checksum,
+	.manager = neap_local_manager,
+	.unit = neap_local_unit_read,
+	.units_expected = neap_local_units_expected,
 };
 
 static const struct neap_machine_ops ops = {
@@ -565,6 +568,8 @@ static const struct neap_machine_ops ops = {
 	.cache = neap_local_cache,
 	.fetch = neap_local_fetch,
 	.wait = neap_local_wait,
+	.unit = neap_local_unit,
+	.units_reload = neap_local_units_reload,
 	.free = local_free,
 };
 

@@ -23,6 +23,7 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->held_before = overlay->held.count;
 	overlay->bytes_before = overlay->bytes;
 	neap_overlay_tree_begin(&overlay->tree);
+	neap_overlay_units_step(overlay);
 	neap_overlay_bytes_step(&overlay->pool);
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
 }
@@ -65,6 +66,7 @@ void neap_overlay_undo(struct neap_host *host)
 		neap_accounts_drop(overlay->accounts);
 	neap_overlay_tree_undo(&overlay->tree);
 	neap_overlay_bytes_undo(&overlay->pool);
+	neap_overlay_units_undo(overlay);
 	overlay->held.count = overlay->held_before;
 	overlay->bytes = overlay->bytes_before;
 	if (overlay->mode == NEAP_OVERLAY_PLAN)
@@ -76,6 +78,7 @@ void neap_overlay_undo(struct neap_host *host)
 static void forget(struct neap_overlay *overlay)
 {
 	neap_overlay_tree_forget(&overlay->tree);
+	neap_overlay_units_forget(overlay);
 	neap_arena_reset(overlay->arena);
 	overlay->held.count = overlay->held_before = 0;
 	overlay->bytes = overlay->bytes_before = 0;
@@ -148,6 +151,7 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 			    struct neap_error **err)
 {
 	uint32_t step = overlay->step;
+	bool opaque = overlay->opaque;
 	int r;
 
 	if (!overlay->held.count)
@@ -157,6 +161,7 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 	r = neap_overlay_land(&overlay->host, overlay->commit, err);
 	/* Who is told of the landing looks at other steps. */
 	neap_overlay_step(&overlay->host, step, NEAP_NO_STEP);
+	overlay->opaque = opaque;
 	if (r < 0)
 		return r;
 	if (!overlay->commit->may(overlay->commit->ctx, step))
@@ -213,6 +218,8 @@ static const struct neap_changes overlay_changes = {
 	.cache = neap_overlay_cache,
 	.fetch = neap_overlay_fetch,
 	.wait = neap_overlay_wait,
+	.unit = neap_overlay_unit,
+	.units_reload = neap_overlay_units_reload,
 };
 
 struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overlay_mode mode)
@@ -246,6 +253,7 @@ void neap_overlay_free(struct neap_host *host)
 	overlay = neap_overlay_of(&host->view);
 	neap_overlay_tree_done(&overlay->tree);
 	neap_overlay_bytes_done(&overlay->pool);
+	neap_overlay_units_done(overlay);
 	neap_accounts_free(overlay->accounts);
 	neap_vec_done(&overlay->held);
 	neap_buf_done(&overlay->path);
