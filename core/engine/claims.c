@@ -452,44 +452,115 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 	}
 }
 
-/* Whoever claims something of it. */
-static void mark_claimants(const struct claim *claim, bool *mark)
+/* ---- after a directory --------------------------------------------------------------------------------- */
+
+struct after {
+	struct neap_graph *graph;
+	const struct claim **claims; /* all of them, by path */
+	bool *first, *after;         /* by resource, false between two directories */
+	NEAP_VEC(uint32_t) found;
+};
+
+static int by_path(const void *a, const void *b)
+{
+	const struct claim *one = *(const struct claim *const *)a, *two = *(const struct claim *const *)b;
+
+	return strcmp(one->path.data, two->path.data);
+}
+
+static int by_directory(const void *a, const void *b)
+{
+	const struct neap_after *one = a, *two = b;
+	int order = strcmp(one->directory.data, two->directory.data);
+
+	return order ? order : one->resource < two->resource ? -1 : one->resource > two->resource;
+}
+
+/* Whoever claims something of it, but those who wish to come after it themselves. */
+static void find_claimants(struct after *after, const struct claim *claim)
 {
 	for (unsigned i = 0; i < ASPECTS; i++)
-		if (claim->owner[i] != NONE)
-			mark[claim->owner[i]] = true;
+		if (claim->owner[i] != NONE && !after->after[claim->owner[i]])
+			neap_vec_push(&after->found, claim->owner[i]);
 	for (const struct part *part = claim->parts; part; part = part->next)
-		mark[part->resource] = true;
+		if (!after->after[part->resource])
+			neap_vec_push(&after->found, part->resource);
+}
+
+/* Claims of the directory and below it lie side by side, but for what has a byte before "/" in its place. */
+static void find_below(struct after *after, struct neap_str directory)
+{
+	const struct claim *itself = neap_map_get(&after->graph->owned, directory);
+	size_t low = 0, high = after->graph->owned.count, len = directory.len == 1 ? 0 : directory.len;
+
+	if (itself)
+		find_claimants(after, itself);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const char *path = after->claims[middle]->path.data;
+		int order = strncmp(path, directory.data, len);
+
+		if (order < 0 || (order == 0 && (unsigned char)path[len] < '/'))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < after->graph->owned.count; low++) {
+		const struct claim *claim = after->claims[low];
+
+		if (neap_path_below(claim->path, directory))
+			find_claimants(after, claim);
+		else if (claim != itself)
+			break;
+	}
+}
+
+static void order_directory(struct after *after, const struct neap_after *wishes, size_t count)
+{
+	after->found.count = 0;
+	for (size_t i = 0; i < count; i++)
+		after->after[wishes[i].resource] = true;
+	find_below(after, wishes[0].directory);
+	for (size_t i = 0; i < after->found.count; i++)
+		after->first[after->found.items[i]] = true;
+	if (after->found.count)
+		neap_graph_order_after(after->graph, after->first, after->after);
+	for (size_t i = 0; i < after->found.count; i++)
+		after->first[after->found.items[i]] = false;
+	for (size_t i = 0; i < count; i++)
+		after->after[wishes[i].resource] = false;
 }
 
 /* Each directory that somebody named is looked through once. */
 static void order_after(struct neap_claims *claims)
 {
 	struct neap_graph *graph = claims->graph;
-	size_t count = graph->resources.count;
-	NEAP_AUTO_FREE bool *first = neap_alloc(count + 1), *after = neap_alloc(count + 1);
+	size_t count = claims->afters.count, owned = graph->owned.count;
+	struct after after = { .graph = graph };
 
-	for (size_t i = 0; i < claims->afters.count; i++) {
-		struct neap_str directory = claims->afters.items[i].directory;
+	if (!count)
+		return;
+	after.first = neap_alloc(graph->resources.count + 1);
+	after.after = neap_alloc(graph->resources.count + 1);
+	after.claims = neap_alloc((owned + 1) * sizeof(*after.claims));
+	memset(after.first, 0, graph->resources.count + 1);
+	memset(after.after, 0, graph->resources.count + 1);
+	for (size_t i = 0; i < owned; i++)
+		after.claims[i] = graph->owned.entries[i].value;
+	qsort(after.claims, owned, sizeof(*after.claims), by_path);
+	qsort(claims->afters.items, count, sizeof(*claims->afters.items), by_directory);
+	for (size_t i = 0, j; i < count; i = j) {
+		const struct neap_after *wishes = &claims->afters.items[i];
 
-		if (!directory.data)
-			continue;
-		memset(first, 0, count + 1);
-		memset(after, 0, count + 1);
-		for (size_t j = i; j < claims->afters.count; j++) {
-			struct neap_after *wish = &claims->afters.items[j];
-
-			if (!wish->directory.data || !neap_str_equal(wish->directory, directory))
-				continue;
-			after[wish->resource] = true;
-			wish->directory.data = NULL;
-		}
-		for (size_t j = 0; j < graph->owned.count; j++)
-			if (neap_str_equal(graph->owned.entries[j].key, directory) ||
-			    neap_path_below(graph->owned.entries[j].key, directory))
-				mark_claimants(graph->owned.entries[j].value, first);
-		neap_graph_order_after(graph, first, after);
+		for (j = i + 1;
+		     j < count && neap_str_equal(claims->afters.items[j].directory, wishes->directory); j++)
+			;
+		order_directory(&after, wishes, j - i);
 	}
+	free(after.first);
+	free(after.after);
+	free(after.claims);
+	neap_vec_done(&after.found);
 }
 
 void neap_claims_collect(struct neap_graph *graph)

@@ -216,8 +216,8 @@ void neap_claim_account(struct neap_claims *claims, enum neap_account_kind kind,
 void neap_claim_member(struct neap_claims *claims, const char *group, const char *user);
 void neap_claim_only_members(struct neap_claims *claims, enum neap_account_kind kind, const char *name);
 
-/* "What I do depends on everything below this directory": after all who claim something there, but for those
- * who stand on this resource themselves. */
+/* "What I do depends on this path and everything below it": after all who claim something there, but for
+ * those who stand on this resource themselves, or say the same. */
 void neap_claim_after(struct neap_claims *claims, const char *directory);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
