@@ -239,7 +239,8 @@ int neap_overlay_unit(struct neap_host *host, const struct neap_unit_job *job, s
 	int r;
 
 	if (overlay->mode == NEAP_OVERLAY_APPLY) {
-		if (neap_overlay_land_first(overlay, neap_unit_verb_name(job->verb), job->name, err) < 0)
+		if (neap_overlay_land_first(overlay, neap_unit_verb_name(job->verb), job->name, err) < 0 ||
+		    neap_overlay_about(overlay, err) < 0)
 			return -1;
 		overlay->opaque = true;
 		r = overlay->machine->ops->unit(overlay->machine, job, err);
