@@ -120,6 +120,17 @@ static void put_refresh(struct neap_page *page, const struct neap_result *result
 		neap_page_note(page, "%s", what);
 }
 
+/* It may quote what somebody else has said, line by line. */
+static void put_hint(struct neap_page *page, const char *hint)
+{
+	for (const char *line = hint; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		neap_page_note(page, "%s", neap_arena_copy(page->scratch, line, len));
+		line += len + (line[len] == '\n');
+	}
+}
+
 static void put_error(struct neap_page *page, const struct neap_resource *resource,
 		      const struct neap_error *error)
 {
@@ -133,7 +144,7 @@ static void put_error(struct neap_page *page, const struct neap_resource *resour
 	neap_emit_safes(&page->buf, error ? error->message : "failed");
 	neap_page_end_line(page);
 	if (error && error->hint)
-		neap_page_note(page, "%s", error->hint);
+		put_hint(page, error->hint);
 }
 
 /* Bytes of `file` that name the directory of an embedded recipe, which goes without saying. */

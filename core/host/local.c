@@ -517,6 +517,7 @@ static void local_free(struct neap_machine *machine)
 	neap_vec_done(&local->stages);
 	snapshot_drop(&local->snapshot);
 	neap_accounts_free(local->accounts);
+	neap_local_units_free(local);
 	neap_local_answers_drop(local);
 	neap_map_done(&local->answers);
 	neap_arena_free(local->answer_arena);
