@@ -107,13 +107,16 @@ struct neap_param {
 	size_t offset;              /* in the want struct */
 };
 
-/* First member of every want struct. Bit i = parameter i of the table. */
+/* First member of every want struct. Bit i = parameter i of the table. `awaited` is for the few types that
+ * have to tell what will be given from what never is. */
 struct neap_want {
 	uint64_t given;
-	bool guarded;                          /* only_if or not_if is given */
+	uint64_t awaited; /* an output of another that is not known yet: not given, for now */
+	bool guarded;     /* only_if or not_if is given */
 	const struct neap_resource_type *type; /* whose it is: functions that serve many types ask it */
 };
 #define neap_given(want, index) (((want)->base.given >> (index)) & 1)
+#define neap_awaited(want, index) (((want)->base.awaited >> (index)) & 1)
 
 struct neap_output {
 	const char *name, *doc;
@@ -234,7 +237,7 @@ struct neap_declared {
 };
 struct neap_context {
 	struct neap_arena *scratch;
-	bool again;
+	bool again, itself;
 	const void *engine;
 	bool (*owned)(const void *engine, const char *path);
 	bool (*accounted)(const void *engine, enum neap_account_kind kind, const char *name);

@@ -25,6 +25,7 @@ struct node {
 	bool opaque;                    /* it made such a change itself */
 	enum neap_owed owed;            /* a refresh, beyond the run; of a list: those it leads to */
 	const struct neap_notice *left; /* by an earlier run; or NULL */
+	bool itself;                    /* it is (also) for its own change that it is to be refreshed */
 };
 
 struct acted {

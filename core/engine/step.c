@@ -81,11 +81,13 @@ int neap_step_resolve(struct step *step, struct neap_error **err)
 		struct lookup lookup = { .run = run, .cause = NEAP_NO_STEP };
 		struct neap_text text;
 		resource->want->given &= ~((uint64_t)1 << deferred->param);
+		resource->want->awaited &= ~((uint64_t)1 << deferred->param);
 		int r = neap_expr_eval(deferred->expr, output, &lookup, run->arena, &text, err);
 		if (r < 0)
 			return r;
 		if (r == NEAP_UNKNOWN) {
 			step->unknown |= (uint64_t)1 << deferred->param;
+			resource->want->awaited |= (uint64_t)1 << deferred->param;
 			step->result->cause = lookup.cause;
 			continue;
 		}
@@ -227,7 +229,7 @@ static enum neap_maybe refresh_due(const struct step *step, bool known)
 	const struct neap_resource_type *type = step->resource->type;
 	enum neap_maybe due = step->node->refresh;
 
-	if (known && step->diff.refresh)
+	if (known && (step->diff.refresh || step->node->itself)) /* it may have failed in an earlier try */
 		due = NEAP_YES;
 	else if (!known && type->refreshes_itself && due == NEAP_NO)
 		due = NEAP_MAYBE;
@@ -261,6 +263,7 @@ static int act(struct step *step, bool known, struct neap_error **err)
 			return r;
 	}
 	if (refresh_due(step, known) != NEAP_NO) {
+		step->context.itself = step->node->itself;
 		int r = type->refresh(run->overlay, &step->context, step->resource->want, err);
 		if (r < 0)
 			return failed_refresh(err);
@@ -402,7 +405,7 @@ static int consider(struct step *step, struct neap_error **err)
 	int r = look(step, &failure);
 	bool refreshed = step->node->refresh != NEAP_NO && type->refresh;
 
-	if (r == NEAP_UNKNOWN)
+	if (r == NEAP_UNKNOWN && !step->unknown) /* else it may be for what it waits for, which is known */
 		step->result->cause = neap_view_cause(&run->overlay->view);
 	if (r != 0 || !neap_diff_empty(&step->diff) || refreshed || type->wait) {
 		int guard = neap_guards(run, step->resource, &step->note, err);
