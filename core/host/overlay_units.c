@@ -47,13 +47,19 @@ static void *number_of(size_t index)
 	return (void *)(uintptr_t)(index + 1);
 }
 
+/* Mode and owner of a file are nothing to the manager. */
+static struct neap_str changed_unit(const struct neap_change *change)
+{
+	return change->kind == NEAP_CHANGE_ATTRIBUTES ? NEAP_STR("") : unit_of(change->path);
+}
+
 /* Steps that are over stay as they are, so their changes are looked at once. */
 static void take_in(struct neap_overlay *overlay)
 {
 	struct neap_overlay_units *units = &overlay->units;
 
 	for (; units->seen < overlay->held_before; units->seen++) {
-		struct neap_str name = unit_of(overlay->held.items[units->seen].path);
+		struct neap_str name = changed_unit(&overlay->held.items[units->seen]);
 
 		if (name.len)
 			neap_map_put(&units->files, name, number_of(units->seen));
@@ -69,7 +75,7 @@ static size_t latest(size_t a, size_t b)
 static size_t changed_as(const struct neap_overlay *overlay, struct neap_str name)
 {
 	for (size_t i = overlay->held.count; i > overlay->held_before; i--)
-		if (neap_str_equal(unit_of(overlay->held.items[i - 1].path), name))
+		if (neap_str_equal(changed_unit(&overlay->held.items[i - 1]), name))
 			return i;
 	return (size_t)(uintptr_t)neap_map_get(&overlay->units.files, name);
 }
