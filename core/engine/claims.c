@@ -3,6 +3,7 @@
  * above and below each other are made. Knows paths as text only; what is one object through links is not
  * seen.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,34 @@ void neap_claim_place(struct neap_claims *claims, const char *path)
 		neap_graph_edge(claims->graph, claim->last_place, self, NEAP_WHY_AUTOREQUIRE, false,
 				resource_of(claims, self)->at);
 	claim->last_place = self;
+}
+
+void neap_claim_anywhere(struct neap_claims *claims, const char *directory, const char *name)
+{
+	struct neap_graph *graph = claims->graph;
+	const char *key;
+
+	if (claims->probe)
+		return;
+	key = neap_arena_printf(graph->arena, "%s/%s", directory, name);
+	neap_map_put(&graph->build->anywhere, neap_str(key), graph);
+	neap_vec_push(&claims->anywheres,
+		      (struct neap_after){ claims->resource,
+					   neap_str(neap_arena_strdup(graph->arena, directory)) });
+}
+
+/* Whether it goes by a name that somebody may have in the directories of the one above its own. */
+static bool is_anywhere(const struct neap_graph *graph, struct neap_str path)
+{
+	struct neap_str above = neap_path_parent(neap_path_parent(path)), name = neap_path_name(path);
+	char key[512];
+	int len;
+
+	if (!graph->build->anywhere.count)
+		return false;
+	len = snprintf(key, sizeof(key), "%.*s/%.*s", (int)above.len, above.data, (int)name.len, name.data);
+	return len > 0 && (size_t)len < sizeof(key) &&
+	       neap_map_get(&graph->build->anywhere, (struct neap_str){ key, (size_t)len });
 }
 
 /* The owner of what `name` is of a path, or NONE; who asks first owns it from now on. Names of parts do not
@@ -515,12 +544,26 @@ static void find_below(struct after *after, struct neap_str directory)
 	}
 }
 
-static void order_directory(struct after *after, const struct neap_after *wishes, size_t count)
+/* Who makes a directory in it: its existence is claimed, and no bytes. */
+static void find_directories(struct after *after, struct neap_str directory)
+{
+	for (size_t i = 0; i < after->graph->owned.count; i++) {
+		const struct claim *claim = after->graph->owned.entries[i].value;
+		uint32_t owner = claim->owner[EXISTENCE];
+
+		if (owner != NONE && claim->owner[CONTENT] == NONE && !after->after[owner] &&
+		    neap_str_equal(neap_path_parent(claim->path), directory))
+			neap_vec_push(&after->found, owner);
+	}
+}
+
+static void order_directory(struct after *after, const struct neap_after *wishes, size_t count,
+			    void (*find)(struct after *, struct neap_str))
 {
 	after->found.count = 0;
 	for (size_t i = 0; i < count; i++)
 		after->after[wishes[i].resource] = true;
-	find_below(after, wishes[0].directory);
+	find(after, wishes[0].directory);
 	for (size_t i = 0; i < after->found.count; i++)
 		after->first[after->found.items[i]] = true;
 	if (after->found.count)
@@ -532,13 +575,25 @@ static void order_directory(struct after *after, const struct neap_after *wishes
 }
 
 /* Each directory that somebody named is looked through once. */
+static void order_wishes(struct after *after, struct neap_after *wishes, size_t count,
+			 void (*find)(struct after *, struct neap_str))
+{
+	if (count)
+		qsort(wishes, count, sizeof(*wishes), by_directory);
+	for (size_t i = 0, j; i < count; i = j) {
+		for (j = i + 1; j < count && neap_str_equal(wishes[j].directory, wishes[i].directory); j++)
+			;
+		order_directory(after, &wishes[i], j - i, find);
+	}
+}
+
 static void order_after(struct neap_claims *claims)
 {
 	struct neap_graph *graph = claims->graph;
-	size_t count = claims->afters.count, owned = graph->owned.count;
+	size_t owned = graph->owned.count;
 	struct after after = { .graph = graph };
 
-	if (!count)
+	if (!claims->afters.count && !claims->anywheres.count)
 		return;
 	after.first = neap_alloc(graph->resources.count + 1);
 	after.after = neap_alloc(graph->resources.count + 1);
@@ -548,15 +603,8 @@ static void order_after(struct neap_claims *claims)
 	for (size_t i = 0; i < owned; i++)
 		after.claims[i] = graph->owned.entries[i].value;
 	qsort(after.claims, owned, sizeof(*after.claims), by_path);
-	qsort(claims->afters.items, count, sizeof(*claims->afters.items), by_directory);
-	for (size_t i = 0, j; i < count; i = j) {
-		const struct neap_after *wishes = &claims->afters.items[i];
-
-		for (j = i + 1;
-		     j < count && neap_str_equal(claims->afters.items[j].directory, wishes->directory); j++)
-			;
-		order_directory(&after, wishes, j - i);
-	}
+	order_wishes(&after, claims->afters.items, claims->afters.count, find_below);
+	order_wishes(&after, claims->anywheres.items, claims->anywheres.count, find_directories);
 	free(after.first);
 	free(after.after);
 	free(after.claims);
@@ -583,6 +631,7 @@ void neap_claims_collect(struct neap_graph *graph)
 	neap_claims_accounts_done(&claims);
 	order_after(&claims);
 	neap_vec_done(&claims.afters);
+	neap_vec_done(&claims.anywheres);
 }
 
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
@@ -598,6 +647,9 @@ const struct neap_resource *neap_graph_other_owner(const struct neap_graph *grap
 		self->type->claim(self->want, &probe);
 	if (probe.probed)
 		return NULL;
+	for (unsigned i = 0; i < ASPECTS; i++)
+		if (claim->owner[i] == resource)
+			return NULL; /* by a parameter that is not known yet */
 	for (unsigned i = 0; i < ASPECTS; i++)
 		if (claim->owner[i] != NONE)
 			return &graph->resources.items[claim->owner[i]];
@@ -645,7 +697,7 @@ bool neap_graph_owns(const struct neap_graph *graph, const char *path)
 	struct neap_str key = neap_str(path);
 	size_t i;
 
-	if (neap_map_get(&graph->owned, key) || in_tree(graph, key))
+	if (neap_map_get(&graph->owned, key) || in_tree(graph, key) || is_anywhere(graph, key))
 		return true;
 	if (!build->above_made) {
 		/* Only a purge asks. A directory met before has its own parents already. */

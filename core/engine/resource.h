@@ -199,6 +199,11 @@ void neap_claim_entries(struct neap_claims *claims, const char *path);
  * whoever owns the nearest directory above, and before whoever owns the path or anything below it. */
 void neap_claim_place(struct neap_claims *claims, const char *path);
 
+/* "What goes by this name in the directories of `directory` may be mine, and I know which is when I look": a
+ * purge leaves it alone, and I come after whoever makes one of these directories. Two may say so, and it is
+ * no claim against another. */
+void neap_claim_anywhere(struct neap_claims *claims, const char *directory, const char *name);
+
 /*
  * Accounts, by name. Who makes one is done before whoever needs it; every parameter of kind OWNER says by
  * itself that its resource does. Two makers of one account are an error, and so is needing what another makes
@@ -228,8 +233,9 @@ void neap_claim_after(struct neap_claims *claims, const char *directory);
 /*
  * What read, diff and apply may use beside the host. `scratch` lives until the resource is done with (its
  * diff included). `again`: this look comes after the change, to see that it has been done. `owned(path)`:
- * whether some resource of the graph, or neap itself, owns the path or something below it. `declared` walks
- * over all resources of the type: *at starts at 0, false at the end; may be NULL.
+ * whether some resource of the graph, or neap itself, owns the path or something below it. `others(path)`:
+ * whether another resource than this one owns just that; may be NULL. `declared` walks over all resources of
+ * the type: *at starts at 0, false at the end; may be NULL.
  */
 struct neap_declared {
 	const char *address;
@@ -239,7 +245,9 @@ struct neap_context {
 	struct neap_arena *scratch;
 	bool again, itself;
 	const void *engine;
+	uint32_t self; /* its number */
 	bool (*owned)(const void *engine, const char *path);
+	bool (*others)(const struct neap_context *ctx, const char *path);
 	bool (*accounted)(const void *engine, enum neap_account_kind kind, const char *name);
 	const struct neap_resource_type *type;
 	bool (*declared)(const struct neap_context *ctx, size_t *at, struct neap_declared *ret);

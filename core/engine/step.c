@@ -35,6 +35,14 @@ static bool owned(const void *engine, const char *path)
 	return neap_aliases_own(run->aliases, path);
 }
 
+static bool others(const struct neap_context *ctx, const char *path)
+{
+	const struct run *run = ctx->engine;
+	const char *claimed = neap_aliases_claimed(run->aliases, path);
+
+	return neap_graph_other_owner(run->pub.graph, ctx->self, claimed ? claimed : path) != NULL;
+}
+
 static bool accounted(const void *engine, enum neap_account_kind kind, const char *name)
 {
 	return neap_graph_accounts(((const struct run *)engine)->pub.graph, kind, name);
@@ -137,7 +145,9 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 		.node = &run->nodes[number],
 		.context = { .scratch = run->arena,
 			     .engine = run,
+			     .self = number,
 			     .owned = owned,
+			     .others = others,
 			     .accounted = accounted,
 			     .declared = declared },
 		.diff = { .arena = run->arena },
@@ -183,7 +193,7 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
  * What a step changes must be its own. Two paths can be one object through a link on the way, which the graph
  * cannot see; then the later change would undo the earlier one and the plan would be a lie.
  */
-static int check_owner(const struct step *step, struct neap_error **err)
+int neap_step_owns(const struct step *step, struct neap_error **err)
 {
 	struct run *run = step->run;
 	size_t count;
@@ -255,10 +265,12 @@ static int act(struct step *step, bool known, struct neap_error **err)
 	const struct neap_resource_type *type = step->resource->type;
 	struct run *run = step->run;
 	if (!known || !neap_diff_empty(&step->diff)) {
+		run->acting = step;
 		int r = type->apply(run->overlay, &step->context, step->resource->want,
 				    known ? step->have : NULL, err);
+		run->acting = NULL;
 		if (r == 0)
-			r = check_owner(step, err);
+			r = neap_step_owns(step, err);
 		if (r < 0)
 			return r;
 	}

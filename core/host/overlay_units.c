@@ -118,13 +118,14 @@ static int load_of(struct neap_overlay *overlay, const char *name, struct neap_a
 
 		if (r != 0)
 			return r < 0 ? r : 1 + NEAP_UNKNOWN;
+		state = neap_overlay_tree_get(&overlay->tree, neap_str(path));
 		if (stat.kind == NEAP_FILE_REGULAR || stat.kind == NEAP_FILE_LINK) {
-			bool masks = target ? strcmp(target, "/dev/null") == 0 : stat.size == 0;
+			bool empty = stat.size == 0 && !(state && state->content.unknown);
+			bool masks = target ? strcmp(target, "/dev/null") == 0 : empty;
 
 			*ret = masks ? NEAP_UNIT_MASKED : NEAP_UNIT_LOADED;
 			return 1;
 		}
-		state = neap_overlay_tree_get(&overlay->tree, neap_str(path));
 		*ret_removed |= state && state->kind == NEAP_FILE_ABSENT;
 	}
 	return 0;

@@ -332,6 +332,38 @@ static void claims__who_waits_and_owns_something_there_waits_for_the_others(void
 	assert_string_equal(order(f), "/etc/a /etc/a-b /etc/a-b/c /etc/a-b /etc/a!/c /");
 }
 
+static void guest_claim(const void *want, struct neap_claims *claims)
+{
+	(void)want;
+	neap_claim_anywhere(claims, "/etc", "guest");
+}
+
+static const struct neap_resource_type type_guest = { .name = "guest",
+						      .params = name_params,
+						      .param_count = NAME_PARAMS,
+						      .want_size = sizeof(struct name_want),
+						      .claim = guest_claim };
+
+static void claims__what_may_be_ones_own_is_spared_and_nobodys(void **state)
+{
+	struct fixture *f = *state;
+
+	declare(f, &type_guest, 1, "name", "g", NULL);
+	declare(f, &type_guest, 2, "name", "h", NULL);
+	file(f, 3, "/etc/a/guest");
+	declare(f, &type_directory, 4, "path", "/etc/b", NULL);
+	declare(f, &type_directory, 5, "path", "/etc/b/c", NULL);
+	file(f, 6, "/etc/d");
+	finish_good(f);
+	assert_string_equal(order(f), "/etc/a/guest /etc/b j1 g h /etc/b/c /etc/d");
+	assert_true(neap_graph_owns(f->graph, "/etc/x/guest"));
+	assert_false(neap_graph_owns(f->graph, "/etc/guest"));
+	assert_false(neap_graph_owns(f->graph, "/etc/x/y/guest"));
+	assert_false(neap_graph_owns(f->graph, "/guest"));
+	assert_false(neap_graph_owns(f->graph, "/etc/x/other"));
+	assert_null(neap_graph_other_owner(f->graph, 3, "/etc/x/guest"));
+}
+
 static void claims__nobody_there_is_nobody_to_wait_for(void **state)
 {
 	struct fixture *f = *state;
@@ -363,6 +395,7 @@ int main(void)
 		TEST(claims__one_follower_needs_no_join),
 		TEST(claims__after_never_makes_a_cycle),
 		TEST(claims__who_waits_and_owns_something_there_waits_for_the_others),
+		TEST(claims__what_may_be_ones_own_is_spared_and_nobodys),
 		TEST(claims__nobody_there_is_nobody_to_wait_for),
 	};
 
