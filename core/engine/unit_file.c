@@ -152,7 +152,7 @@ static int judge_link(const struct neap_view *view, struct neap_arena *arena, co
 	return neap_error_set(err, "the file of %s: too many links on the way", name);
 }
 
-/* In the directories from `first` on, by one name. */
+/* In the directories from `first` on, by one name: the unit's or its template's. */
 static int find_as(const struct neap_view *view, struct neap_arena *arena, size_t first, const char *file,
 		   const char *name, struct neap_unit_file *ret, struct neap_error **err)
 {
@@ -174,27 +174,23 @@ static int find_as(const struct neap_view *view, struct neap_arena *arena, size_
 	return 0;
 }
 
-static int find(const struct neap_view *view, struct neap_arena *arena, size_t first, const char *name,
-		struct neap_unit_file *ret, struct neap_error **err)
-{
-	const char *template = neap_unit_template(name, arena);
-	int r = find_as(view, arena, first, name, name, ret, err);
-
-	if (r == 0 && ret->found == NEAP_UNIT_FILE_NONE && template)
-		r = find_as(view, arena, first, template, name, ret, err);
-	return r;
-}
-
 int neap_unit_file_find(const struct neap_view *view, struct neap_arena *arena,
 			const struct neap_unit_source *source, struct neap_unit_file *ret,
 			struct neap_error **err)
 {
-	*ret = (struct neap_unit_file){ .says = { .name = source->name, .arena = arena } };
-	if (!source->content.data)
-		return find(view, arena, 0, source->name, ret, err);
-	ret->found = NEAP_UNIT_FILE_FOUND;
-	ret->path = neap_arena_printf(arena, NEAP_UNIT_DIRECTORY "/%s", source->name);
-	return 0;
+	const char *name = source->name, *template = neap_unit_template(name, arena);
+	int r;
+
+	*ret = (struct neap_unit_file){ .says = { .name = name, .arena = arena } };
+	if (source->content.data) {
+		ret->found = NEAP_UNIT_FILE_FOUND;
+		ret->path = neap_arena_printf(arena, NEAP_UNIT_DIRECTORY "/%s", name);
+		return 0;
+	}
+	r = find_as(view, arena, source->unmasked, name, name, ret, err);
+	if (r == 0 && ret->found == NEAP_UNIT_FILE_NONE && template)
+		r = find_as(view, arena, 0, template, name, ret, err);
+	return r;
 }
 
 int neap_unit_file_behind(const struct neap_view *view, struct neap_arena *arena, const char *name,

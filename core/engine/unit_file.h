@@ -20,6 +20,7 @@ struct neap_unit_source {
 	struct neap_str content; /* of its file in NEAP_UNIT_DIRECTORY; data NULL: as it lies there */
 	const struct neap_unit_drop_in *drop_ins; /* in its directory there */
 	size_t drop_in_count;
+	bool unmasked; /* what lies there masks it, and will not be there */
 };
 
 enum neap_unit_found {

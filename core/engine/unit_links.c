@@ -70,7 +70,7 @@ static bool goes_by(const struct work *work, const char *name)
 	if (is_ours(work, name))
 		return true;
 	return !enabling->enabled && template && is_ours(work, template) &&
-	       !(enabling->is_others && enabling->is_others(enabling->ctx, name));
+	       !(enabling->is_others && enabling->is_others(enabling->context, name));
 }
 
 /* ---- what is wanted ------------------------------------------------------------------------------------ */
@@ -147,7 +147,8 @@ static int add_names(struct work *work, const struct neap_unit_words *also)
 	for (size_t i = 0; i < also->count; i++) {
 		const char *name = also->items[i];
 
-		if (is_ours(work, name) || (enabling->is_others && enabling->is_others(enabling->ctx, name)))
+		if (is_ours(work, name) ||
+		    (enabling->is_others && enabling->is_others(enabling->context, name)))
 			continue;
 		if (work->names.count > ALSO_MAX)
 			return neap_error_set(work->err, "%s: Also= leads to more than %d units",
@@ -256,7 +257,10 @@ static void take_away(struct work *work, const char *path)
 	const struct neap_unit_enabling *enabling = work->enabling;
 	const char *whole = absolute(work, path);
 
-	if (is_wanted(work, path) || (enabling->owned && enabling->owned(enabling->owners, whole)))
+	if (is_wanted(work, path))
+		return;
+	if (enabling->context && enabling->context->others &&
+	    enabling->context->others(enabling->context, whole))
 		return;
 	work->state->any = true;
 	neap_vec_push(&work->there, path);
@@ -302,6 +306,7 @@ static int judge_alias(struct work *work, const char *name)
 static int judge_directory(struct work *work, const char *directory)
 {
 	const char *path = absolute(work, directory);
+	const struct neap_context *context = work->enabling->context;
 	size_t before = work->goes.count, left = 0, count;
 	struct neap_entry *entries;
 	bool owned = false;
@@ -322,8 +327,8 @@ static int judge_directory(struct work *work, const char *directory)
 	left = count - (work->goes.count - before);
 	for (size_t i = 0; i < work->wanted.count; i++)
 		left += neap_path_below(neap_str(absolute(work, work->wanted.items[i].path)), neap_str(path));
-	if (work->enabling->owned)
-		owned = work->enabling->owned(work->enabling->owners, path);
+	if (context && context->owned)
+		owned = context->owned(context->engine, path);
 	if (r == 0 && work->goes.count > before && !left && !owned)
 		neap_vec_push(&work->empty, path);
 	return r;

@@ -13,11 +13,8 @@ struct neap_unit_enabling {
 	const struct neap_unit_file *file; /* as it was read, when it is to be enabled */
 	bool enabled;                      /* as it shall be */
 	/* Whether somebody else sees to the unit `name`, that Also= names. */
-	bool (*is_others)(const void *ctx, const char *name);
-	const void *ctx;
-	/* Whether the path is somebody's: then it is left. May be NULL. */
-	bool (*owned)(const void *ctx, const char *path);
-	const void *owners;
+	bool (*is_others)(const struct neap_context *context, const char *name);
+	const struct neap_context *context; /* what is others' is left; NULL: nothing is */
 };
 
 struct neap_unit_link_change {
