@@ -28,6 +28,7 @@ extern const struct neap_resource_type neap_type_sysctl;
 extern const struct neap_resource_type neap_type_tarball;
 extern const struct neap_resource_type neap_type_timezone;
 extern const struct neap_resource_type neap_type_token;
+extern const struct neap_resource_type neap_type_unit;
 extern const struct neap_resource_type neap_type_user;
 extern const struct neap_resource_type neap_type_wait_for;
 
@@ -60,6 +61,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_tarball,
 	&neap_type_timezone,
 	&neap_type_token,
+	&neap_type_unit,
 	&neap_type_user,
 	&neap_type_wait_for,
 	NULL,

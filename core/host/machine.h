@@ -50,6 +50,9 @@ struct neap_commit {
 	/* Called by the overlay before a group lands and before an opaque change is made. Negative: it must
 	 * not be. May be NULL. */
 	int (*about)(void *ctx, struct neap_error **err);
+	/* Called by the overlay before what a step under way has changed so far lands, as something outside
+	 * is about to look. Negative: the step has to end, and it does not land. May be NULL. */
+	int (*midway)(void *ctx, struct neap_error **err);
 	/* Whether `step` may go on: false once it or something it stands on has failed. Asked before each
 	 * change. */
 	bool (*may)(void *ctx, uint32_t step);

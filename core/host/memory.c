@@ -511,7 +511,7 @@ static int memory_commit(struct neap_machine *machine, const struct neap_change 
 		if (errnum) {
 			neap_error_errno(&failure, errnum, "change %s", changes[i].path);
 			commit->failed(commit->ctx, changes[i].step, failure);
-		} else {
+		} else if (changes[i].kind != NEAP_CHANGE_ATTRIBUTES) {
 			neap_memory_units_changed(memory, changes[i].path);
 		}
 		neap_accounts_drop(memory->accounts);

@@ -176,6 +176,9 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 		return 0;
 	if (!overlay->commit)
 		return neap_error_set(err, "%s %s: changes are held and nobody lands them", doing, what);
+	if (overlay->held.count > overlay->held_before && overlay->commit->midway &&
+	    overlay->commit->midway(overlay->commit->ctx, err) < 0)
+		return -1;
 	r = neap_overlay_land(&overlay->host, overlay->commit, err);
 	/* Who is told of the landing looks at other steps. */
 	neap_overlay_step(&overlay->host, step, NEAP_NO_STEP);

@@ -500,6 +500,26 @@ function neap.timezone(params) end
 ---@return neap.token
 function neap.token(params) end
 
+---@class neap.unit.params: neap.common
+---@field name string The whole name: `etcd.service`, `backup.timer`, a template `app@.service` or an instance of it, `app@a.service`.
+---@field content? neap.text What its file in /etc/systemd/system holds. Not given: the file is somebody else's, such as a package's.
+---@field source? string A file of the machine that evaluates the recipe, to be copied there. A relative name starts beside the recipe file that says it. Not given: see content.
+---@field drop_ins? table<string, neap.text> Files in /etc/systemd/system/NAME.d, by their names without `.conf`, and what each holds. Others there are left alone. Not given: none.
+---@field enabled? boolean Whether it is started at boot, or by what [Install] in its file names. Not given: left alone.
+---@field state? "running"|"stopped" Whether it runs now. Not given: left alone.
+---@field masked? boolean With `true` nobody can start it: a link to /dev/null takes the place of its file. Not given: left alone.
+---@field restart? boolean Whether it is restarted when its `content` or `drop_ins` change while it runs. Not given: true.
+---@field reload? boolean Whether it is reloaded when it is notified, and not restarted. One that cannot reload is restarted all the same. Not given: false.
+---@field timeout? string How long it may take to start, stop or reload. Then the resource fails; what systemd has begun goes on. Not given: 5m.
+---@field ensure? "present"|"absent" With `"absent"` it is stopped, disabled, and its file and all that is dropped in to it in /etc/systemd/system are removed. Not given: "present".
+
+---@class neap.unit: neap.handle, neap.unit.params
+
+---A unit of systemd: its file, enabled, running.
+---@param params neap.unit.params
+---@return neap.unit
+function neap.unit(params) end
+
 ---@class neap.user.params: neap.common
 ---@field name string The user. At most 32 bytes; no colon, comma, slash or white space, not all digits.
 ---@field ensure? "present"|"absent" Whether the user is to be there. With `"absent"` only `remove_home` may be given. Not given: "present".

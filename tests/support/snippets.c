@@ -28,9 +28,10 @@ static void put_snippet(struct world_random *random, const char *text, unsigned 
 	while (*text) {
 		if (*text == '{' && text[1] != ' ' && memchr(text, '|', strcspn(text, "}"))) {
 			put_choice(random, &text, ret);
-		} else if (*text == '@') {
+		} else if ((*text == '@' || *text == '~') && text[1] == ' ') {
 			if (before > 0 && world_random(random, 2) == 0)
-				neap_buf_printf(ret, "require = r[%u],", world_random(random, before) + 1);
+				neap_buf_printf(ret, "%s = r[%u],", *text == '@' ? "require" : "subscribe",
+						world_random(random, before) + 1);
 			text++;
 		} else {
 			neap_buf_putc(ret, *text++);
