@@ -177,17 +177,26 @@ static const char *unit_of(struct fixture *f, const char *name)
 #define assert_unit(name, text) assert_string_equal(unit_of(f, name), text)
 
 /* "" when all is well, else the message, and the hint behind " | ". */
-static const char *go(struct fixture *f, enum neap_unit_verb verb, const char *name, unsigned timeout)
+static const char *go_as(struct fixture *f, const struct neap_unit_job *job)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
-	struct neap_unit_job job = { .name = name, .verb = verb, .timeout = timeout };
 
-	if (f->machine->ops->unit(f->machine, &job, &err) == 0)
+	if (f->machine->ops->unit(f->machine, job, &err) == 0)
 		return "";
 	return neap_arena_printf(
 		f->arena, "%s%s%s%s", err->message,
 		err->errnum ? neap_arena_printf(f->arena, " [%s]", strerrorname_np(err->errnum)) : "",
 		err->hint ? " | " : "", err->hint ? err->hint : "");
+}
+
+static const char *go(struct fixture *f, enum neap_unit_verb verb, const char *name, unsigned timeout)
+{
+	return go_as(f, &(struct neap_unit_job){ .name = name, .verb = verb, .timeout = timeout });
+}
+
+static const char *go_secretly(struct fixture *f, enum neap_unit_verb verb, const char *name)
+{
+	return go_as(f, &(struct neap_unit_job){ .name = name, .verb = verb, .secret = true });
 }
 #define assert_go(verb, name, text) assert_string_equal(go(f, NEAP_UNIT_##verb, name, 0), text)
 
@@ -539,6 +548,8 @@ static void job__one_that_was_started_and_is_not_there_says_why(void **state)
 	assert_go(START, "over.service", "start over.service: it has run and is over");
 	assert_go(START, "unmet.service",
 		  "start unmet.service: a condition of its file is not met: ConditionPathExists=!/not");
+	assert_string_equal(go_secretly(f, NEAP_UNIT_START, "unmet.service"),
+			    "start unmet.service: a condition of its file is not met");
 	assert_go(START, "forgotten.service", "start forgotten.service: a condition of its file is not met");
 	assert_go(START, "rarely.service",
 		  "start rarely.service: it has run and is over, or a condition of its file is not met | "
