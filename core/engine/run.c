@@ -157,6 +157,7 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	run->pub.selected = options->selected;
 	run->arena = neap_arena_new();
 	run->plan = options->mode == NEAP_RUN_PLAN;
+	run->machine = machine;
 	machine->watch =
 		(struct neap_machine_watch){ .stop = options->stop, .progress = on_bytes, .ctx = run };
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
@@ -273,8 +274,8 @@ void neap_run_free(struct neap_run *pub)
 	neap_vec_done(&run->group);
 	neap_vec_done(&run->queue);
 	neap_vec_done(&run->acted);
-	neap_vec_done(&run->prefetched);
 	neap_vec_done(&run->owed);
+	neap_vec_done(&run->prefetched);
 	neap_arena_free(run->arena);
 	free(run);
 }

@@ -4,6 +4,7 @@
  */
 #include "host/overlay.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/path.h"
@@ -164,7 +165,12 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 	overlay->opaque = opaque;
 	if (r < 0)
 		return r;
-	if (!overlay->commit->may(overlay->commit->ctx, step))
+	bool goes_on = overlay->commit->may(overlay->commit->ctx, step);
+	const struct neap_machine_watch *watch = &overlay->machine->watch;
+	/* Ended with the run it is not failed, but not done. */
+	if (!goes_on && watch->stop && *watch->stop)
+		return neap_error_errno(err, EINTR, "%s %s", doing, what);
+	if (!goes_on)
 		return neap_error_set(err, "%s %s: not done, for a change before it failed", doing, what);
 	return 0;
 }

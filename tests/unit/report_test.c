@@ -111,6 +111,18 @@ static const char *text(struct fixture *f, struct neap_report_options options)
 	return copy;
 }
 
+static const char *failures(struct fixture *f)
+{
+	char *data = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&data, &len);
+	neap_report_failures_text(out, &f->run, false);
+	fclose(out);
+	const char *copy = neap_arena_copy(arena, data, len);
+	free(data);
+	return copy;
+}
+
 static const char *json_text(struct fixture *f)
 {
 	char *data = NULL;
@@ -351,6 +363,23 @@ static void report__failures_say_where_and_why(void **state)
 					    "/ not done  file[/z]                              site.lua:4\n");
 	f->run.signal = 2;
 	assert_int_equal(strncmp(text(f, PLAIN), "stopped by SIGINT: 1 failed, ", 29), 0);
+	assert_string_equal(failures(f), "file[/x] (site.lua:2): open /x: Permission denied\n"
+					 "    run as root\n"
+					 "stopped by SIGINT before file[/z] (site.lua:4): 1 not done\n");
+	json_t *stopped = json(f);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(stopped, "stopped"), "signal")),
+			    "INT");
+	json_decref(stopped);
+	f->run.signal = 0;
+	f->run.timeout = 600;
+	assert_int_equal(strncmp(text(f, PLAIN), "timed out after 10m: 1 failed, ", 31), 0);
+	assert_non_null(
+		strstr(failures(f), "timed out after 10m before file[/z] (site.lua:4): 1 not done\n"));
+	stopped = json(f);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(stopped, "stopped"), "timeout")),
+			 600);
+	json_decref(stopped);
+	f->run.timeout = 0;
 
 	json_t *root = json(f), *resources = json_object_get(root, "resources");
 	json_t *item = json_array_get(resources, 1);
