@@ -7,6 +7,7 @@
  *	local_fetch.c   the network
  *	local_units.c   what the service manager says of units
  *	local_jobs.c    what it is told to do
+ *	local_reasons.c  why a unit is not as it should be afterwards
  *	local_walk.c    from a path to an open directory, resolving links inside the root
  *	local_stage.c   staging directories and the temps in them
  *	local_commit.c  a group of changes: stage, sync, validate, land, sync
