@@ -233,15 +233,16 @@ static bool is_unused(enum neap_local_variant variant, const struct neap_table *
 	return true;
 }
 
-static int save(struct neap_local *local, const struct neap_table *table, struct neap_ruleset **ret,
-		struct neap_error **err)
+/* `stop`: a signal may end it. */
+static int save(struct neap_local *local, const struct neap_table *table, bool stop,
+		struct neap_ruleset **ret, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	enum neap_local_variant variant = neap_local_variant(local, table->family);
 	const char *tool = neap_local_tool(table->family, "-save", arena);
 	const char *const argv[] = { tool, "-t", table->name, NULL };
 	const struct neap_process process = { .argv = argv, .output_max = NEAP_SAVE_MAX };
-	const struct neap_process_place place = { .stop = local->machine.watch.stop };
+	const struct neap_process_place place = { .stop = stop ? local->machine.watch.stop : NULL };
 	struct neap_process_result result;
 
 	if (local->root[0])
@@ -274,7 +275,7 @@ int neap_local_ruleset(const struct neap_view *view, const struct neap_table *ta
 	struct neap_local *local = neap_local_of(view);
 	struct neap_ruleset **set = &neap_local_firewall(local)->sets[neap_table_number(table)];
 
-	if (!*set && save(local, table, set, err) < 0)
+	if (!*set && save(local, table, true, set, err) < 0)
 		return -1;
 	*ret = *set;
 	return 0;
@@ -390,7 +391,7 @@ int neap_local_land_firewall(struct neap_local *local, const struct neap_change 
 	const struct neap_table *table = &changes[0]->table;
 	struct batch batch = { 0 };
 	struct neap_ruleset *set;
-	int rc = save(local, table, &set, err);
+	int rc = save(local, table, false, &set, err); /* what has begun is brought to its end */
 
 	if (rc < 0)
 		return rc;
