@@ -517,6 +517,7 @@ static void local_free(struct neap_machine *machine)
 	neap_vec_done(&local->stages);
 	snapshot_drop(&local->snapshot);
 	neap_accounts_free(local->accounts);
+	neap_local_units_free(local);
 	neap_local_answers_drop(local);
 	neap_local_firewall_free(local);
 	neap_map_done(&local->answers);
@@ -561,6 +562,9 @@ static const struct neap_reads reads = {
 	.firewall_name = neap_local_firewall_name,
 	.cached = neap_local_cached,
 	.checksum = local_checksum,
+	.manager = neap_local_manager,
+	.unit = neap_local_unit_read,
+	.units_expected = neap_local_units_expected,
 };
 
 static const struct neap_machine_ops ops = {
@@ -569,6 +573,8 @@ static const struct neap_machine_ops ops = {
 	.cache = neap_local_cache,
 	.fetch = neap_local_fetch,
 	.wait = neap_local_wait,
+	.unit = neap_local_unit,
+	.units_reload = neap_local_units_reload,
 	.free = local_free,
 };
 

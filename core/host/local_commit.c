@@ -711,6 +711,7 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 		return neap_error_set(err, "commit: too many changes");
 	local->commits++;
 	neap_local_answers_drop(local);
+	neap_local_units_drop(local);
 	group.count = (uint32_t)count;
 	group.items = neap_alloc((count ? count : 1) * sizeof(*group.items));
 	for (uint32_t i = 0; i < group.count; i++)

@@ -471,4 +471,7 @@ const struct neap_reads neap_overlay_reads = {
 	.firewall_name = neap_overlay_firewall_name,
 	.cached = neap_overlay_cached,
 	.checksum = overlay_checksum,
+	.manager = neap_overlay_manager,
+	.unit = neap_overlay_unit_read,
+	.units_expected = neap_overlay_units_expected,
 };
