@@ -108,9 +108,14 @@ enum neap_local_variant neap_local_variant(struct neap_local *local, enum neap_f
 const char *neap_local_firewall_name(const struct neap_view *view, enum neap_family family,
 				     struct neap_arena *arena)
 {
-	switch (neap_local_variant(neap_local_of(view), family)) {
+	struct neap_local *local = neap_local_of(view);
+
+	switch (neap_local_variant(local, family)) {
 	case NEAP_VARIANT_NFT:
-		return neap_local_tool(family, "-nft", arena);
+		return neap_arena_printf(arena, "%s%s", neap_local_tool(family, "-nft", arena),
+					 local->firewall->families[family].mixed
+						 ? " (there are tables of the legacy variant too)"
+						 : "");
 	case NEAP_VARIANT_LEGACY:
 		return neap_local_tool(family, "-legacy", arena);
 	case NEAP_VARIANT_OTHER:
@@ -264,6 +269,8 @@ static int save(struct neap_local *local, const struct neap_table *table, bool s
 	if (result.out_len >= NEAP_SAVE_MAX)
 		return neap_error_set(err, "%s -t %s: it prints more than %zu MB", tool, table->name,
 				      NEAP_SAVE_MAX >> 20);
+	/* It says so itself. Both are in force, and each sees only its own. */
+	local->firewall->families[table->family].mixed = strstr(result.errors, "legacy tables present");
 	if (neap_ruleset_parse((struct neap_str){ result.out, result.out_len }, table->name, ret, err) < 0)
 		return neap_error_prefix(err, "%s -t %s", tool, table->name);
 	return 0;
