@@ -10,8 +10,8 @@
  *
  * So there is no dry-run flag: both run the same code against the same overlay.
  *
- * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), clock. To come,
- *each with its issue: units (systemd), net, firewall.
+ * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), clock, net (links,
+ * addresses, routes). To come, each with its issue: units (systemd), firewall.
  *
  * Paths are absolute and normalised (base/path.h), below the host's root. Directories on the way may be
  * links (they are resolved inside the root); the last component is never followed. Returns: 0, negative with
@@ -29,6 +29,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "host/net.h"
 
 enum neap_file_kind {
 	NEAP_FILE_ABSENT, /* also when a directory on the way is absent */
@@ -175,6 +176,15 @@ bool neap_view_running(const struct neap_view *view);
 int neap_view_kernel(const struct neap_view *view, const char *name, struct neap_arena *arena,
 		     const char **ret, struct neap_error **err);
 
+/* Links, addresses and routes of the namespace neap runs in. Each is copied to *ret, and *ret_found says
+ * whether it is there. Not on a machine that does not run. */
+int neap_view_net_link(const struct neap_view *view, const char *name, struct neap_net_link *ret,
+		       bool *ret_found, struct neap_error **err);
+int neap_view_net_address(const struct neap_view *view, const struct neap_net_address_key *key,
+			  struct neap_net_address *ret, bool *ret_found, struct neap_error **err);
+int neap_view_net_route(const struct neap_view *view, const struct neap_net_route_key *key,
+			struct neap_net_route *ret, bool *ret_found, struct neap_error **err);
+
 /* Data derived from what else is there, kept in neap's state by kind and key: 0 and content, which has data
  * NULL when there is none. Never fails. */
 void neap_view_cached(const struct neap_view *view, const char *kind, const char *key,
@@ -247,6 +257,10 @@ int neap_host_unsettle(struct neap_host *host, const char *path, struct neap_err
 
 /* A setting of the kernel, as neap_view_kernel() names it. Transparent: a plan reads what was set. */
 int neap_host_kernel(struct neap_host *host, const char *name, const char *value, struct neap_error **err);
+
+/* A change of links, addresses or routes. Transparent: a plan knows what follows from it (with a link go its
+ * addresses and routes), and what the kernel would refuse is refused in the plan. */
+int neap_host_net(struct neap_host *host, const struct neap_net_change *change, struct neap_error **err);
 
 /*
  * A value that cannot be foreseen (a key, a signature, a random token): `make` is called where changes are
@@ -339,6 +353,11 @@ struct neap_reads {
 	/* `path` is the setting's below /proc/sys, as of a file. */
 	int (*kernel)(const struct neap_view *, const char *path, struct neap_arena *, const char **,
 		      struct neap_error **);
+	/* A table with at least these parts, good until the next change. */
+	int (*net)(const struct neap_view *, unsigned parts, const struct neap_net **, struct neap_error **);
+	/* What a look into that table ends with; takes the error. NULL: with what it found. */
+	int (*net_settle)(const struct neap_view *, int r, bool absent, struct neap_error **local,
+			  struct neap_error **);
 	void (*cached)(const struct neap_view *, const char *kind, const char *key, struct neap_arena *,
 		       struct neap_content *);
 	int (*checksum)(const struct neap_view *, const char *path, enum neap_checksum_kind,
@@ -359,6 +378,7 @@ struct neap_changes {
 	int (*run)(struct neap_host *, const struct neap_process *, struct neap_arena *,
 		   struct neap_process_result *, struct neap_error **);
 	int (*kernel)(struct neap_host *, const char *path, const char *value, struct neap_error **);
+	int (*net)(struct neap_host *, const struct neap_net_change *, struct neap_error **);
 	int (*make)(struct neap_host *, neap_make_fn *, void *ctx, struct neap_arena *, struct neap_content *,
 		    struct neap_error **);
 	void (*cache)(struct neap_host *, const char *kind, const char *key, const void *data, size_t len);

@@ -520,6 +520,7 @@ static void local_free(struct neap_machine *machine)
 	neap_local_answers_drop(local);
 	neap_map_done(&local->answers);
 	neap_arena_free(local->answer_arena);
+	neap_local_net_free(local);
 	free(local->cache);
 	neap_local_fetched_all(local);
 	neap_local_dir_unref(local->top);
@@ -555,6 +556,7 @@ static const struct neap_reads reads = {
 	.clock = neap_local_clock,
 	.running = neap_local_running,
 	.kernel = neap_local_kernel,
+	.net = neap_local_net,
 	.cached = neap_local_cached,
 	.checksum = local_checksum,
 };

@@ -4,7 +4,8 @@
  *
  *	local.c         reads, and the table of functions
  *	local_system.c  programs, settings of the kernel, neap's cache
- *	local_fetch.c   the network
+ *	local_net.c     links, addresses, routes
+ *	local_fetch.c   what servers have
  *	local_walk.c    from a path to an open directory, resolving links inside the root
  *	local_stage.c   staging directories and the temps in them
  *	local_commit.c  a group of changes: stage, sync, validate, land, sync
@@ -83,6 +84,7 @@ struct neap_local {
 	/* What shared queries have said, by argv, until something may have changed. */
 	struct neap_map answers;
 	struct neap_arena *answer_arena;
+	struct neap_local_net *net; /* links, addresses, routes; NULL: nobody has asked */
 	char *cache;                /* directory of neap's cache, or NULL */
 	NEAP_VEC(char *) downloads; /* whole ones that have not landed yet, by path */
 
@@ -114,6 +116,15 @@ void neap_local_cache(struct neap_machine *machine, const char *kind, const char
 		      size_t len);
 /* Something has changed: what queries have said counts no more. */
 void neap_local_answers_drop(struct neap_local *local);
+
+/* ---- local_net.c ---- */
+
+int neap_local_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
+		   struct neap_error **err);
+int neap_local_land_net(struct neap_local *local, const struct neap_net_change *change,
+			struct neap_error **err);
+void neap_local_net_drop(struct neap_local *local); /* it may have changed */
+void neap_local_net_free(struct neap_local *local);
 
 /* ---- local_fetch.c ---- */
 

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "host/accounts.h"
 #include "host/machine.h"
+#include "host/memory_net.h"
 #include "host/tls.h"
 
 #define LINKS_MAX 40
@@ -41,6 +42,7 @@ struct memory {
 	struct neap_map settings; /* of the kernel: path → value */
 	struct neap_map cache;    /* kind/key → content */
 	struct neap_map network;  /* URL, or host:port → content */
+	struct neap_memory_net net;
 	int64_t clock;
 	struct neap_accounts *accounts;
 };
@@ -299,6 +301,18 @@ static int memory_kernel(const struct neap_view *view, const char *path, struct 
 	return 0;
 }
 
+static int memory_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
+		      struct neap_error **err)
+{
+	struct memory *memory = memory_of(view);
+
+	(void)parts;
+	if (has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "look at the network");
+	*ret = neap_memory_net_read(&memory->net);
+	return 0;
+}
+
 static const char *cache_key(struct neap_arena *arena, const char *kind, const char *key)
 {
 	return neap_arena_printf(arena, "%s/%s", kind, key);
@@ -363,6 +377,7 @@ static const struct neap_reads memory_reads = {
 	.clock = memory_clock,
 	.running = memory_running,
 	.kernel = memory_kernel,
+	.net = memory_net,
 	.cached = memory_cached,
 	.checksum = memory_checksum,
 };
@@ -505,6 +520,8 @@ static int land(struct memory *memory, const struct neap_change *change)
 	struct neap_str name;
 	int errnum;
 
+	if (change->kind == NEAP_CHANGE_NET)
+		return neap_memory_net_land(&memory->net, change->net);
 	if (change->kind == NEAP_CHANGE_KERNEL)
 		return land_kernel(memory, change);
 	errnum = walk(memory, change->path, true, &parent, &name, &old);
@@ -527,6 +544,7 @@ static int land(struct memory *memory, const struct neap_change *change)
 	case NEAP_CHANGE_UNLINK:
 	case NEAP_CHANGE_RMDIR:
 	case NEAP_CHANGE_KERNEL:
+	case NEAP_CHANGE_NET:
 		break;
 	}
 	return land_removal(change, old);
@@ -637,6 +655,7 @@ static void memory_free(struct neap_machine *machine)
 	neap_map_done(&memory->settings);
 	neap_map_done(&memory->cache);
 	neap_map_done(&memory->network);
+	neap_memory_net_done(&memory->net);
 	neap_accounts_free(memory->accounts);
 	neap_arena_free(memory->arena);
 	free(memory);
@@ -662,6 +681,8 @@ int neap_host_memory_new(struct neap_machine **ret)
 		.arena = neap_arena_new(),
 		.accounts = neap_accounts_new(),
 	};
+	memory->net.arena = memory->arena;
+	memory->net.settings = &memory->settings;
 	memory->root = make_thing(memory, NULL, NEAP_STR(""), NEAP_FILE_DIRECTORY);
 	memory->root->mode = 0755;
 	*ret = &memory->machine;
@@ -749,6 +770,11 @@ void neap_host_memory_kernel(struct neap_machine *machine, const char *name, con
 	neap_map_remove(&memory->settings, neap_str(path));
 	if (value)
 		neap_map_put(&memory->settings, neap_str(path), neap_arena_strdup(memory->arena, value));
+}
+
+int neap_host_memory_net(struct neap_machine *machine, const struct neap_net_change *change)
+{
+	return neap_memory_net_land(&memory_of(&machine->view)->net, change);
 }
 
 void neap_host_memory_clock(struct neap_machine *machine, int64_t now)

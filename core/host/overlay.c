@@ -23,6 +23,7 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->held_before = overlay->held.count;
 	overlay->bytes_before = overlay->bytes;
 	neap_overlay_tree_begin(&overlay->tree);
+	neap_overlay_net_begin(overlay);
 	neap_overlay_bytes_step(&overlay->pool);
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
 }
@@ -67,6 +68,7 @@ void neap_overlay_undo(struct neap_host *host)
 	neap_overlay_bytes_undo(&overlay->pool);
 	overlay->held.count = overlay->held_before;
 	overlay->bytes = overlay->bytes_before;
+	neap_overlay_net_undo(overlay);
 	if (overlay->mode == NEAP_OVERLAY_PLAN)
 		overlay->opaque = false; /* in an apply it has run, and that cannot be taken back */
 }
@@ -76,6 +78,7 @@ void neap_overlay_undo(struct neap_host *host)
 static void forget(struct neap_overlay *overlay)
 {
 	neap_overlay_tree_forget(&overlay->tree);
+	neap_overlay_net_forget(overlay);
 	neap_arena_reset(overlay->arena);
 	overlay->held.count = overlay->held_before = 0;
 	overlay->bytes = overlay->bytes_before = 0;
@@ -209,6 +212,7 @@ static const struct neap_changes overlay_changes = {
 	.unsettle = neap_overlay_unsettle,
 	.run = overlay_run,
 	.kernel = neap_overlay_kernel,
+	.net = neap_overlay_net,
 	.make = neap_overlay_make,
 	.cache = neap_overlay_cache,
 	.fetch = neap_overlay_fetch,
@@ -245,6 +249,7 @@ void neap_overlay_free(struct neap_host *host)
 		return;
 	overlay = neap_overlay_of(&host->view);
 	neap_overlay_tree_done(&overlay->tree);
+	neap_overlay_net_forget(overlay);
 	neap_overlay_bytes_done(&overlay->pool);
 	neap_accounts_free(overlay->accounts);
 	neap_vec_done(&overlay->held);

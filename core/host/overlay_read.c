@@ -464,6 +464,8 @@ const struct neap_reads neap_overlay_reads = {
 	.clock = neap_overlay_clock,
 	.running = neap_overlay_running,
 	.kernel = neap_overlay_kernel_read,
+	.net = neap_overlay_net_read,
+	.net_settle = neap_overlay_net_settle,
 	.cached = neap_overlay_cached,
 	.checksum = overlay_checksum,
 };
