@@ -2,14 +2,15 @@
 #include "cli/session.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/moment.h"
 #include "base/path.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/stop.h"
 #include "host/machine.h"
 #include "lua/recipe.h"
 #include "modules/modules.h"
@@ -45,8 +46,7 @@ int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error 
 		return neap_cli_output_end(code, code);
 	}
 	neap_cli_complain(*err);
-	neap_error_free(*err);
-	*err = NULL;
+	neap_problem_take(&session->problems, (struct neap_position){ 0 }, NULL, err);
 	return code;
 }
 
@@ -126,6 +126,7 @@ int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cl
 	int code = neap_cli_session_open(session, options);
 	if (code)
 		return code;
+	neap_cli_stop_after(options->timeout);
 	if (neap_sources_open(session->arena, options->operand, neap_embedded, &session->sources, &err) < 0)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
 	session->graph = neap_graph_new(&neap_modules, session->sources, &session->problems);
@@ -138,10 +139,14 @@ int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cl
 		.facts = session->facts,
 		.timeout = options->eval_timeout,
 		.json = wants_json(session),
+		.stop = neap_cli_stop,
+		.stop_message = neap_arena_printf(session->arena, "timed out after %s (--timeout)",
+						  neap_duration_text(options->timeout, session->arena)),
 	};
 	int r = neap_recipe_evaluate(&recipe, session->graph);
 	neap_cli_session_problems(session);
-	return r < 0 ? neap_cli_output_end(NEAP_EXIT_RECIPE, NEAP_EXIT_RECIPE) : select_tags(session);
+	code = *neap_cli_stop ? NEAP_EXIT_FAILED : NEAP_EXIT_RECIPE;
+	return r < 0 ? neap_cli_output_end(code, code) : select_tags(session);
 }
 
 void neap_cli_session_done(struct neap_cli_session *session)
@@ -204,29 +209,6 @@ void neap_cli_session_damaged(size_t damaged, const char *directory)
 			directory, damaged, damaged == 1 ? " is" : "s are");
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------ */
-
-/* Set once: the run ends after the step under way, and a second signal changes nothing. */
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int number)
-{
-	stop_signal = number;
-}
-
-/* From the first step to the end: before, the default, to die, is right; after the last one only the report
- * is left, and what was done must not go untold. Ignored ones (nohup) stay ignored. */
-static void catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, old;
-		sigemptyset(&action.sa_mask);
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(numbers[i], &action, NULL);
-	}
-}
-
 struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
 				      enum neap_run_mode mode, const char *state_directory)
 {
@@ -235,14 +217,18 @@ struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct n
 	struct neap_run_options options = {
 		.mode = mode,
 		.observer = &progress.observer,
-		.stop = &stop_signal,
+		.stop = neap_cli_stop,
 		.state_directory = state_directory,
 		.notices = &session->notices,
 		.recipe = session->recipe,
 		.selected = session->selected,
 	};
-	catch_signals();
+	neap_cli_stop_catch_signals();
 	struct neap_run *run = neap_run(session->graph, machine, &options);
+	if (run->signal == NEAP_CLI_TIMED_OUT) {
+		run->signal = 0;
+		run->timeout = session->options->timeout;
+	}
 	neap_cli_progress_done(&progress);
 	return run;
 }

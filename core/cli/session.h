@@ -28,7 +28,8 @@ int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cl
 void neap_cli_session_done(struct neap_cli_session *session);
 /* Says what is wrong so far, as text or as a document. */
 void neap_cli_session_problems(struct neap_cli_session *session);
-/* Says an error that keeps the verb from its work (takes it), as text or as a document; returns `code`. */
+/* Says an error that keeps the verb from its work, as text or as a document, and takes it into the problems;
+ * returns `code`. */
 int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error **err, int code);
 /* neap's state directory as a path of the machine below the root, for a purge to spare; NULL: lies outside.
  */

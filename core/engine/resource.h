@@ -5,6 +5,7 @@
  * How the engine calls a type, in order:
  *	check     once, after evaluation: parameters that contradict each other
  *	claim     which objects it owns, so that two owners of one aspect are found and edges to parents made
+ *	prefetch  once, before the first is read, with all that will be
  *	read      what is there
  *	diff      pure: what differs
  *	apply     only with a non-empty diff, or when read answered NEAP_UNKNOWN
@@ -280,6 +281,10 @@ struct neap_resource_type {
 
 	int (*check)(const void *want, struct neap_error **err);
 	void (*claim)(const void *want, struct neap_claims *claims);
+	/* Which questions the machine will be asked: a hint, so that it can answer them together. Costs
+	 * nothing and cannot fail. All selected resources of the type, in the order in which they will be
+	 * read; parameters that come from others are not given. */
+	void (*prefetch)(const struct neap_view *view, const void *const *wants, size_t count);
 	/* `have` comes zeroed. */
 	int (*read)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		    void *have, struct neap_error **err);

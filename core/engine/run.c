@@ -157,6 +157,7 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	run->pub.selected = options->selected;
 	run->arena = neap_arena_new();
 	run->plan = options->mode == NEAP_RUN_PLAN;
+	run->machine = machine;
 	machine->watch =
 		(struct neap_machine_watch){ .stop = options->stop, .progress = on_bytes, .ctx = run };
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
@@ -177,12 +178,38 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	return run;
 }
 
+/* Before the first resource of its type is looked at. */
+static void prefetch(struct run *run, uint32_t number)
+{
+	const struct neap_graph *graph = run->pub.graph;
+	const struct neap_resource_type *type = graph->resources.items[number].type;
+	NEAP_VEC(const void *) wants = { 0 };
+
+	if (!type->prefetch)
+		return;
+	for (size_t i = 0; i < run->prefetched.count; i++)
+		if (run->prefetched.items[i] == type)
+			return;
+	neap_vec_push(&run->prefetched, type);
+	for (size_t i = 0; i < graph->node_count; i++) {
+		uint32_t node = graph->order[i];
+
+		if (node < graph->resources.count && graph->resources.items[node].type == type &&
+		    neap_run_selected(&run->pub, node))
+			neap_vec_push(&wants, graph->resources.items[node].want);
+	}
+	if (wants.count)
+		type->prefetch(&run->overlay->view, wants.items, wants.count);
+	neap_vec_done(&wants);
+}
+
 static size_t go_together(struct run *run, const uint32_t *numbers, size_t count)
 {
 	for (size_t i = 1; i < count; i++)
 		gather(run, numbers[i]);
 	for (size_t i = 0; i < count; i++)
 		follow(run, numbers[i]);
+	prefetch(run, numbers[0]);
 	neap_batch(run, numbers, count);
 	for (size_t i = 0; i < count; i++)
 		note_acted(run, numbers[i]);
@@ -212,6 +239,7 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		if (node >= graph->resources.count || !neap_run_selected(&run->pub, node))
 			continue;
 		follow(run, node);
+		prefetch(run, node);
 		neap_step(run, node);
 		if (run->nodes[node].changed != NEAP_NO)
 			run->moved = node;
@@ -249,6 +277,7 @@ void neap_run_free(struct neap_run *pub)
 	neap_vec_done(&run->queue);
 	neap_vec_done(&run->acted);
 	neap_vec_done(&run->owed);
+	neap_vec_done(&run->prefetched);
 	neap_arena_free(run->arena);
 	free(run);
 }

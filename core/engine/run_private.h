@@ -40,7 +40,8 @@ struct run {
 	struct neap_run pub; /* first */
 	struct neap_run_options options;
 	bool plan;
-	struct neap_arena *arena; /* results, and what each kept step read */
+	struct neap_arena *arena;     /* results, and what each kept step read */
+	struct neap_machine *machine; /* under the overlay */
 	struct neap_host *overlay;
 	struct node *nodes;
 	struct neap_commit commit;
@@ -51,6 +52,7 @@ struct run {
 	/* Types that are changed together: the last step of each that in this plan would have changed
 	 * something. */
 	NEAP_VEC(struct acted) acted;
+	NEAP_VEC(const struct neap_resource_type *) prefetched;
 	NEAP_VEC(struct owed) owed; /* not written down yet */
 	uint32_t landings;          /* number of the next one */
 	uint32_t landing;           /* the step whose changes are landing */
@@ -96,6 +98,12 @@ double neap_step_now(void);
 #define NEAP_GUARD_UNKNOWN 2
 int neap_guards(const struct run *run, const struct neap_resource *resource, const char **ret_reason,
 		struct neap_error **err);
+/* A look that failed has not failed, but was ended by what stops the run. */
+bool neap_step_is_stopped(const struct run *run, const struct neap_error *err);
+/* What has been done is looked at to its end, whatever is to stop the run: until _resume(), which is given
+ * what this returns. */
+const volatile sig_atomic_t *neap_step_unstoppable(struct run *run);
+void neap_step_resume(struct run *run, const volatile sig_atomic_t *stop);
 /* Reads and compares once more. 0: as wanted; negative: *err says what still differs. */
 int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err);
 /* The resource's result is final: tells the observer. */

@@ -155,6 +155,19 @@ static int look(struct step *step, struct neap_error **err)
 	return r;
 }
 
+const volatile sig_atomic_t *neap_step_unstoppable(struct run *run)
+{
+	const volatile sig_atomic_t *stop = run->machine->watch.stop;
+
+	run->machine->watch.stop = NULL;
+	return stop;
+}
+
+void neap_step_resume(struct run *run, const volatile sig_atomic_t *stop)
+{
+	run->machine->watch.stop = stop;
+}
+
 int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 {
 	struct step step;
@@ -165,7 +178,9 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 	if (step.node->changed != NEAP_NO)
 		neap_overlay_moved(run->overlay, number, number);
 	step.context.again = true;
+	const volatile sig_atomic_t *stop = neap_step_unstoppable(run);
 	int r = look(&step, err);
+	neap_step_resume(run, stop);
 	if (r == NEAP_UNKNOWN)
 		r = 0; /* only a plan can say so, and then nothing is claimed */
 	else if (r < 0)
@@ -504,8 +519,7 @@ void neap_step_done(struct run *run, uint32_t number)
 		observer->done(observer->ctx, &run->pub, number);
 }
 
-/* It has not failed, but was ended by the signal that ends the run. */
-static bool is_stopped(const struct run *run, const struct neap_error *err)
+bool neap_step_is_stopped(const struct run *run, const struct neap_error *err)
 {
 	const volatile sig_atomic_t *stop = run->options.stop;
 	return stop && *stop && err && err->errnum == EINTR;
@@ -535,7 +549,7 @@ void neap_step(struct run *run, uint32_t number)
 	if (step.node->blocked_by != NEAP_NO_STEP) { /* a landing under way took away what it stands on */
 		neap_error_free(err);
 		neap_overlay_undo(run->overlay);
-	} else if (r < 0 && is_stopped(run, err)) {
+	} else if (r < 0 && neap_step_is_stopped(run, err)) {
 		neap_error_free(err);
 		neap_overlay_undo(run->overlay);
 		step.result->outcome = NEAP_OUTCOME_NOT_DONE;

@@ -10,8 +10,9 @@
  *
  * So there is no dry-run flag: both run the same code against the same overlay.
  *
- * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), clock, net (links,
- * addresses, routes). To come, each with its issue: units (systemd), firewall.
+ * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), units (of
+ * systemd), network (fetching, waiting for who answers), net (links, addresses, routes), clock. To come, each
+ * with its issue: firewall.
  *
  * Paths are absolute and normalised (base/path.h), below the host's root. Directories on the way may be
  * links (they are resolved inside the root); the last component is never followed. Returns: 0, negative with
@@ -194,6 +195,39 @@ void neap_view_cached(const struct neap_view *view, const char *kind, const char
 int neap_view_checksum(const struct neap_view *view, const char *path, enum neap_checksum_kind kind,
 		       struct neap_stat *ret, struct neap_checksum *ret_checksum, struct neap_error **err);
 
+/* ---- units: what the service manager (systemd) runs. Names are whole ones (base/unit.h), "etcd.service". */
+
+enum neap_unit_load {
+	NEAP_UNIT_NOT_FOUND,
+	NEAP_UNIT_LOADED,
+	NEAP_UNIT_MASKED,
+	NEAP_UNIT_BROKEN, /* its file cannot be used */
+};
+enum neap_unit_active {
+	NEAP_UNIT_INACTIVE,
+	NEAP_UNIT_ACTIVE, /* reloading too */
+	NEAP_UNIT_ACTIVATING,
+	NEAP_UNIT_DEACTIVATING,
+	NEAP_UNIT_FAILED,
+};
+struct neap_unit_state {
+	enum neap_unit_load load;
+	enum neap_unit_active active;
+	const char
+		*sub; /* as systemd says it: "running", "auto-restart", "exited"; "" where it is foreseen */
+	bool stale;   /* its files have changed since the manager read them */
+};
+/* Whether a service manager runs this machine: not that of a tree of files, nor that of a container without
+ * one. Without it the calls below are errors. */
+bool neap_view_manager(const struct neap_view *view);
+/* A unit that is not there is success with load NOT_FOUND. One whose files have only just come is known by
+ * them, without a reload. A template has no state: that is an error. */
+int neap_view_unit(const struct neap_view *view, const char *name, struct neap_arena *arena,
+		   struct neap_unit_state *ret, struct neap_error **err);
+/* A hint: these will be asked for, mostly in this order. All of them then cost one question together. Costs
+ * nothing itself. */
+void neap_view_units_expected(const struct neap_view *view, const char *const *names, size_t count);
+
 /* After NEAP_UNKNOWN: the number of the step that makes it so. */
 uint32_t neap_view_cause(const struct neap_view *view);
 
@@ -322,6 +356,25 @@ struct neap_probe {
  * once; in an apply all changes before it land first. */
 int neap_host_wait(struct neap_host *host, const struct neap_probe *probe, struct neap_error **err);
 
+enum neap_unit_verb {
+	NEAP_UNIT_START, /* one that failed before is given all its tries again */
+	NEAP_UNIT_STOP,
+	NEAP_UNIT_RESTART, /* or start */
+	NEAP_UNIT_RELOAD,  /* or restart, when it cannot reload; nothing when it does not run */
+};
+struct neap_unit_job {
+	const char *name;
+	enum neap_unit_verb verb;
+	unsigned timeout; /* seconds that it is waited for, then it goes on alone; 0: 300 */
+	bool secret;      /* its journal is not to be quoted */
+};
+/* An opaque change: waits until the job is done; after a start or restart the unit is there, or it is an
+ * error that says why. In a plan it does not run, and the unit is foreseen to be as it leads to. Where it
+ * runs, all changes before it have landed. */
+int neap_host_unit(struct neap_host *host, const struct neap_unit_job *job, struct neap_error **err);
+/* The manager reads all files of units anew. All changes before it land first. Not opaque. */
+int neap_host_units_reload(struct neap_host *host, struct neap_error **err);
+
 /* Where kernel settings are files. */
 #define NEAP_KERNEL_ROOT "/proc/sys"
 
@@ -362,6 +415,11 @@ struct neap_reads {
 		       struct neap_content *);
 	int (*checksum)(const struct neap_view *, const char *path, enum neap_checksum_kind,
 			struct neap_stat *, struct neap_checksum *, struct neap_error **);
+	bool (*manager)(const struct neap_view *);
+	/* The name is a whole one of no template. */
+	int (*unit)(const struct neap_view *, const char *name, struct neap_arena *, struct neap_unit_state *,
+		    struct neap_error **);
+	void (*units_expected)(const struct neap_view *, const char *const *names, size_t count);
 };
 
 struct neap_changes {
@@ -385,4 +443,6 @@ struct neap_changes {
 	int (*fetch)(struct neap_host *, const struct neap_fetch *, struct neap_arena *,
 		     struct neap_content *, struct neap_error **);
 	int (*wait)(struct neap_host *, const struct neap_probe *, struct neap_error **);
+	int (*unit)(struct neap_host *, const struct neap_unit_job *, struct neap_error **);
+	int (*units_reload)(struct neap_host *, struct neap_error **);
 };

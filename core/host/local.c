@@ -517,6 +517,7 @@ static void local_free(struct neap_machine *machine)
 	neap_vec_done(&local->stages);
 	snapshot_drop(&local->snapshot);
 	neap_accounts_free(local->accounts);
+	neap_local_units_free(local);
 	neap_local_answers_drop(local);
 	neap_map_done(&local->answers);
 	neap_arena_free(local->answer_arena);
@@ -559,6 +560,9 @@ static const struct neap_reads reads = {
 	.net = neap_local_net,
 	.cached = neap_local_cached,
 	.checksum = local_checksum,
+	.manager = neap_local_manager,
+	.unit = neap_local_unit_read,
+	.units_expected = neap_local_units_expected,
 };
 
 static const struct neap_machine_ops ops = {
@@ -567,6 +571,8 @@ static const struct neap_machine_ops ops = {
 	.cache = neap_local_cache,
 	.fetch = neap_local_fetch,
 	.wait = neap_local_wait,
+	.unit = neap_local_unit,
+	.units_reload = neap_local_units_reload,
 	.free = local_free,
 };
 

@@ -6,6 +6,8 @@
  *	local_system.c  programs, settings of the kernel, neap's cache
  *	local_net.c     links, addresses, routes
  *	local_fetch.c   what servers have
+ *	local_units.c   what the service manager says of units
+ *	local_jobs.c    what it is told to do
  *	local_walk.c    from a path to an open directory, resolving links inside the root
  *	local_stage.c   staging directories and the temps in them
  *	local_commit.c  a group of changes: stage, sync, validate, land, sync
@@ -84,9 +86,10 @@ struct neap_local {
 	/* What shared queries have said, by argv, until something may have changed. */
 	struct neap_map answers;
 	struct neap_arena *answer_arena;
-	struct neap_local_net *net; /* links, addresses, routes; NULL: nobody has asked */
-	char *cache;                /* directory of neap's cache, or NULL */
-	NEAP_VEC(char *) downloads; /* whole ones that have not landed yet, by path */
+	struct neap_local_net *net;     /* links, addresses, routes; NULL: nobody has asked */
+	struct neap_local_units *units; /* NULL: nobody has asked yet */
+	char *cache;                    /* directory of neap's cache, or NULL */
+	NEAP_VEC(char *) downloads;     /* whole ones that have not landed yet, by path */
 
 	NEAP_VEC(struct neap_local_stage *) stages;
 	uint64_t commits;
@@ -134,6 +137,21 @@ int neap_local_wait(struct neap_machine *machine, const struct neap_probe *probe
 /* The change has landed: where its bytes came from is needed no more. */
 void neap_local_fetched(struct neap_local *local, const struct neap_change *change);
 void neap_local_fetched_all(struct neap_local *local); /* at the end of a run */
+
+/* ---- local_units.c ---- */
+
+bool neap_local_manager(const struct neap_view *view);
+int neap_local_unit_read(const struct neap_view *view, const char *name, struct neap_arena *arena,
+			 struct neap_unit_state *ret, struct neap_error **err);
+void neap_local_units_expected(const struct neap_view *view, const char *const *names, size_t count);
+/* Something has changed: what the manager has said counts no more. */
+void neap_local_units_drop(struct neap_local *local);
+void neap_local_units_free(struct neap_local *local);
+
+/* ---- local_jobs.c ---- */
+
+int neap_local_unit(struct neap_machine *machine, const struct neap_unit_job *job, struct neap_error **err);
+int neap_local_units_reload(struct neap_machine *machine, struct neap_error **err);
 
 /* ---- local_walk.c ---- */
 

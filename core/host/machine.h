@@ -56,7 +56,7 @@ struct neap_commit {
 
 /* Who runs a machine may want to hear how far something long is, and to end it. All may be NULL. */
 struct neap_machine_watch {
-	const volatile sig_atomic_t *stop; /* set: fetching, waiting and queries end, with EINTR */
+	const volatile sig_atomic_t *stop; /* set: fetching, waiting, jobs and queries end, with EINTR */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total); /* bytes; total 0: not known */
 	void *ctx;
 };
@@ -82,6 +82,8 @@ struct neap_machine_ops {
 	int (*fetch)(struct neap_machine *, const struct neap_fetch *, struct neap_arena *,
 		     struct neap_content *, struct neap_error **);
 	int (*wait)(struct neap_machine *, const struct neap_probe *, struct neap_error **);
+	int (*unit)(struct neap_machine *, const struct neap_unit_job *, struct neap_error **);
+	int (*units_reload)(struct neap_machine *, struct neap_error **);
 	void (*free)(struct neap_machine *);
 };
 
@@ -124,6 +126,25 @@ int neap_host_memory_net(struct neap_machine *memory, const struct neap_net_chan
 void neap_host_memory_clock(struct neap_machine *memory, int64_t now);
 /* What its network has at a URL, or "HOST:PORT" for somebody who listens; data NULL: nothing any more. */
 void neap_host_memory_serve(struct neap_machine *memory, const char *url, const char *data, size_t len);
+
+/*
+ * Its service manager, which is there unless it is taken away. It knows the units that are put here, and
+ * those whose files lie in /etc/systemd/system or /usr/lib/systemd/system (a link to /dev/null masks, so does
+ * an empty file). A change of the files of a unit that it knows makes that one stale until it reads them
+ * anew.
+ */
+void neap_host_memory_manager(struct neap_machine *memory, bool there);
+/* A unit, without counting; `state` NULL: not known any more. A file is not made. */
+void neap_host_memory_unit(struct neap_machine *memory, const char *name,
+			   const struct neap_unit_state *state);
+/* From now on starting (and restarting, reloading) it ends so: "failed (exit-code, status 1)", and it is in
+ * `failed`. NULL: it is well again. The error's hint is "its journal" unless the job is secret. */
+void neap_host_memory_unit_fails(struct neap_machine *memory, const char *name, const char *result);
+/* What the manager was told to do since the last call, a line each: "start a.service", "reload the manager";
+ * behind a job of a stale unit ", stale", of a secret one ", secret". */
+const char *neap_host_memory_jobs(struct neap_machine *memory);
+/* Whether the unit is among those expected (neap_view_units_expected()). */
+bool neap_host_memory_expects(const struct neap_machine *memory, const char *name);
 
 static inline void neap_machine_free(struct neap_machine *machine)
 {

@@ -9,49 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/map.h"
 #include "base/path.h"
-#include "host/accounts.h"
-#include "host/machine.h"
-#include "host/memory_net.h"
+#include "host/memory_parts.h"
 #include "host/tls.h"
 
 #define LINKS_MAX 40
-
-struct thing {
-	enum neap_file_kind kind;
-	uint32_t mode, uid, gid;
-	const char *data; /* of a file; a link's target */
-	size_t size;
-	struct thing *parent;    /* "/" is its own */
-	struct neap_map entries; /* of a directory: name → thing */
-	struct neap_str name;
-	struct thing *next; /* of all things, for the end */
-};
-
-struct memory {
-	struct neap_machine machine; /* first */
-	struct neap_arena *arena;
-	struct thing *root, *all;
-	uint64_t calls, fail;
-	int errnum;
-	bool dies; /* not only that call fails, but all from it on */
-	neap_host_memory_run_fn *run;
-	void *run_ctx;
-	const char *out, *errors; /* of the program under way */
-	struct neap_map settings; /* of the kernel: path → value */
-	struct neap_map cache;    /* kind/key → content */
-	struct neap_map network;  /* URL, or host:port → content */
-	struct neap_memory_net net;
-	int64_t clock;
-	struct neap_accounts *accounts;
-};
-
-static struct memory *memory_of(const struct neap_view *view)
-{
-	/* The view is the first member of the machine, that of the memory. */
-	return (struct memory *)(uintptr_t)view;
-}
 
 /* ---- things ------------------------------------------------------------------------------------------ */
 
@@ -149,23 +111,30 @@ static int walk(struct memory *memory, const char *path, bool strict, struct thi
 
 /* ---- calls ------------------------------------------------------------------------------------------- */
 
-/* Whether this call is the one that has to fail. */
-static bool has_to_fail(struct memory *memory)
+bool neap_memory_has_to_fail(struct memory *memory)
 {
 	memory->calls++;
 	return memory->errnum &&
 	       (memory->dies ? memory->calls >= memory->fail : memory->calls == memory->fail);
 }
 
+const struct thing *neap_memory_at(struct memory *memory, const char *path)
+{
+	struct thing *parent, *found = NULL;
+	struct neap_str name;
+
+	return walk(memory, path, false, &parent, &name, &found) ? NULL : found;
+}
+
 /* What a read finds; NULL: nothing there. */
 static int find(const struct neap_view *view, const char *path, struct thing **ret, struct neap_error **err)
 {
-	struct memory *memory = memory_of(view);
+	struct memory *memory = neap_memory_of(view);
 	struct thing *parent;
 	struct neap_str name;
 	int errnum;
 
-	if (has_to_fail(memory))
+	if (neap_memory_has_to_fail(memory))
 		return neap_error_errno(err, memory->errnum, "open %s", path);
 	errnum = walk(memory, path, false, &parent, &name, ret);
 	if (errnum == ENOENT)
@@ -263,7 +232,7 @@ static int memory_list(const struct neap_view *view, const char *path, struct ne
 
 static struct neap_accounts *memory_accounts(const struct neap_view *view)
 {
-	return memory_of(view)->accounts;
+	return neap_memory_of(view)->accounts;
 }
 
 static void memory_caller(const struct neap_view *view, uint32_t *uid, uint32_t *gid)
@@ -280,7 +249,7 @@ static uint32_t memory_cause(const struct neap_view *view)
 
 static int64_t memory_clock(const struct neap_view *view)
 {
-	return memory_of(view)->clock;
+	return neap_memory_of(view)->clock;
 }
 
 static bool memory_running(const struct neap_view *view)
@@ -292,10 +261,10 @@ static bool memory_running(const struct neap_view *view)
 static int memory_kernel(const struct neap_view *view, const char *path, struct neap_arena *arena,
 			 const char **ret, struct neap_error **err)
 {
-	struct memory *memory = memory_of(view);
+	struct memory *memory = neap_memory_of(view);
 	const char *value = neap_map_get(&memory->settings, neap_str(path));
 
-	if (has_to_fail(memory))
+	if (neap_memory_has_to_fail(memory))
 		return neap_error_errno(err, memory->errnum, "open %s", path);
 	*ret = value ? neap_arena_strdup(arena, value) : NULL;
 	return 0;
@@ -304,10 +273,10 @@ static int memory_kernel(const struct neap_view *view, const char *path, struct 
 static int memory_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
 		      struct neap_error **err)
 {
-	struct memory *memory = memory_of(view);
+	struct memory *memory = neap_memory_of(view);
 
 	(void)parts;
-	if (has_to_fail(memory))
+	if (neap_memory_has_to_fail(memory))
 		return neap_error_errno(err, memory->errnum, "look at the network");
 	*ret = neap_memory_net_read(&memory->net);
 	return 0;
@@ -322,7 +291,7 @@ static void memory_cached(const struct neap_view *view, const char *kind, const 
 			  struct neap_arena *arena, struct neap_content *ret)
 {
 	const struct neap_content *found =
-		neap_map_get(&memory_of(view)->cache, neap_str(cache_key(arena, kind, key)));
+		neap_map_get(&neap_memory_of(view)->cache, neap_str(cache_key(arena, kind, key)));
 
 	if (found)
 		*ret = *found;
@@ -344,9 +313,9 @@ static int execute(struct memory *memory, const struct neap_process *process, st
 static int memory_query(const struct neap_view *view, const struct neap_process *process,
 			struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
 {
-	struct memory *memory = memory_of(view);
+	struct memory *memory = neap_memory_of(view);
 
-	if (has_to_fail(memory))
+	if (neap_memory_has_to_fail(memory))
 		return neap_error_errno(err, memory->errnum, "run %s", process->argv[0]);
 	return execute(memory, process, arena, ret);
 }
@@ -380,6 +349,9 @@ static const struct neap_reads memory_reads = {
 	.net = memory_net,
 	.cached = memory_cached,
 	.checksum = memory_checksum,
+	.manager = neap_memory_manager,
+	.unit = neap_memory_unit_read,
+	.units_expected = neap_memory_units_expected,
 };
 
 /* ---- changes ----------------------------------------------------------------------------------------- */
@@ -553,7 +525,7 @@ static int land(struct memory *memory, const struct neap_change *change)
 static int memory_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
 			 const struct neap_commit *commit, struct neap_error **err)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 
 	(void)err;
 	for (size_t i = 0; i < count; i++) {
@@ -562,10 +534,12 @@ static int memory_commit(struct neap_machine *machine, const struct neap_change 
 
 		if (!commit->may(commit->ctx, changes[i].step))
 			continue;
-		errnum = has_to_fail(memory) ? memory->errnum : land(memory, &changes[i]);
+		errnum = neap_memory_has_to_fail(memory) ? memory->errnum : land(memory, &changes[i]);
 		if (errnum) {
 			neap_error_errno(&failure, errnum, "change %s", changes[i].path);
 			commit->failed(commit->ctx, changes[i].step, failure);
+		} else {
+			neap_memory_units_changed(memory, changes[i].path);
 		}
 		neap_accounts_drop(memory->accounts);
 	}
@@ -575,9 +549,9 @@ static int memory_commit(struct neap_machine *machine, const struct neap_change 
 static int memory_run(struct neap_machine *machine, const struct neap_process *process,
 		      struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 
-	if (has_to_fail(memory))
+	if (neap_memory_has_to_fail(memory))
 		return neap_error_errno(err, memory->errnum, "run %s", process->argv[0]);
 	execute(memory, process, arena, ret);
 	neap_accounts_drop(memory->accounts);
@@ -587,7 +561,7 @@ static int memory_run(struct neap_machine *machine, const struct neap_process *p
 static void memory_cache(struct neap_machine *machine, const char *kind, const char *key, const void *data,
 			 size_t len)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 	struct neap_content *content = neap_arena_new_of(memory->arena, struct neap_content);
 
 	*content = (struct neap_content){ .data = neap_arena_copy(memory->arena, data, len), .size = len };
@@ -599,12 +573,12 @@ static void memory_cache(struct neap_machine *machine, const char *kind, const c
 static int memory_fetch(struct neap_machine *machine, const struct neap_fetch *fetch,
 			struct neap_arena *arena, struct neap_content *ret, struct neap_error **err)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 	struct neap_web_tls tls;
 
 	if (neap_tls_read(&machine->view, &fetch->tls, arena, &tls, err) < 0)
 		return -1;
-	if (has_to_fail(memory))
+	if (neap_memory_has_to_fail(memory))
 		return neap_error_errno(err, memory->errnum, "download %s", fetch->urls[0]);
 	for (const char *const *url = fetch->urls; *url; url++) {
 		const struct neap_content *found = neap_map_get(&memory->network, neap_str(*url));
@@ -624,7 +598,7 @@ static int memory_fetch(struct neap_machine *machine, const struct neap_fetch *f
 
 static int memory_wait(struct neap_machine *machine, const struct neap_probe *probe, struct neap_error **err)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_process_result result;
 	struct neap_web_tls tls;
@@ -640,7 +614,7 @@ static int memory_wait(struct neap_machine *machine, const struct neap_probe *pr
 			       : 0;
 	}
 	what = probe->url ? probe->url : neap_arena_printf(arena, "%s:%u", probe->host, probe->port);
-	if (has_to_fail(memory))
+	if (neap_memory_has_to_fail(memory))
 		return neap_error_errno(err, memory->errnum, "connect %s", what);
 	return neap_map_get(&memory->network, neap_str(what)) ? 0
 							      : neap_error_set(err, "nobody is at %s", what);
@@ -648,7 +622,7 @@ static int memory_wait(struct neap_machine *machine, const struct neap_probe *pr
 
 static void memory_free(struct neap_machine *machine)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 
 	for (struct thing *thing = memory->all; thing; thing = thing->next)
 		neap_map_done(&thing->entries);
@@ -656,6 +630,7 @@ static void memory_free(struct neap_machine *machine)
 	neap_map_done(&memory->cache);
 	neap_map_done(&memory->network);
 	neap_memory_net_done(&memory->net);
+	neap_memory_units_done(memory);
 	neap_accounts_free(memory->accounts);
 	neap_arena_free(memory->arena);
 	free(memory);
@@ -667,6 +642,8 @@ static const struct neap_machine_ops memory_ops = {
 	.cache = memory_cache,
 	.fetch = memory_fetch,
 	.wait = memory_wait,
+	.unit = neap_memory_unit,
+	.units_reload = neap_memory_units_reload,
 	.free = memory_free,
 };
 
@@ -679,6 +656,7 @@ int neap_host_memory_new(struct neap_machine **ret)
 	*memory = (struct memory){
 		.machine = { .view.reads = &memory_reads, .ops = &memory_ops },
 		.arena = neap_arena_new(),
+		.manager = true,
 		.accounts = neap_accounts_new(),
 	};
 	memory->net.arena = memory->arena;
@@ -691,7 +669,7 @@ int neap_host_memory_new(struct neap_machine **ret)
 
 void neap_host_memory_fail(struct neap_machine *machine, uint64_t call, int errnum)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 
 	memory->calls = 0;
 	memory->fail = call;
@@ -702,18 +680,18 @@ void neap_host_memory_fail(struct neap_machine *machine, uint64_t call, int errn
 void neap_host_memory_die(struct neap_machine *machine, uint64_t call)
 {
 	neap_host_memory_fail(machine, call, EIO);
-	memory_of(&machine->view)->dies = call > 0;
+	neap_memory_of(&machine->view)->dies = call > 0;
 }
 
 uint64_t neap_host_memory_calls(const struct neap_machine *machine)
 {
-	return memory_of(&machine->view)->calls;
+	return neap_memory_of(&machine->view)->calls;
 }
 
 void neap_host_memory_put(struct neap_machine *machine, const char *path, enum neap_file_kind kind,
 			  uint32_t mode, uint32_t uid, uint32_t gid, const char *data, size_t len)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 	struct thing *at = memory->root;
 	const char *rest = path;
 
@@ -745,7 +723,7 @@ void neap_host_memory_put(struct neap_machine *machine, const char *path, enum n
 
 void neap_host_memory_on_run(struct neap_machine *machine, neap_host_memory_run_fn *run, void *ctx)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 
 	memory->run = run;
 	memory->run_ctx = ctx;
@@ -753,7 +731,7 @@ void neap_host_memory_on_run(struct neap_machine *machine, neap_host_memory_run_
 
 void neap_host_memory_say(struct neap_machine *machine, const char *out, const char *errors)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 
 	memory->out = neap_arena_strdup(memory->arena, out);
 	memory->errors = neap_arena_strdup(memory->arena, errors);
@@ -761,7 +739,7 @@ void neap_host_memory_say(struct neap_machine *machine, const char *out, const c
 
 void neap_host_memory_kernel(struct neap_machine *machine, const char *name, const char *value)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 	char *path = neap_arena_printf(memory->arena, NEAP_KERNEL_ROOT "/%s", name);
 
 	for (char *at = path; *at; at++)
@@ -774,17 +752,17 @@ void neap_host_memory_kernel(struct neap_machine *machine, const char *name, con
 
 int neap_host_memory_net(struct neap_machine *machine, const struct neap_net_change *change)
 {
-	return neap_memory_net_land(&memory_of(&machine->view)->net, change);
+	return neap_memory_net_land(&neap_memory_of(&machine->view)->net, change);
 }
 
 void neap_host_memory_clock(struct neap_machine *machine, int64_t now)
 {
-	memory_of(&machine->view)->clock = now;
+	neap_memory_of(&machine->view)->clock = now;
 }
 
 void neap_host_memory_serve(struct neap_machine *machine, const char *url, const char *data, size_t len)
 {
-	struct memory *memory = memory_of(&machine->view);
+	struct memory *memory = neap_memory_of(&machine->view);
 	struct neap_content *content = NULL;
 
 	if (data) {

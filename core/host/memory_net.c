@@ -277,7 +277,18 @@ static void disconnect(struct neap_memory_net *memory, const struct neap_net_add
 		for (size_t i = 0; gone->key.family == 6 && i < memory->addresses.count; i++)
 			shared = shared || same_network(&memory->addresses.items[i], gone);
 		found = shared ? NULL : find_route(memory, &route.key);
-		if (found && found->kernels && strcmp(found->link, gone->key.link) == 0)
+		/* Of IPv6 the kernel takes the one with the lowest metric, whoever made it. */
+		for (size_t i = 0; gone->key.family == 6 && !shared && i < memory->routes.count; i++) {
+			struct neap_net_route *at = &memory->routes.items[i];
+
+			if (!at->via.family && strcmp(at->link, gone->key.link) == 0 && at->key.family == 6 &&
+			    at->key.table == route.key.table && at->key.len == route.key.len &&
+			    memcmp(at->key.bytes, route.key.bytes, sizeof(at->key.bytes)) == 0 &&
+			    (!found || at->key.metric < found->key.metric))
+				found = at;
+		}
+		if (found && (found->kernels || gone->key.family == 6) &&
+		    strcmp(found->link, gone->key.link) == 0)
 			remove_route(memory, (size_t)(found - memory->routes.items));
 	}
 	if (link_goes && gone->secondary)

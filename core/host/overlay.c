@@ -4,6 +4,7 @@
  */
 #include "host/overlay.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/path.h"
@@ -24,6 +25,7 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->bytes_before = overlay->bytes;
 	neap_overlay_tree_begin(&overlay->tree);
 	neap_overlay_net_begin(overlay);
+	neap_overlay_units_step(overlay);
 	neap_overlay_bytes_step(&overlay->pool);
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
 }
@@ -66,6 +68,7 @@ void neap_overlay_undo(struct neap_host *host)
 		neap_accounts_drop(overlay->accounts);
 	neap_overlay_tree_undo(&overlay->tree);
 	neap_overlay_bytes_undo(&overlay->pool);
+	neap_overlay_units_undo(overlay);
 	overlay->held.count = overlay->held_before;
 	overlay->bytes = overlay->bytes_before;
 	neap_overlay_net_undo(overlay);
@@ -79,6 +82,7 @@ static void forget(struct neap_overlay *overlay)
 {
 	neap_overlay_tree_forget(&overlay->tree);
 	neap_overlay_net_forget(overlay);
+	neap_overlay_units_forget(overlay);
 	neap_arena_reset(overlay->arena);
 	overlay->held.count = overlay->held_before = 0;
 	overlay->bytes = overlay->bytes_before = 0;
@@ -151,6 +155,7 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 			    struct neap_error **err)
 {
 	uint32_t step = overlay->step;
+	bool opaque = overlay->opaque;
 	int r;
 
 	if (!overlay->held.count)
@@ -160,9 +165,15 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 	r = neap_overlay_land(&overlay->host, overlay->commit, err);
 	/* Who is told of the landing looks at other steps. */
 	neap_overlay_step(&overlay->host, step, NEAP_NO_STEP);
+	overlay->opaque = opaque;
 	if (r < 0)
 		return r;
-	if (!overlay->commit->may(overlay->commit->ctx, step))
+	bool goes_on = overlay->commit->may(overlay->commit->ctx, step);
+	const struct neap_machine_watch *watch = &overlay->machine->watch;
+	/* Ended with the run it is not failed, but not done. */
+	if (!goes_on && watch->stop && *watch->stop)
+		return neap_error_errno(err, EINTR, "%s %s", doing, what);
+	if (!goes_on)
 		return neap_error_set(err, "%s %s: not done, for a change before it failed", doing, what);
 	return 0;
 }
@@ -217,6 +228,8 @@ static const struct neap_changes overlay_changes = {
 	.cache = neap_overlay_cache,
 	.fetch = neap_overlay_fetch,
 	.wait = neap_overlay_wait,
+	.unit = neap_overlay_unit,
+	.units_reload = neap_overlay_units_reload,
 };
 
 struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overlay_mode mode)
@@ -251,6 +264,7 @@ void neap_overlay_free(struct neap_host *host)
 	neap_overlay_tree_done(&overlay->tree);
 	neap_overlay_net_forget(overlay);
 	neap_overlay_bytes_done(&overlay->pool);
+	neap_overlay_units_done(overlay);
 	neap_accounts_free(overlay->accounts);
 	neap_vec_done(&overlay->held);
 	neap_buf_done(&overlay->path);

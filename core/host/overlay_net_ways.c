@@ -313,6 +313,27 @@ static void lose_source(struct neap_overlay_net *own, const struct neap_net_addr
 	neap_vec_done(&routes);
 }
 
+/* Of IPv6 the kernel takes whichever route to the network on that link has the lowest metric. */
+static const struct neap_net_route *first_route(const struct neap_overlay_net *own,
+						const struct neap_net_route *like)
+{
+	const struct neap_net_route *first = neap_net_route(&own->net, &like->key);
+
+	for (size_t i = 0; i < own->net.routes.count && own->odd; i++) {
+		const struct neap_net_route *route = own->net.routes.entries[i].value;
+		struct neap_net_route_key key;
+
+		if (!route || route->via.family || strcmp(route->link, like->link) != 0)
+			continue;
+		key = route->key;
+		key.metric = like->key.metric;
+		if (memcmp(&key, &like->key, sizeof(key)) == 0 &&
+		    (!first || route->key.metric < first->key.metric))
+			first = route;
+	}
+	return first;
+}
+
 /* Takes the address itself away, and its route when no other address of its network has use for it. Of a
  * secondary one whose link goes, the kernel leaves what has it for its source. */
 static void drop_address(struct neap_overlay_net *own, const struct neap_net_address *gone, bool loses)
@@ -322,8 +343,10 @@ static void drop_address(struct neap_overlay_net *own, const struct neap_net_add
 
 	neap_overlay_net_set(own, &own->net.addresses, neap_overlay_net_address_name(gone), NULL);
 	if (network_route(gone, &route) && !(gone->key.family == 6 && next_of(own, gone))) {
-		found = neap_net_route(&own->net, &route.key);
-		if (found && found->kernels && strcmp(found->link, gone->key.link) == 0)
+		found = gone->key.family == 4 ? neap_net_route(&own->net, &route.key)
+					      : first_route(own, &route);
+		if (found && (found->kernels || gone->key.family == 6) &&
+		    strcmp(found->link, gone->key.link) == 0)
 			neap_overlay_net_cut(own, found);
 	}
 	if (gone->key.family == 4 && !gone->secondary)

@@ -8,6 +8,7 @@
  *	overlay_net*.c    links, addresses, routes: what follows from each change
  *	overlay_bytes.c   what a plan has written over
  *	overlay_fetch.c   the network, and checksums of what is held
+ *	overlay_units.c   units of the service manager
  *	overlay_tree.c    what is held, and where ways lead
  */
 #pragma once
@@ -19,6 +20,20 @@
 #include "host/overlay_tree.h"
 
 struct neap_overlay_net;
+/* Units in a plan, and the files of units that are held. */
+struct neap_overlay_foreseen;
+struct neap_overlay_units {
+	struct neap_map foreseen; /* unit → what its last job leads to */
+	struct neap_map files; /* what goes by a unit's name → the number of its last change that is held */
+	size_t seen;           /* changes held that `files` knows of */
+	bool reload, reload_before;       /* the manager has read the files anew; … before this step */
+	size_t reloaded, reloaded_before; /* … when so many changes were held */
+	NEAP_VEC(struct neap_overlay_unit_undo {
+		struct neap_str name;
+		void *before; /* NULL: nothing */
+	})
+	log; /* of the step */
+};
 
 struct neap_overlay {
 	struct neap_host host; /* first */
@@ -41,6 +56,7 @@ struct neap_overlay {
 	struct neap_buf path; /* of the place located last */
 	const char *asked;    /* by the change under way; the caller's */
 	struct neap_arena *scratch;
+	struct neap_overlay_units units;
 	struct neap_overlay_net *net; /* once something of it is changed; else the machine's is true */
 	struct neap_map cached;       /* in a plan, which keeps nothing: kind/key → content */
 };
@@ -138,6 +154,17 @@ enum neap_overlay_fate neap_overlay_net_fate(const struct neap_overlay *overlay,
 					     uint32_t *ret_step);
 /* A change of the network, computed, to land with the others. */
 void neap_overlay_hold_net(struct neap_overlay *overlay, const struct neap_net_change *change);
+bool neap_overlay_manager(const struct neap_view *view);
+int neap_overlay_unit_read(const struct neap_view *view, const char *name, struct neap_arena *arena,
+			   struct neap_unit_state *ret, struct neap_error **err);
+void neap_overlay_units_expected(const struct neap_view *view, const char *const *names, size_t count);
+int neap_overlay_unit(struct neap_host *host, const struct neap_unit_job *job, struct neap_error **err);
+int neap_overlay_units_reload(struct neap_host *host, struct neap_error **err);
+void neap_overlay_units_step(struct neap_overlay *overlay); /* once held_before is the step's */
+void neap_overlay_units_undo(struct neap_overlay *overlay);
+void neap_overlay_units_forget(struct neap_overlay *overlay);
+void neap_overlay_units_done(struct neap_overlay *overlay);
+
 /* The checksum of content that is held, and known. */
 int neap_overlay_sum(const struct neap_content *content, enum neap_checksum_kind kind,
 		     struct neap_checksum *ret, struct neap_error **err);

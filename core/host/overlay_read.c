@@ -468,4 +468,7 @@ const struct neap_reads neap_overlay_reads = {
 	.net_settle = neap_overlay_net_settle,
 	.cached = neap_overlay_cached,
 	.checksum = overlay_checksum,
+	.manager = neap_overlay_manager,
+	.unit = neap_overlay_unit_read,
+	.units_expected = neap_overlay_units_expected,
 };

@@ -22,7 +22,13 @@ int neap_overlay_query(const struct neap_view *view, const struct neap_process *
 	if (overlay->mode == NEAP_OVERLAY_APPLY &&
 	    neap_overlay_land_first(overlay, "run", process->argv[0], err) < 0)
 		return -1;
-	return below->reads->query(below, process, arena, ret, err);
+	/* A step that has run something is brought to its end, whatever stops the run. */
+	const volatile sig_atomic_t *stop = overlay->machine->watch.stop;
+	if (overlay->opaque)
+		overlay->machine->watch.stop = NULL;
+	int r = below->reads->query(below, process, arena, ret, err);
+	overlay->machine->watch.stop = stop;
+	return r;
 }
 
 int64_t neap_overlay_clock(const struct neap_view *view)

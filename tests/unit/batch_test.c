@@ -5,6 +5,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,9 +38,13 @@ static struct {
 	const char *refuses;  /* letters that are never made … */
 	unsigned refuse_left; /* … so many times; 0: always */
 	bool deaf;            /* makes nothing and says that all is well */
-	char *log;            /* calls on the machine, a line each */
+	const char *stops;    /* at this word a signal comes */
+	volatile sig_atomic_t stop;
+	char *log; /* calls on the machine, a line each */
 	size_t log_len;
 	FILE *log_file;
+	char prefetched[200]; /* what types were told beforehand */
+	bool late;            /* … after something was read */
 } world;
 
 static bool is_refused(char name)
@@ -57,6 +64,11 @@ static int machine_run(struct neap_machine *machine, const struct neap_process *
 	fputc('\n', world.log_file);
 	if (strcmp(process->argv[0], "false") == 0)
 		return 1;
+	if (world.stops && strcmp(process->argv[0], world.stops) == 0)
+		world.stop = SIGTERM;
+	/* What only looks is ended where the machine is told to. */
+	if (!make && machine->watch.stop && *machine->watch.stop)
+		return 130;
 	for (const char *const *word = process->argv + 1; *word; word++) {
 		bool gone = (*word)[0] == '-';
 		char name = (*word)[gone];
@@ -79,6 +91,18 @@ static bool wants(const struct thing_want *want)
 	return want->ensure == 0;
 }
 
+static void thing_prefetch(const struct neap_view *view, const void *const *wants, size_t count)
+{
+	size_t len = strlen(world.prefetched);
+	(void)view;
+
+	for (size_t i = 0; i < count && len < sizeof world.prefetched - 9; i++)
+		len += (size_t)snprintf(world.prefetched + len, sizeof world.prefetched - len, "%s ",
+					((const struct thing_want *)wants[i])->name);
+	snprintf(world.prefetched + len, sizeof world.prefetched - len, "; ");
+	world.late |= ftell(world.log_file) > 0;
+}
+
 static int thing_read_all(const struct neap_view *view, const struct neap_context *ctx,
 			  struct neap_batched *members, size_t count, struct neap_error **err)
 {
@@ -93,6 +117,8 @@ static int thing_read_all(const struct neap_view *view, const struct neap_contex
 	int r = neap_view_query(view, &process, ctx->scratch, &result, err);
 	if (r)
 		return r;
+	if (result.status == 130)
+		return neap_error_errno(err, EINTR, "look");
 	for (size_t i = 0; i < count; i++) {
 		const struct thing_want *want = members[i].want;
 		struct thing_have *have = members[i].have;
@@ -167,6 +193,7 @@ static const struct neap_resource_type type_thing = {
 	.param_count = THING_PARAMS,
 	.want_size = sizeof(struct thing_want),
 	.have_size = sizeof(struct thing_have),
+	.prefetch = thing_prefetch,
 	.read = thing_read,
 	.read_all = thing_read_all,
 	.diff = thing_diff,
@@ -198,6 +225,7 @@ static const struct neap_resource_type type_mark = {
 	.param_count = THING_PARAMS,
 	.want_size = sizeof(struct thing_want),
 	.have_size = sizeof(struct thing_have),
+	.prefetch = thing_prefetch,
 	.read = mark_read,
 	.diff = thing_diff,
 	.apply = mark_apply,
@@ -220,6 +248,7 @@ struct fixture {
 		struct neap_value value;
 	} meta[2]; /* of the next resource */
 	size_t meta_count;
+	const bool *selected;
 };
 
 static int setup(void **state)
@@ -306,7 +335,9 @@ static struct neap_value yes(void)
 static const char *go(struct fixture *f, enum neap_run_mode mode)
 {
 	struct neap_buf out NEAP_AUTO_BUF = { 0 };
-	const struct neap_run_options options = { .mode = mode };
+	const struct neap_run_options options = { .mode = mode,
+						  .selected = f->selected,
+						  .stop = &world.stop };
 
 	if (!f->graph->order && neap_graph_finish(f->graph) < 0)
 		fail_msg("%s", f->problems.errors.items[0].message);
@@ -535,6 +566,70 @@ static void batch__a_landing_that_fails_takes_along_only_what_stands_on_it(void 
 	assert_null(strstr(world.log, "make"));
 }
 
+/* ---- and before all that: what is told to a type ------------------------------------------------------- */
+
+static void prefetch__is_told_once_of_all_that_will_be_looked_at_in_that_order(void **state)
+{
+	struct fixture *f = *state;
+	bool selected[] = { true, true, true, false, true };
+
+	thing(f, "a");
+	declare(f, &type_mark, "/m", false);
+	thing(f, "b");
+	thing(f, "c");
+	declare(f, &type_mark, "/n", false);
+	require(f, 0, 4); /* b is its own batch now, and comes first */
+	f->selected = selected;
+	go(f, NEAP_RUN_PLAN);
+	assert_string_equal(world.prefetched, "/m /n ; b a ; ");
+	assert_false(world.late);
+	world.prefetched[0] = '\0';
+	go(f, NEAP_RUN_APPLY);
+	assert_string_equal(world.prefetched, "/m /n ; b a ; ");
+}
+
+static void prefetch__one_that_is_not_selected_is_not_told(void **state)
+{
+	struct fixture *f = *state;
+	bool selected[] = { false, true };
+
+	thing(f, "a");
+	declare(f, &type_mark, "/m", false);
+	f->selected = selected;
+	go(f, NEAP_RUN_PLAN);
+	assert_string_equal(world.prefetched, "/m ; ");
+}
+
+static void batch__a_question_that_a_signal_ends_has_not_failed(void **state)
+{
+	struct fixture *f = *state;
+
+	thing(f, "a");
+	thing(f, "b");
+	world.stops = "look";
+	const char *said = go(f, NEAP_RUN_APPLY);
+	assert_string_equal(said, "a none not_done; b none not_done");
+	assert_int_equal(f->run->signal, SIGTERM);
+	assert_int_equal(f->run->summary.failed, 0);
+	world.stop = 0;
+	said = go(f, NEAP_RUN_PLAN);
+	assert_string_equal(said, "a none not_done; b none not_done");
+	assert_int_equal(f->run->signal, SIGTERM);
+}
+
+static void batch__what_was_changed_is_looked_at_although_a_signal_has_come(void **state)
+{
+	struct fixture *f = *state;
+
+	thing(f, "a");
+	thing(f, "b");
+	world.stops = "make";
+	const char *said = go(f, NEAP_RUN_APPLY);
+	assert_string_equal(said, "a create (2 together) changed; b create (2 together) changed");
+	assert_int_equal(f->run->signal, 0); /* nothing was left to do */
+	assert_true(world.there[0] && world.there[1]);
+}
+
 static void batch__ten_thousand_are_one_call(void **state)
 {
 	struct fixture *f = *state;
@@ -567,6 +662,10 @@ int main(void)
 		TEST(batch__retries_go_on_alone),
 		TEST(batch__what_stands_on_it_is_unknown_in_a_plan),
 		TEST(batch__a_landing_that_fails_takes_along_only_what_stands_on_it),
+		TEST(prefetch__is_told_once_of_all_that_will_be_looked_at_in_that_order),
+		TEST(prefetch__one_that_is_not_selected_is_not_told),
+		TEST(batch__a_question_that_a_signal_ends_has_not_failed),
+		TEST(batch__what_was_changed_is_looked_at_although_a_signal_has_come),
 		TEST(batch__ten_thousand_are_one_call),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,18 @@ static const char *text(struct fixture *f, struct neap_report_options options)
 	return copy;
 }
 
+static const char *failures(struct fixture *f)
+{
+	char *data = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&data, &len);
+	neap_report_failures_text(out, &f->run, false);
+	fclose(out);
+	const char *copy = neap_arena_copy(arena, data, len);
+	free(data);
+	return copy;
+}
+
 static const char *json_text(struct fixture *f)
 {
 	char *data = NULL;
@@ -351,6 +363,23 @@ static void report__failures_say_where_and_why(void **state)
 					    "/ not done  file[/z]                              site.lua:4\n");
 	f->run.signal = 2;
 	assert_int_equal(strncmp(text(f, PLAIN), "stopped by SIGINT: 1 failed, ", 29), 0);
+	assert_string_equal(failures(f), "file[/x] (site.lua:2): open /x: Permission denied\n"
+					 "    run as root\n"
+					 "stopped by SIGINT before file[/z] (site.lua:4): 1 not done\n");
+	json_t *stopped = json(f);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(stopped, "stopped"), "signal")),
+			    "INT");
+	json_decref(stopped);
+	f->run.signal = 0;
+	f->run.timeout = 600;
+	assert_int_equal(strncmp(text(f, PLAIN), "timed out after 10m: 1 failed, ", 31), 0);
+	assert_non_null(
+		strstr(failures(f), "timed out after 10m before file[/z] (site.lua:4): 1 not done\n"));
+	stopped = json(f);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(stopped, "stopped"), "timeout")),
+			 600);
+	json_decref(stopped);
+	f->run.timeout = 0;
 
 	json_t *root = json(f), *resources = json_object_get(root, "resources");
 	json_t *item = json_array_get(resources, 1);
@@ -518,6 +547,26 @@ static void report__json_survives_bytes_that_are_not_utf8(void **state)
 
 /* ---- problems ----------------------------------------------------------------------------------------- */
 
+static void report__a_hint_that_quotes_lines_shows_each_on_its_own(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture(NEAP_RUN_APPLY);
+	struct neap_result *failed = add(f, "/x", NEAP_ACTION_UPDATE);
+	failed->outcome = NEAP_OUTCOME_FAILED;
+	neap_error_set(&failed->error, "start it: failed");
+	neap_error_quote(&failed->error, "its journal:", "first\n\nlast \x1b[31m\n");
+	f->run.summary = (struct neap_summary){ .failed = 1 };
+	assert_string_equal(text(f, PLAIN), "apply failed: 1 failed\n"
+					    "\n"
+					    "x failed    file[/x] (site.lua:1): start it: failed\n"
+					    "    its journal:\n"
+					    "    first\n"
+					    "    \n"
+					    "    last \\x1b[31m\n");
+	neap_error_free(failed->error);
+	failed->error = NULL;
+}
+
 static void report__problems_name_place_resource_and_hint(void **state)
 {
 	(void)state;
@@ -620,6 +669,7 @@ int main(void)
 		cmocka_unit_test(report__json_keys_are_sorted_and_the_id_is_of_the_rest),
 		cmocka_unit_test(report__json_of_large_and_binary_values_is_size_and_digest),
 		cmocka_unit_test(report__json_survives_bytes_that_are_not_utf8),
+		cmocka_unit_test(report__a_hint_that_quotes_lines_shows_each_on_its_own),
 		cmocka_unit_test(report__problems_name_place_resource_and_hint),
 		cmocka_unit_test(report__graph_formats_escape_names_and_give_reasons),
 	};

@@ -60,13 +60,13 @@ cgroup_create() { # cgroup_create NAME
 	done
 }
 
-# The calling shell becomes one of the host's. A running systemd keeps itself in init.scope and, in version 2, lets
-# nobody into the root.
-cgroup_join() { # cgroup_join NAME
+# The files by which a process becomes one of the host's. A running systemd keeps itself in init.scope and, in version
+# 2, lets nobody into the root.
+cgroup_doors() { # cgroup_doors NAME
 	local group
 	for group in $(cgroup_directories "$1"); do
 		[ ! -d "$group/init.scope" ] || group=$group/init.scope
-		echo 0 >"$group/cgroup.procs" || return 1
+		echo "$group/cgroup.procs"
 	done
 }
 

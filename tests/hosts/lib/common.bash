@@ -17,6 +17,7 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${NEAP_HOSTS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/neap-hosts}
 run=${NEAP_HOSTS_RUN:-hand}
+machines_own=-sys_module,-sys_time,-sys_rawio # what no process of a host may: modules, clock and ports are the machine's
 patience=${NEAP_HOSTS_TIMEOUT:-120} # seconds, for whatever a host is waited for
 
 give_up() {

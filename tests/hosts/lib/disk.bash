@@ -45,28 +45,35 @@ disk_mount() { # disk_mount NAME
 	mount --make-shared "$directory/disk"
 }
 
-# A path inside a host, as seen from outside.
+# A path inside a host, as seen from outside. Links in it are followed where they lead in the host.
 disk_path() { # disk_path NAME PATH
-	case $2 in
-	*/../* | */..) give_up "'$2' leaves the host" ;;
-	/*) echo "$(disk_of "$1")$2" ;;
-	*) give_up "'$2' is no path from the root of the host" ;;
+	local path
+	path=$(chroot "$(disk_of "$1")" realpath -m -- "$2")
+	case $path/ in
+	/dev/* | /proc/* | /run/* | /sys/*) give_up "$1 has nothing of its disk at $2" ;;
 	esac
+	echo "$(disk_of "$1")$path"
 }
 
 # Something of the outside, to read, in the host. The same again brings a file that was replaced outside.
 disk_bind() { # disk_bind NAME SOURCE TARGET
-	local target source
+	local target source stage
 	source=$(realpath -e "$2")
 	target=$(disk_path "$1" "$3")
-	if mountpoint -q "$target"; then umount "$target"; fi
+	if mountpoint -q "$target"; then umount --lazy "$target"; fi
 	if [ -d "$source" ]; then
 		mkdir -p "$target"
+		stage=$(mktemp -d "$(host_directory "$1")/stage-XXXXXX")
 	else
 		mkdir -p "${target%/*}"
 		[ -e "$target" ] || : >"$target"
+		stage=$(mktemp "$(host_directory "$1")/stage-XXXXXX")
 	fi
-	mount --bind -o ro "$source" "$target"
+	# Into a running host comes the mount, not what is done to it afterwards: so it is made read-only elsewhere.
+	mount --bind -o ro "$source" "$stage"
+	mount --bind "$stage" "$target"
+	umount "$stage"
+	if [ -d "$stage" ]; then rmdir "$stage"; else rm "$stage"; fi
 }
 
 # A directory of the host that is no overlay: containers make overlays of their own, and not on one.

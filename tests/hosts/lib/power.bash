@@ -49,7 +49,7 @@ power_trouble() { # power_trouble NAME MESSAGE…
 	shift
 	{
 		tail -n 25 "$(host_directory "$name")/console"
-		timeout 10 "$here/host" exec "$name" systemctl list-jobs 2>&1 || true
+		timeout 10 "$here/host" exec "$name" sh -c 'systemctl list-jobs; systemctl --failed; journalctl -b -n 25' 2>&1 || true
 	} >&2
 	give_up "$name $*"
 }

@@ -1,0 +1,71 @@
+/*
+ * What the files of the memory machine share: the machine itself. Private to memory*.c.
+ *
+ *	memory.c        files, accounts, programs, settings of the kernel, the network
+ *	memory_net.c    links, addresses, routes
+ *	memory_units.c  the service manager
+ */
+#pragma once
+
+#include "base/map.h"
+#include "host/accounts.h"
+#include "host/machine.h"
+#include "host/memory_net.h"
+
+struct thing {
+	enum neap_file_kind kind;
+	uint32_t mode, uid, gid;
+	const char *data; /* of a file; a link's target */
+	size_t size;
+	struct thing *parent;    /* "/" is its own */
+	struct neap_map entries; /* of a directory: name → thing */
+	struct neap_str name;
+	struct thing *next; /* of all things, for the end */
+};
+
+struct memory {
+	struct neap_machine machine; /* first */
+	struct neap_arena *arena;
+	struct thing *root, *all;
+	uint64_t calls, fail;
+	int errnum;
+	bool dies; /* not only that call fails, but all from it on */
+	neap_host_memory_run_fn *run;
+	void *run_ctx;
+	const char *out, *errors; /* of the program under way */
+	struct neap_map settings; /* of the kernel: path → value */
+	struct neap_map cache;    /* kind/key → content */
+	struct neap_map network;  /* URL, or host:port → content */
+	struct neap_memory_net net;
+	int64_t clock;
+	struct neap_accounts *accounts;
+
+	bool manager;             /* one runs */
+	struct neap_map units;    /* those that the manager knows: name → its own */
+	struct neap_map faults;   /* name → how its jobs end */
+	struct neap_map expected; /* names, each its own value */
+	struct neap_buf jobs;
+};
+
+static inline struct memory *neap_memory_of(const struct neap_view *view)
+{
+	/* The view is the first member of the machine, that of the memory. */
+	return (struct memory *)(uintptr_t)view;
+}
+
+/* Counts a call. Whether this is the one that has to fail. */
+bool neap_memory_has_to_fail(struct memory *memory);
+/* What is at `path`, links on the way followed; NULL: nothing, or nothing leads there. Not counted. */
+const struct thing *neap_memory_at(struct memory *memory, const char *path);
+
+/* ---- memory_units.c ---- */
+
+bool neap_memory_manager(const struct neap_view *view);
+int neap_memory_unit_read(const struct neap_view *view, const char *name, struct neap_arena *arena,
+			  struct neap_unit_state *ret, struct neap_error **err);
+void neap_memory_units_expected(const struct neap_view *view, const char *const *names, size_t count);
+int neap_memory_unit(struct neap_machine *machine, const struct neap_unit_job *job, struct neap_error **err);
+int neap_memory_units_reload(struct neap_machine *machine, struct neap_error **err);
+/* A change of `path` has landed. */
+void neap_memory_units_changed(struct memory *memory, const char *path);
+void neap_memory_units_done(struct memory *memory);
