@@ -140,28 +140,35 @@ static void order_need(struct neap_claims *claims, const struct neap_link_need *
 	}
 }
 
-/* Who follows comes after all who take something off the link: one join for each link. */
+/* Who follows comes after all who take something off the link: one join for each link that both have. */
 static void order_leavers(struct neap_claims *claims)
 {
-	struct neap_map joins = { 0 };
+	struct neap_map joins = { 0 }; /* name -> join + 1, of links that somebody leaves */
 
 	for (size_t i = 0; i < claims->link_needs.count; i++) {
 		const struct neap_link_need *need = &claims->link_needs.items[i];
-		void **slot;
 
-		if (need->claim != NEAP_LINK_LEAVES)
-			continue;
-		slot = neap_map_slot(&joins, neap_str(need->name));
-		if (!*slot)
-			*slot = (void *)((uintptr_t)neap_graph_join(claims->graph) + 1);
-		edge(claims, need->resource, (uint32_t)((uintptr_t)*slot - 1), need->resource);
+		if (need->claim == NEAP_LINK_LEAVES)
+			neap_map_put(&joins, neap_str(need->name), (void *)(uintptr_t)UINTPTR_MAX);
 	}
 	for (size_t i = 0; i < claims->link_needs.count; i++) {
 		const struct neap_link_need *need = &claims->link_needs.items[i];
-		void *join = neap_map_get(&joins, neap_str(need->name));
+		uintptr_t join = (uintptr_t)neap_map_get(&joins, neap_str(need->name));
 
-		if (join && need->claim == NEAP_LINK_FOLLOWS)
-			edge(claims, (uint32_t)((uintptr_t)join - 1), need->resource, need->resource);
+		if (!join || need->claim != NEAP_LINK_FOLLOWS)
+			continue;
+		if (join == UINTPTR_MAX) {
+			join = (uintptr_t)neap_graph_join(claims->graph) + 1;
+			neap_map_put(&joins, neap_str(need->name), (void *)join);
+		}
+		edge(claims, (uint32_t)(join - 1), need->resource, need->resource);
+	}
+	for (size_t i = 0; i < claims->link_needs.count; i++) {
+		const struct neap_link_need *need = &claims->link_needs.items[i];
+		uintptr_t join = (uintptr_t)neap_map_get(&joins, neap_str(need->name));
+
+		if (need->claim == NEAP_LINK_LEAVES && join != UINTPTR_MAX)
+			edge(claims, need->resource, (uint32_t)(join - 1), need->resource);
 	}
 	neap_map_done(&joins);
 }

@@ -213,10 +213,8 @@ static int put_route(struct neap_memory_net *memory, const struct neap_net_route
 			again = way->via.family != 0;
 			memcpy(through, way->link, sizeof(through));
 		}
-		if (again)
-			return EHOSTUNREACH;
 		/* Of two links in one network only one route is kept here. */
-		for (size_t i = 0; best < 0 && i < memory->addresses.count; i++) {
+		for (size_t i = 0; (best < 0 || again) && i < memory->addresses.count; i++) {
 			struct neap_net_route own;
 			struct neap_net_prefix to;
 
@@ -224,12 +222,13 @@ static int put_route(struct neap_memory_net *memory, const struct neap_net_route
 			    (route.link[0] && strcmp(route.link, own.link) != 0))
 				continue;
 			to = neap_net_route_to(&own);
-			if (neap_net_has(&to, &route.via)) {
+			if (neap_net_has(&to, &route.via) && to.len > best) {
 				best = to.len;
+				again = false;
 				memcpy(through, own.link, sizeof(through));
 			}
 		}
-		if (best < 0)
+		if (best < 0 || again)
 			return four ? ENETUNREACH : EHOSTUNREACH;
 		memcpy(route.link, through, sizeof(route.link));
 	}

@@ -114,16 +114,18 @@ static bool counts(const struct neap_overlay_net *own, const struct neap_net_rou
 	       (!link[0] || strcmp(link, way->link) == 0);
 }
 
-/* Where two links lead to one network, the table has one of the two routes. */
+/* Where two links lead to one network, the table has one of the two routes: the other one, if its network is
+ * smaller than `than` bits say. */
 static const char *second_way_to(const struct neap_overlay_net *own, const struct neap_net_ip *ip,
-				 const char *link)
+				 const char *link, int than)
 {
 	for (size_t i = 0; i < own->net.addresses.count; i++) {
 		const struct neap_net_address *address = own->net.addresses.entries[i].value;
 		struct neap_net_route route;
 		struct neap_net_prefix to;
 
-		if (!address || !network_route(address, &route) || !counts(own, &route, link))
+		if (!address || address->len <= than || !network_route(address, &route) ||
+		    !counts(own, &route, link))
 			continue;
 		to = neap_net_route_to(&route);
 		if (neap_net_has(&to, ip))
@@ -170,9 +172,9 @@ static const char *way_to(const struct neap_overlay_net *own, const struct neap_
 {
 	const struct neap_net_route *way = nearest(own, ip, link);
 
-	if (!way)
-		return second_way_to(own, ip, link);
-	return way->via.family ? NULL : way->link;
+	if (!way || way->via.family)
+		return second_way_to(own, ip, link, way ? way->key.len : -1);
+	return way->link;
 }
 
 int neap_overlay_net_put_route(struct neap_overlay_net *own, const struct neap_net_route *wanted)
