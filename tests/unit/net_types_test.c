@@ -290,6 +290,61 @@ static void net__a_gateway_out_of_reach_fails_in_the_plan(void **state)
 			    "put the route to 10.9.0.0/16, metric 0 in table 254: Network is unreachable");
 }
 
+static void net__both_ends_of_a_veth_are_brought_up(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	struct neap_net_link link = { .peer = "v1" };
+	uint32_t veth = keep(f, "veth", 1, "name", "v0", "peer", "v1", NULL);
+
+	change_link(machine, NEAP_NET_LINK_ADD, "v0", "veth", 0, link);
+	finish_good(f);
+	assert_string_equal(says(f, machine, veth), "update up");
+}
+
+static void net__an_ipv6_address_of_another_length_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	uint32_t address = keep(f, "address", 1, "link", "eth1", "address", "fd00::1/64", NULL);
+
+	put_address(machine, "eth1", "fd00::1/48");
+	finish_good(f);
+	struct neap_run_options options = { .mode = NEAP_RUN_PLAN };
+	struct neap_run *run = neap_run(f->graph, machine, &options);
+	assert_string_equal(run->results[address].error->message, "eth1 has this address with the length 48");
+	neap_run_free(run);
+	neap_machine_free(machine);
+}
+
+static void net__settings_of_a_link_made_in_the_plan_are_unknown(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t setting = resource(f, "sysctl", 1);
+
+	set(f, setting, "name", neap_value_string("net.ipv4.conf.br0.forwarding"));
+	set(f, setting, "value", neap_value_string("1"));
+	set(f, setting, "persistent", (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = false });
+	neap_graph_end(f->graph, setting);
+	keep(f, "bridge", 2, "name", "br0", NULL);
+	finish_good(f);
+	assert_string_equal(says(f, machine_with("eth1"), setting), "unknown");
+}
+
+static void net__routes_go_with_the_last_address_of_their_link(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	uint32_t route = keep(f, "route", 1, "to", "10.9.0.0/16", "via", "10.0.0.9", NULL);
+
+	put_address(machine, "eth1", "10.0.0.1/24");
+	put_route(machine, "10.9.0.0/16", "10.0.0.9", "");
+	keep(f, "address", 2, "link", "eth1", "address", "10.0.0.1/24", "ensure", "absent", NULL);
+	finish_good(f);
+	assert_string_equal(says(f, machine, route),
+			    "put the route to 10.9.0.0/16, metric 0 in table 254: Network is unreachable");
+}
+
 /* What another resource of the run takes along is found in the plan. */
 static void net__an_address_that_goes_with_another_fails(void **state)
 {
@@ -321,6 +376,10 @@ int main(void)
 		TEST(net__an_mtu_holds_when_a_member_joins),
 		TEST(net__the_way_of_a_route_is_compared_and_its_link_only_when_given),
 		TEST(net__a_gateway_out_of_reach_fails_in_the_plan),
+		TEST(net__routes_go_with_the_last_address_of_their_link),
+		TEST(net__both_ends_of_a_veth_are_brought_up),
+		TEST(net__an_ipv6_address_of_another_length_is_an_error),
+		TEST(net__settings_of_a_link_made_in_the_plan_are_unknown),
 		TEST(net__an_address_that_goes_with_another_fails),
 	};
 
