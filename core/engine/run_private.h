@@ -136,4 +136,6 @@ void neap_landing_init(struct run *run);
 void neap_landing_land(struct run *run);
 /* `number` has failed (takes err): so has, by skipping, everything that stands on it. */
 void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err);
+/* As the next one, for types whose things can go with others', after the last landing. */
+void neap_landing_verify_apply(struct run *run);
 void neap_landing_verify_plan(struct run *run);

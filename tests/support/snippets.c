@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -39,12 +40,27 @@ static void put_snippet(struct world_random *random, const char *text, unsigned 
 	}
 }
 
+/* NEAP_TYPES=,unit,file, draws only of these types. */
+static const char *draw(struct world_random *random, const char *const *snippets, size_t count)
+{
+	const char *only = getenv("NEAP_TYPES");
+	char name[40];
+
+	for (;;) {
+		const char *snippet = snippets[world_random(random, (uint32_t)count)];
+
+		snprintf(name, sizeof name, ",%.*s,", (int)strcspn(snippet, " "), snippet);
+		if (!only || strstr(only, name))
+			return snippet;
+	}
+}
+
 void neap_test_draw(struct world_random *random, const char *const *snippets, size_t snippet_count,
 		    unsigned count, struct neap_buf *ret)
 {
 	for (unsigned i = 0; i < count; i++) {
 		neap_buf_printf(ret, "r[%u] = neap.", i + 1);
-		put_snippet(random, snippets[world_random(random, (uint32_t)snippet_count)], i, ret);
+		put_snippet(random, draw(random, snippets, snippet_count), i, ret);
 		neap_buf_putc(ret, '\n');
 	}
 }
