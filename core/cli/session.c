@@ -28,6 +28,10 @@ void neap_cli_session_problems(struct neap_cli_session *session)
 {
 	bool color = neap_cli_output_color(session->options, STDERR_FILENO);
 	struct neap_problems warnings = session->problems;
+	/* A run that stays silent has nothing to say about a recipe that does what it should. */
+	if (session->options->quiet && session->options->verb->bit != NEAP_CLI_CHECK &&
+	    session->problems.errors.count == 0 && !session->reported)
+		return;
 	if (!wants_json(session)) {
 		neap_report_problems_text(stderr, &session->problems, color);
 		return;
@@ -44,6 +48,11 @@ int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error 
 		neap_problem_take(&session->problems, (struct neap_position){ 0 }, NULL, err);
 		neap_report_problems_json(stdout, &session->problems);
 		return neap_cli_output_end(code, code);
+	}
+	/* Who is mailed each line knows what to do by the third. */
+	if (session->options->quiet && code == NEAP_EXIT_LOCKED) {
+		free((*err)->hint);
+		(*err)->hint = NULL;
 	}
 	neap_cli_complain(*err);
 	neap_problem_take(&session->problems, (struct neap_position){ 0 }, NULL, err);
@@ -262,6 +271,9 @@ void neap_cli_session_report(struct neap_cli_session *session, const struct neap
 		neap_report_text(out, run, &report);
 	if (fclose(out) != 0)
 		neap_out_of_memory();
+	session->reported = true;
+	if (options->quiet && *ret_len > 0)
+		neap_cli_session_problems(session);
 	/* The report in full says it; without one stderr must. */
 	if (wants_json(session) || options->quiet)
 		neap_report_failures_text(stderr, run, neap_cli_output_color(options, STDERR_FILENO));

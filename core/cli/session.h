@@ -8,6 +8,7 @@ struct neap_cli_session {
 	struct neap_arena *arena;
 	const struct neap_cli_options *options;
 	struct neap_problems problems;
+	bool reported; /* there is a report, so something is said */
 	struct neap_sources *sources;
 	struct neap_graph *graph;
 	NEAP_VEC(const char *) tags; /* of -t */
