@@ -55,6 +55,8 @@ static const struct option options[] = {
 	  AT(format), "for a person or for a script", text_formats },
 	{ "format", 0, CHOICE, "dot|mermaid|json", NEAP_CLI_GRAPH, AT(format),
 	  "for Graphviz, Mermaid or a script", graph_formats },
+	{ "events", 0, STRING, "FILE", RUNS, AT(events),
+	  "append what happens as JSON lines; - is standard error" },
 	{ "detailed-exitcode", 0, FLAG, NULL, NEAP_CLI_APPLY, AT(detailed),
 	  "exit with 2 when something changed, 6 when something changed and something failed" },
 	{ "lock-wait", 0, DURATION, "DURATION", NEAP_CLI_APPLY, AT(lock_wait),
@@ -83,9 +85,9 @@ static const struct {
 	const char *name;
 	char letter;
 } later[] = {
-	{ "inventory", 'i' },       { "limit", 'l' }, { "jobs", 'j' }, { "out", 'o' },  { "plan", 0 },
-	{ "confirm", 0 },           { "against", 0 }, { "events", 0 }, { "strict", 0 }, { "max-changes", 0 },
-	{ "require-signature", 0 },
+	{ "inventory", 'i' }, { "limit", 'l' },           { "jobs", 'j' },  { "out", 'o' },
+	{ "plan", 0 },        { "confirm", 0 },           { "against", 0 }, { "strict", 0 },
+	{ "max-changes", 0 }, { "require-signature", 0 },
 };
 #define LATER_COUNT (sizeof later / sizeof *later)
 
