@@ -40,7 +40,7 @@ struct neap_cli_options {
 	const struct neap_cli_verb *verb;
 	const char *operand;                      /* recipe, type or verb; NULL: none */
 	NEAP_VEC(struct neap_param_value) params; /* sorted by name; of several of one name the last */
-	const char *root, *state_dir, *tags, *facts, *events; /* NULL: not given */
+	const char *root, *state_dir, *tags, *facts, *events, *metrics; /* NULL: not given */
 	unsigned format; /* neap_cli_format; of neap graph: neap_graph_format */
 	unsigned color;  /* neap_cli_color */
 	unsigned verbose;

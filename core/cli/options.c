@@ -57,6 +57,8 @@ static const struct option options[] = {
 	  "for Graphviz, Mermaid or a script", graph_formats },
 	{ "events", 0, STRING, "FILE", RUNS, AT(events),
 	  "append what happens as JSON lines; - is standard error" },
+	{ "metrics", 0, STRING, "FILE", RUNS, AT(metrics),
+	  "write the run's numbers for Prometheus (node_exporter's textfile)" },
 	{ "detailed-exitcode", 0, FLAG, NULL, NEAP_CLI_APPLY, AT(detailed),
 	  "exit with 2 when something changed, 6 when something changed and something failed" },
 	{ "lock-wait", 0, DURATION, "DURATION", NEAP_CLI_APPLY, AT(lock_wait),

@@ -249,13 +249,21 @@ static void on_bytes(void *ctx, const struct neap_run *run, uint64_t done, uint6
 		first->bytes(first->ctx, run, done, total);
 }
 
+static void on_measured(void *ctx, const struct neap_run *run, uint32_t number, const char *label,
+			double value)
+{
+	const struct neap_run_observer *also = ((struct listeners *)ctx)->also;
+	also->measured(also->ctx, run, number, label, value);
+}
+
 struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
 				      enum neap_run_mode mode, const char *state_directory,
 				      const struct neap_run_observer *observer)
 {
 	struct listeners listeners = { .also = observer };
 	neap_cli_progress_init(&listeners.progress, session->options);
-	listeners.both = (struct neap_run_observer){ &listeners, on_begin, on_done, on_bytes };
+	listeners.both = (struct neap_run_observer){ &listeners, on_begin, on_done, on_bytes,
+						     observer->measured ? on_measured : NULL };
 	struct neap_run_options options = {
 		.mode = mode,
 		.observer = &listeners.both,

@@ -35,6 +35,11 @@ static void done(void *ctx, const struct neap_run *run, uint32_t number)
 	neap_cli_events_done(ctx, run, number);
 }
 
+static void measured(void *ctx, const struct neap_run *run, uint32_t number, const char *label, double value)
+{
+	neap_cli_metrics_measured(ctx, run, number, label, value);
+}
+
 int neap_cli_witness_begin(struct neap_cli_witness *witness, struct neap_cli_session *session,
 			   enum neap_run_mode mode)
 {
@@ -47,7 +52,9 @@ int neap_cli_witness_begin(struct neap_cli_witness *witness, struct neap_cli_ses
 		.observer = { .ctx = witness, .done = done },
 	};
 	neap_random_id(witness->id);
-	if (neap_cli_events_begin(witness, &err) < 0)
+	if (session->options->metrics)
+		witness->observer.measured = measured;
+	if (neap_cli_metrics_begin(witness, &err) < 0 || neap_cli_events_begin(witness, &err) < 0)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
 	return 0;
 }
@@ -117,7 +124,7 @@ static int record(const struct neap_cli_witness *witness, const struct neap_run 
 		.tags = options->tags,
 		.pid = getpid(),
 		.started = witness->started,
-		.ended = neap_cli_witness_now(),
+		.ended = witness->ended,
 		.exit_code = code,
 		.signal = run ? run->signal : 0,
 		.timeout = run              ? run->timeout
@@ -151,7 +158,9 @@ void neap_cli_witness_end(struct neap_cli_witness *witness, const struct neap_ru
 	bool counts = code != NEAP_EXIT_USAGE && code != NEAP_EXIT_LOCKED;
 	if (!witness->session)
 		return;
+	witness->ended = neap_cli_witness_now();
 	if (witness->mode == NEAP_RUN_APPLY && counts && record(witness, run, state, where, code, &err) < 0)
 		neap_cli_witness_warn(&err);
+	neap_cli_metrics_end(witness, run, where, code);
 	neap_cli_events_end(witness, run, code);
 }

@@ -1,6 +1,6 @@
 /*
  * Who hears of a run beside its report: neap's state, which says afterwards how the last run went, and
- * whoever was asked for: --events.
+ * whoever was asked for: --events, --metrics.
  */
 #pragma once
 
@@ -8,16 +8,19 @@
 
 struct neap_state;
 struct neap_feed;
+struct neap_metric;
 
 struct neap_cli_witness {
 	struct neap_cli_session *session; /* NULL: it has not begun */
 	enum neap_run_mode mode;
 	char id[NEAP_RANDOM_ID_SIZE]; /* of the run */
-	int64_t started;              /* milliseconds since 1970 */
+	int64_t started, ended;       /* milliseconds since 1970 */
 	double began;                 /* of a clock that nobody sets, in seconds */
 	struct neap_run_observer observer;
-	struct neap_feed *events; /* NULL: nobody asked */
-	uint8_t *told;            /* by resource: what the events say of it; 0: nothing yet */
+	struct neap_feed *events;     /* NULL: nobody asked */
+	uint8_t *told;                /* by resource: what the events say of it; 0: nothing yet */
+	const char *metrics;          /* the file, or NULL */
+	struct neap_metric *measured; /* by resource */
 };
 
 /* First of all: from here on time is counted. 0 or an exit code, with what is wrong already said. */
@@ -43,3 +46,10 @@ void neap_cli_witness_warn(struct neap_error **err);
 int neap_cli_events_begin(struct neap_cli_witness *witness, struct neap_error **err);
 void neap_cli_events_done(struct neap_cli_witness *witness, const struct neap_run *run, uint32_t number);
 void neap_cli_events_end(struct neap_cli_witness *witness, const struct neap_run *run, int code);
+
+/* witness_metrics.c, likewise. */
+int neap_cli_metrics_begin(struct neap_cli_witness *witness, struct neap_error **err);
+void neap_cli_metrics_measured(struct neap_cli_witness *witness, const struct neap_run *run, uint32_t number,
+			       const char *label, double value);
+void neap_cli_metrics_end(struct neap_cli_witness *witness, const struct neap_run *run, const char *where,
+			  int code);
