@@ -573,8 +573,6 @@ static int cert_output(const struct neap_view *view, const struct neap_context *
 	return neap_pem_output(view, ctx->scratch, want->path, ret, err);
 }
 
-/* ---- measure ----------------------------------------------------------------------------------------- */
-
 static bool cert_ends(const void *wanted, const void *had, const char **ret_label, double *ret_value)
 {
 	const struct cert_have *have = had;
@@ -765,8 +763,7 @@ static const char description[] =
 	"  by a P-384 key, and Ed25519 by itself.\n"
 	"- Key and certificate are two files, and change one after the other: the key first. A run that\n"
 	"  was cut off between them is mended by the next.\n"
-	"- `--metrics` has until when the one that is there is good:\n"
-	"  `neap_certificate_not_after_timestamp_seconds`, by path.\n";
+	"- `--metrics` says when it ends: `neap_certificate_not_after_timestamp_seconds`.\n";
 
 static const char example[] =
 	"local ca = neap.cert {\n"

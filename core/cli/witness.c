@@ -51,7 +51,8 @@ int neap_cli_witness_begin(struct neap_cli_witness *witness, struct neap_cli_ses
 		.began = neap_cli_witness_seconds(),
 		.observer = { .ctx = witness, .done = done },
 	};
-	neap_random_id(witness->id);
+	if (mode == NEAP_RUN_APPLY || session->options->events)
+		neap_random_id(witness->id);
 	if (session->options->metrics)
 		witness->observer.measured = measured;
 	if (neap_cli_metrics_begin(witness, &err) < 0 || neap_cli_events_begin(witness, &err) < 0)
