@@ -43,6 +43,7 @@ struct neap_cli_options {
 	const char *root, *state_dir, *tags, *facts, *events, *metrics; /* NULL: not given */
 	unsigned format; /* neap_cli_format; of neap graph: neap_graph_format */
 	unsigned color;  /* neap_cli_color */
+	unsigned log;    /* neap_log_kind */
 	unsigned verbose;
 	bool diff, detailed, quiet, reference, annotations, help;
 	unsigned lock_wait, eval_timeout, splay, timeout; /* seconds; 0: not given */

@@ -37,6 +37,7 @@ struct option {
 
 static const char *const text_formats[] = { "text", "json", NULL };
 static const char *const graph_formats[] = { "dot", "mermaid", "json", NULL };
+static const char *const logs[] = { "none", "journal", "syslog", NULL };
 static const char *const colors[] = { "auto", "always", "never", NULL };
 
 static const struct option options[] = {
@@ -59,6 +60,8 @@ static const struct option options[] = {
 	  "append what happens as JSON lines; - is standard error" },
 	{ "metrics", 0, STRING, "FILE", RUNS, AT(metrics),
 	  "write the run's numbers for Prometheus (node_exporter's textfile)" },
+	{ "log", 0, CHOICE, "journal|syslog", NEAP_CLI_APPLY, AT(log),
+	  "an entry for each resource that changed or failed, and for the end", logs },
 	{ "detailed-exitcode", 0, FLAG, NULL, NEAP_CLI_APPLY, AT(detailed),
 	  "exit with 2 when something changed, 6 when something changed and something failed" },
 	{ "lock-wait", 0, DURATION, "DURATION", NEAP_CLI_APPLY, AT(lock_wait),

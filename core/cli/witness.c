@@ -33,6 +33,7 @@ void neap_cli_witness_warn(struct neap_error **err)
 static void done(void *ctx, const struct neap_run *run, uint32_t number)
 {
 	neap_cli_events_done(ctx, run, number);
+	neap_cli_log_done(ctx, run, number);
 }
 
 static void measured(void *ctx, const struct neap_run *run, uint32_t number, const char *label, double value)
@@ -55,7 +56,8 @@ int neap_cli_witness_begin(struct neap_cli_witness *witness, struct neap_cli_ses
 		neap_random_id(witness->id);
 	if (session->options->metrics)
 		witness->observer.measured = measured;
-	if (neap_cli_metrics_begin(witness, &err) < 0 || neap_cli_events_begin(witness, &err) < 0)
+	if (neap_cli_metrics_begin(witness, &err) < 0 || neap_cli_log_begin(witness, &err) < 0 ||
+	    neap_cli_events_begin(witness, &err) < 0)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
 	return 0;
 }
@@ -164,4 +166,5 @@ void neap_cli_witness_end(struct neap_cli_witness *witness, const struct neap_ru
 		neap_cli_witness_warn(&err);
 	neap_cli_metrics_end(witness, run, where, code);
 	neap_cli_events_end(witness, run, code);
+	neap_cli_log_end(witness, run, code);
 }

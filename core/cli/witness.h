@@ -1,6 +1,7 @@
 /*
  * Who hears of a run beside its report: neap's state, which says afterwards how the last run went, and
- * whoever was asked for: --events, --metrics.
+ * whoever was asked for: --events, --metrics,
+ * --log.
  */
 #pragma once
 
@@ -9,6 +10,7 @@
 struct neap_state;
 struct neap_feed;
 struct neap_metric;
+struct neap_log;
 
 struct neap_cli_witness {
 	struct neap_cli_session *session; /* NULL: it has not begun */
@@ -19,6 +21,8 @@ struct neap_cli_witness {
 	struct neap_run_observer observer;
 	struct neap_feed *events;     /* NULL: nobody asked */
 	uint8_t *told;                /* by resource: what the events say of it; 0: nothing yet */
+	struct neap_log *log;         /* or NULL */
+	bool log_failed;              /* and somebody was told */
 	const char *metrics;          /* the file, or NULL */
 	struct neap_metric *measured; /* by resource */
 };
@@ -53,3 +57,8 @@ void neap_cli_metrics_measured(struct neap_cli_witness *witness, const struct ne
 			       const char *label, double value);
 void neap_cli_metrics_end(struct neap_cli_witness *witness, const struct neap_run *run, const char *where,
 			  int code);
+
+/* witness_log.c, likewise. */
+int neap_cli_log_begin(struct neap_cli_witness *witness, struct neap_error **err);
+void neap_cli_log_done(struct neap_cli_witness *witness, const struct neap_run *run, uint32_t number);
+void neap_cli_log_end(struct neap_cli_witness *witness, const struct neap_run *run, int code);
