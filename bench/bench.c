@@ -318,6 +318,22 @@ static void rules(unsigned count)
 		3);
 }
 
+/* In a network namespace, from here on: last. As root only. */
+static void routes(unsigned count)
+{
+	char *recipe = text("%s/routes.lua", recipes), *state = text("%s/network-state", work);
+	char **apply = command(neap, "apply", recipe, "-D", text("N=%u", count), "--state-dir", state, NULL);
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0) {
+		printf("routes: left out, needs root\n");
+		return;
+	}
+	measure(apply);
+	work_on(text("%u routes, no-op", count), count,
+		(struct contender[]){ { "floor", command(floor_program, "network", NULL), NULL },
+				      { "neap", apply, NULL } },
+		2);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 5) {
@@ -356,6 +372,7 @@ int main(int argc, char **argv)
 	if (have("iptables-save") && unshare(CLONE_NEWNET) == 0)
 		for (unsigned n = 50; n <= 5000; n *= 10)
 			rules(n);
+	routes(1000);
 	fclose(raw);
 	printf("raw numbers: %s/raw.tsv\n", work);
 	return 0;

@@ -255,8 +255,10 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 	}
 	if (run->plan)
 		neap_landing_verify_plan(run);
-	else
+	else {
 		neap_landing_land(run);
+		neap_landing_verify_apply(run);
+	}
 	machine->watch = (struct neap_machine_watch){ 0 };
 	summarise(&run->pub);
 	neap_notices_end(run);

@@ -11,8 +11,7 @@
  * So there is no dry-run flag: both run the same code against the same overlay.
  *
  * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), units (of
- *systemd), firewall, network (fetching, waiting for who answers), clock. To come, each with its issue:
- *addresses and routes.
+ *systemd), firewall, net (links, addresses, routes), network (fetching, waiting for who answers), clock.
  *
  * Paths are absolute and normalised (base/path.h), below the host's root. Directories on the way may be
  * links (they are resolved inside the root); the last component is never followed. Returns: 0, negative with
@@ -31,6 +30,7 @@
 #include "base/error.h"
 #include "base/iptables.h"
 #include "base/str.h"
+#include "host/net.h"
 
 enum neap_file_kind {
 	NEAP_FILE_ABSENT, /* also when a directory on the way is absent */
@@ -219,6 +219,14 @@ struct neap_rule_others {
 int neap_view_rule_form(const struct neap_view *view, const struct neap_table *table,
 			const struct neap_rule_wish *wish, const struct neap_rule_others *others,
 			struct neap_arena *arena, struct neap_rule_form *ret, struct neap_error **err);
+/* Links, addresses and routes of the namespace neap runs in. Each is copied to *ret, and *ret_found says
+ * whether it is there. Not on a machine that does not run. */
+int neap_view_net_link(const struct neap_view *view, const char *name, struct neap_net_link *ret,
+		       bool *ret_found, struct neap_error **err);
+int neap_view_net_address(const struct neap_view *view, const struct neap_net_address_key *key,
+			  struct neap_net_address *ret, bool *ret_found, struct neap_error **err);
+int neap_view_net_route(const struct neap_view *view, const struct neap_net_route_key *key,
+			struct neap_net_route *ret, bool *ret_found, struct neap_error **err);
 
 /* Data derived from what else is there, kept in neap's state by kind and key: 0 and content, which has data
  * NULL when there is none. Never fails. */
@@ -325,6 +333,10 @@ int neap_host_unsettle(struct neap_host *host, const char *path, struct neap_err
 
 /* A setting of the kernel, as neap_view_kernel() names it. Transparent: a plan reads what was set. */
 int neap_host_kernel(struct neap_host *host, const char *name, const char *value, struct neap_error **err);
+
+/* A change of links, addresses or routes. Transparent: a plan knows what follows from it (with a link go its
+ * addresses and routes), and what the kernel would refuse is refused in the plan. */
+int neap_host_net(struct neap_host *host, const struct neap_net_change *change, struct neap_error **err);
 
 /*
  * The packet filter. Transparent. Rules are in the form of neap_view_rule_form(), and others' rules are left
@@ -470,6 +482,11 @@ struct neap_reads {
 	void (*rule_wanted)(const struct neap_view *, const struct neap_table *, const char *chain,
 			    const char *rule, bool wanted);
 	const char *(*firewall_name)(const struct neap_view *, enum neap_family, struct neap_arena *);
+	/* A table with at least these parts, good until the next change. */
+	int (*net)(const struct neap_view *, unsigned parts, const struct neap_net **, struct neap_error **);
+	/* What a look into that table ends with; takes the error. NULL: with what it found. */
+	int (*net_settle)(const struct neap_view *, int r, bool absent, struct neap_error **local,
+			  struct neap_error **);
 	void (*cached)(const struct neap_view *, const char *kind, const char *key, struct neap_arena *,
 		       struct neap_content *);
 	int (*checksum)(const struct neap_view *, const char *path, enum neap_checksum_kind,
@@ -497,6 +514,7 @@ struct neap_changes {
 	int (*kernel)(struct neap_host *, const char *path, const char *value, struct neap_error **);
 	int (*firewall)(struct neap_host *, const struct neap_table *, enum neap_firewall_change,
 			const char *chain, const char *rule, struct neap_error **);
+	int (*net)(struct neap_host *, const struct neap_net_change *, struct neap_error **);
 	int (*make)(struct neap_host *, neap_make_fn *, void *ctx, struct neap_arena *, struct neap_content *,
 		    struct neap_error **);
 	void (*cache)(struct neap_host *, const char *kind, const char *key, const void *data, size_t len);

@@ -522,6 +522,7 @@ static void local_free(struct neap_machine *machine)
 	neap_local_firewall_free(local);
 	neap_map_done(&local->answers);
 	neap_arena_free(local->answer_arena);
+	neap_local_net_free(local);
 	free(local->cache);
 	neap_local_fetched_all(local);
 	neap_local_dir_unref(local->top);
@@ -560,6 +561,7 @@ static const struct neap_reads reads = {
 	.ruleset = neap_local_ruleset,
 	.rule_form = neap_local_rule_form,
 	.firewall_name = neap_local_firewall_name,
+	.net = neap_local_net,
 	.cached = neap_local_cached,
 	.checksum = local_checksum,
 	.manager = neap_local_manager,

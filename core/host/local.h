@@ -4,9 +4,11 @@
  *
  *	local.c         reads, and the table of functions
  *	local_system.c  programs, settings of the kernel, neap's cache
- *	local_fetch.c   the network
+ *	local_net.c     links, addresses, routes
+ *	local_fetch.c   what servers have
  *	local_units.c   what the service manager says of units
  *	local_jobs.c    what it is told to do
+ *	local_reasons.c  why a unit is not as it should be afterwards
  *	local_walk.c    from a path to an open directory, resolving links inside the root
  *	local_stage.c   staging directories and the temps in them
  *	local_commit.c  a group of changes: stage, sync, validate, land, sync
@@ -89,6 +91,7 @@ struct neap_local {
 	struct neap_arena *answer_arena;
 	struct neap_local_firewall *firewall; /* NULL: nobody has asked yet */
 	struct neap_local_units *units;       /* likewise */
+	struct neap_local_net *net;           /* likewise: links, addresses, routes */
 	char *cache;                          /* directory of neap's cache, or NULL */
 	NEAP_VEC(char *) downloads;           /* whole ones that have not landed yet, by path */
 
@@ -137,6 +140,14 @@ int neap_local_land_firewall(struct neap_local *local, const struct neap_change 
 /* Rules may have changed: what was read counts no more. */
 void neap_local_firewall_drop(struct neap_local *local);
 void neap_local_firewall_free(struct neap_local *local);
+/* ---- local_net.c ---- */
+
+int neap_local_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
+		   struct neap_error **err);
+int neap_local_land_net(struct neap_local *local, const struct neap_net_change *change,
+			struct neap_error **err);
+void neap_local_net_drop(struct neap_local *local); /* it may have changed */
+void neap_local_net_free(struct neap_local *local);
 
 /* ---- local_fetch.c ---- */
 

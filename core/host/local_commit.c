@@ -694,7 +694,20 @@ static void land(struct group *group, uint32_t number)
 		if (may(group, item) && neap_local_land_kernel(group->local, item->change, &err) < 0)
 			fail(group, item, &err);
 		return;
+	case NEAP_CHANGE_NET:
+		if (may(group, item) && neap_local_land_net(group->local, item->change->net, &err) < 0)
+			fail(group, item, &err);
+		return;
 	}
+}
+
+/* What the kernel has may have changed. */
+static bool moves_kernel(const struct neap_change *changes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (changes[i].kind == NEAP_CHANGE_NET || changes[i].kind == NEAP_CHANGE_KERNEL)
+			return true;
+	return false;
 }
 
 int neap_local_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
@@ -711,6 +724,8 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 		return neap_error_set(err, "commit: too many changes");
 	local->commits++;
 	neap_local_answers_drop(local);
+	if (moves_kernel(changes, count))
+		neap_local_net_drop(local);
 	neap_local_units_drop(local);
 	group.count = (uint32_t)count;
 	group.items = neap_alloc((count ? count : 1) * sizeof(*group.items));

@@ -46,6 +46,7 @@ int neap_local_run(struct neap_machine *machine, const struct neap_process *proc
 
 	neap_local_forget(local);
 	neap_local_answers_drop(local);
+	neap_local_net_drop(local);
 	neap_local_units_drop(local);
 	neap_accounts_drop(local->accounts);
 	return rc;

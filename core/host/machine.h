@@ -18,6 +18,7 @@ enum neap_change_kind {
 	NEAP_CHANGE_RMDIR,
 	NEAP_CHANGE_KERNEL,   /* `path` below /proc/sys, content */
 	NEAP_CHANGE_FIREWALL, /* `path` names the table for people */
+	NEAP_CHANGE_NET,      /* `net`; `path` is a name for it, and no path */
 };
 
 /* Everything is resolved: `path` goes through no link, mode and owners are numbers (KEEP only for
@@ -42,6 +43,7 @@ struct neap_change {
 	/* The place of the change among all of the run; and all that its step stands on was held before this
 	 * one. */
 	uint64_t serial, behind;
+	const struct neap_net_change *net; /* NET */
 };
 
 /* How a commit talks to the engine. */
@@ -50,6 +52,9 @@ struct neap_commit {
 	/* Called by the overlay before a group lands and before an opaque change is made. Negative: it must
 	 * not be. May be NULL. */
 	int (*about)(void *ctx, struct neap_error **err);
+	/* Called by the overlay before what a step under way has changed so far lands, as something outside
+	 * is about to look. Negative: the step has to end, and it does not land. May be NULL. */
+	int (*midway)(void *ctx, struct neap_error **err);
 	/* Whether `step` may go on: false once it or something it stands on has failed. Asked before each
 	 * change. */
 	bool (*may)(void *ctx, uint32_t step);
@@ -129,6 +134,9 @@ void neap_host_memory_rule(struct neap_machine *memory, const struct neap_table 
 			   const char *rule, bool there);
 /* A setting of the kernel, without counting. `value` NULL: there is none. */
 void neap_host_memory_kernel(struct neap_machine *memory, const char *name, const char *value);
+/* A change of its network as if by other hands, without counting: 0 or an errno. A link without a kind is a
+ * device. */
+int neap_host_memory_net(struct neap_machine *memory, const struct neap_net_change *change);
 void neap_host_memory_clock(struct neap_machine *memory, int64_t now);
 /* What its network has at a URL, or "HOST:PORT" for somebody who listens; data NULL: nothing any more. */
 void neap_host_memory_serve(struct neap_machine *memory, const char *url, const char *data, size_t len);

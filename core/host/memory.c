@@ -270,6 +270,18 @@ static int memory_kernel(const struct neap_view *view, const char *path, struct 
 	return 0;
 }
 
+static int memory_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
+		      struct neap_error **err)
+{
+	struct memory *memory = neap_memory_of(view);
+
+	(void)parts;
+	if (neap_memory_has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "look at the network");
+	*ret = neap_memory_net_read(&memory->net);
+	return 0;
+}
+
 static const char *cache_key(struct neap_arena *arena, const char *kind, const char *key)
 {
 	return neap_arena_printf(arena, "%s/%s", kind, key);
@@ -337,6 +349,7 @@ static const struct neap_reads memory_reads = {
 	.ruleset = neap_memory_ruleset,
 	.rule_form = neap_memory_rule_form,
 	.firewall_name = neap_memory_firewall_name,
+	.net = memory_net,
 	.cached = memory_cached,
 	.checksum = memory_checksum,
 	.manager = neap_memory_manager,
@@ -440,6 +453,8 @@ static int land(struct memory *memory, const struct neap_change *change)
 	struct neap_str name;
 	int errnum;
 
+	if (change->kind == NEAP_CHANGE_NET)
+		return neap_memory_net_land(&memory->net, change->net);
 	if (change->kind == NEAP_CHANGE_KERNEL)
 		return land_kernel(memory, change);
 	if (change->kind == NEAP_CHANGE_FIREWALL)
@@ -465,6 +480,7 @@ static int land(struct memory *memory, const struct neap_change *change)
 	case NEAP_CHANGE_RMDIR:
 	case NEAP_CHANGE_KERNEL:
 	case NEAP_CHANGE_FIREWALL:
+	case NEAP_CHANGE_NET:
 		break;
 	}
 	return land_removal(change, old);
@@ -486,7 +502,7 @@ static int memory_commit(struct neap_machine *machine, const struct neap_change 
 		if (errnum) {
 			neap_error_errno(&failure, errnum, "change %s", changes[i].path);
 			commit->failed(commit->ctx, changes[i].step, failure);
-		} else {
+		} else if (changes[i].kind != NEAP_CHANGE_ATTRIBUTES) {
 			neap_memory_units_changed(memory, changes[i].path);
 		}
 		neap_accounts_drop(memory->accounts);
@@ -578,6 +594,7 @@ static void memory_free(struct neap_machine *machine)
 	neap_map_done(&memory->cache);
 	neap_memory_tables_done(memory);
 	neap_map_done(&memory->network);
+	neap_memory_net_done(&memory->net);
 	neap_memory_units_done(memory);
 	neap_accounts_free(memory->accounts);
 	neap_arena_free(memory->arena);
@@ -607,6 +624,8 @@ int neap_host_memory_new(struct neap_machine **ret)
 		.manager = true,
 		.accounts = neap_accounts_new(),
 	};
+	memory->net.arena = memory->arena;
+	memory->net.settings = &memory->settings;
 	memory->root = make_thing(memory, NULL, NEAP_STR(""), NEAP_FILE_DIRECTORY);
 	memory->root->mode = 0755;
 	*ret = &memory->machine;
@@ -694,6 +713,11 @@ void neap_host_memory_kernel(struct neap_machine *machine, const char *name, con
 	neap_map_remove(&memory->settings, neap_str(path));
 	if (value)
 		neap_map_put(&memory->settings, neap_str(path), neap_arena_strdup(memory->arena, value));
+}
+
+int neap_host_memory_net(struct neap_machine *machine, const struct neap_net_change *change)
+{
+	return neap_memory_net_land(&neap_memory_of(&machine->view)->net, change);
 }
 
 void neap_host_memory_clock(struct neap_machine *machine, int64_t now)

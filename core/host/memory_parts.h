@@ -4,6 +4,7 @@
  *	memory.c        files, accounts, programs, settings of the kernel, the network
  *	memory_bytes.c  bytes of wanted content
  *	memory_firewall.c  the packet filter
+ *	memory_net.c    links, addresses, routes
  *	memory_units.c  the service manager
  */
 #pragma once
@@ -11,6 +12,7 @@
 #include "base/map.h"
 #include "host/accounts.h"
 #include "host/machine.h"
+#include "host/memory_net.h"
 
 struct thing {
 	enum neap_file_kind kind;
@@ -37,6 +39,7 @@ struct memory {
 	struct neap_map tables;   /* of the packet filter: path → ruleset */
 	struct neap_map cache;    /* kind/key → content */
 	struct neap_map network;  /* URL, or host:port → content */
+	struct neap_memory_net net;
 	int64_t clock;
 	struct neap_accounts *accounts;
 

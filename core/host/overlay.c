@@ -26,6 +26,7 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->behind = overlay->landed + overlay->held.count; /* of everything: until it is said */
 	neap_overlay_tree_begin(&overlay->tree);
 	neap_overlay_firewall_begin(overlay->firewall);
+	neap_overlay_net_begin(overlay);
 	neap_overlay_units_step(overlay);
 	neap_overlay_bytes_step(&overlay->pool);
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
@@ -85,6 +86,7 @@ void neap_overlay_undo(struct neap_host *host)
 	neap_overlay_units_undo(overlay);
 	overlay->held.count = overlay->held_before;
 	overlay->bytes = overlay->bytes_before;
+	neap_overlay_net_undo(overlay);
 	if (overlay->mode == NEAP_OVERLAY_PLAN)
 		overlay->opaque = false; /* in an apply it has run, and that cannot be taken back */
 }
@@ -95,6 +97,7 @@ static void forget(struct neap_overlay *overlay)
 {
 	neap_overlay_tree_forget(&overlay->tree);
 	neap_overlay_firewall_forget(overlay->firewall);
+	neap_overlay_net_forget(overlay);
 	neap_overlay_units_forget(overlay);
 	neap_arena_reset(overlay->arena);
 	overlay->landed += overlay->held.count;
@@ -176,6 +179,9 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 		return 0;
 	if (!overlay->commit)
 		return neap_error_set(err, "%s %s: changes are held and nobody lands them", doing, what);
+	if (overlay->held.count > overlay->held_before && overlay->commit->midway &&
+	    overlay->commit->midway(overlay->commit->ctx, err) < 0)
+		return -1;
 	r = neap_overlay_land(&overlay->host, overlay->commit, err);
 	/* Who is told of the landing looks at other steps. */
 	neap_overlay_step(&overlay->host, step, NEAP_NO_STEP);
@@ -238,6 +244,7 @@ static const struct neap_changes overlay_changes = {
 	.run = overlay_run,
 	.kernel = neap_overlay_kernel,
 	.firewall = neap_overlay_firewall,
+	.net = neap_overlay_net,
 	.make = neap_overlay_make,
 	.cache = neap_overlay_cache,
 	.fetch = neap_overlay_fetch,
@@ -277,6 +284,7 @@ void neap_overlay_free(struct neap_host *host)
 		return;
 	overlay = neap_overlay_of(&host->view);
 	neap_overlay_tree_done(&overlay->tree);
+	neap_overlay_net_forget(overlay);
 	neap_overlay_bytes_done(&overlay->pool);
 	neap_overlay_units_done(overlay);
 	neap_accounts_free(overlay->accounts);

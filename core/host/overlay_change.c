@@ -505,6 +505,16 @@ int neap_overlay_unsettle(struct neap_host *host, const char *path, struct neap_
 	return 0;
 }
 
+void neap_overlay_hold_net(struct neap_overlay *overlay, const struct neap_net_change *change)
+{
+	struct neap_net_change *copy = neap_arena_new_of(overlay->arena, struct neap_net_change);
+	const char *name = neap_net_object(change, overlay->arena);
+
+	*copy = *change;
+	overlay->asked = name;
+	hold_change(overlay, NEAP_CHANGE_NET, name)->net = copy;
+}
+
 void neap_overlay_hold_kernel(struct neap_overlay *overlay, const char *path,
 			      const struct neap_overlay_state *was, const char *value)
 {

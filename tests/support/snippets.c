@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -28,13 +29,29 @@ static void put_snippet(struct world_random *random, const char *text, unsigned 
 	while (*text) {
 		if (*text == '{' && text[1] != ' ' && memchr(text, '|', strcspn(text, "}"))) {
 			put_choice(random, &text, ret);
-		} else if (*text == '@') {
+		} else if ((*text == '@' || *text == '~') && text[1] == ' ') {
 			if (before > 0 && world_random(random, 2) == 0)
-				neap_buf_printf(ret, "require = r[%u],", world_random(random, before) + 1);
+				neap_buf_printf(ret, "%s = r[%u],", *text == '@' ? "require" : "subscribe",
+						world_random(random, before) + 1);
 			text++;
 		} else {
 			neap_buf_putc(ret, *text++);
 		}
+	}
+}
+
+/* NEAP_TYPES=,unit,file, draws only of these types. */
+static const char *draw(struct world_random *random, const char *const *snippets, size_t count)
+{
+	const char *only = getenv("NEAP_TYPES");
+	char name[40];
+
+	for (;;) {
+		const char *snippet = snippets[world_random(random, (uint32_t)count)];
+
+		snprintf(name, sizeof name, ",%.*s,", (int)strcspn(snippet, " "), snippet);
+		if (!only || strstr(only, name))
+			return snippet;
 	}
 }
 
@@ -43,7 +60,7 @@ void neap_test_draw(struct world_random *random, const char *const *snippets, si
 {
 	for (unsigned i = 0; i < count; i++) {
 		neap_buf_printf(ret, "r[%u] = neap.", i + 1);
-		put_snippet(random, snippets[world_random(random, (uint32_t)snippet_count)], i, ret);
+		put_snippet(random, draw(random, snippets, snippet_count), i, ret);
 		neap_buf_putc(ret, '\n');
 	}
 }

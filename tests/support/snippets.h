@@ -1,6 +1,6 @@
 /*
  * Recipes of resources drawn at random from snippets, as a site would write them. In a snippet {a|b|c} is one
- * of these at random, and "@" a `require` of what was declared before, or nothing.
+ * of these at random, "@ " a `require` of what was declared before, or nothing, and "~ " a `subscribe`.
  */
 #pragma once
 
