@@ -18,6 +18,8 @@ extern const struct neap_resource_type neap_type_hostname;
 extern const struct neap_resource_type neap_type_hosts_entry;
 extern const struct neap_resource_type neap_type_image;
 extern const struct neap_resource_type neap_type_ini;
+extern const struct neap_resource_type neap_type_iptables_chain;
+extern const struct neap_resource_type neap_type_iptables_rule;
 extern const struct neap_resource_type neap_type_kernel_module;
 extern const struct neap_resource_type neap_type_key;
 extern const struct neap_resource_type neap_type_line;
@@ -29,6 +31,7 @@ extern const struct neap_resource_type neap_type_sysctl;
 extern const struct neap_resource_type neap_type_tarball;
 extern const struct neap_resource_type neap_type_timezone;
 extern const struct neap_resource_type neap_type_token;
+extern const struct neap_resource_type neap_type_unit;
 extern const struct neap_resource_type neap_type_user;
 extern const struct neap_resource_type neap_type_veth;
 extern const struct neap_resource_type neap_type_wait_for;
@@ -52,6 +55,8 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_hosts_entry,
 	&neap_type_image,
 	&neap_type_ini,
+	&neap_type_iptables_chain,
+	&neap_type_iptables_rule,
 	&neap_type_kernel_module,
 	&neap_type_key,
 	&neap_type_line,
@@ -63,6 +68,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_tarball,
 	&neap_type_timezone,
 	&neap_type_token,
+	&neap_type_unit,
 	&neap_type_user,
 	&neap_type_veth,
 	&neap_type_wait_for,

@@ -57,7 +57,8 @@ struct neap_claims {
 	struct neap_map sole;     /* words -> resource + 1 */
 	NEAP_VEC(struct neap_link_need) link_needs;
 	NEAP_VEC(struct neap_reach) reaches;
-	bool lens[2][129]; /* of those networks, IPv4 and IPv6 */
+	bool lens[2][129];                     /* of those networks, IPv4 and IPv6 */
+	NEAP_VEC(struct neap_after) anywheres; /* after the owners of the directories in it */
 };
 
 struct neap_pending {      /* a target given by an address that was not declared yet */
@@ -77,6 +78,7 @@ struct neap_graph_build {
 	struct neap_buf list;                  /* scratch for the key of a list */
 	struct neap_map joins;                 /* lists of targets already joined; value: join number + 1 */
 	struct neap_map parts;                 /* path and part claimed; value: resource + 1 */
+	struct neap_map anywhere;              /* directory, "/" and a name, see neap_claim_anywhere() */
 	struct neap_map above;                 /* directories above what is owned, once somebody asks */
 	bool above_made;
 	bool trees;   /* some path is claimed with all that is below it */

@@ -65,6 +65,12 @@ static void failed(void *ctx, uint32_t step, struct neap_error *err)
 	neap_landing_fail(ctx, step, err);
 }
 
+static int midway(void *ctx, struct neap_error **err)
+{
+	const struct run *run = ctx;
+	return run->acting ? neap_step_owns(run->acting, err) : 0;
+}
+
 /* The overlay has landed: every step of the group is now on the machine, or failed, or held back. The step
  * under way (it runs a process) is not in the group yet. */
 static void landed(void *ctx, const struct neap_error *err)
@@ -95,9 +101,12 @@ void neap_landing_init(struct run *run)
 {
 	run->landings = 1;
 	run->landing = NEAP_NO_STEP;
-	run->commit = (struct neap_commit){
-		.ctx = run, .about = neap_notices_write, .may = may, .failed = failed, .landed = landed
-	};
+	run->commit = (struct neap_commit){ .ctx = run,
+					    .about = neap_notices_write,
+					    .midway = midway,
+					    .may = may,
+					    .failed = failed,
+					    .landed = landed };
 	if (!run->plan)
 		neap_overlay_commit(run->overlay, &run->commit);
 }

@@ -107,13 +107,16 @@ struct neap_param {
 	size_t offset;              /* in the want struct */
 };
 
-/* First member of every want struct. Bit i = parameter i of the table. */
+/* First member of every want struct. Bit i = parameter i of the table. `awaited` is for the few types that
+ * have to tell what will be given from what never is. */
 struct neap_want {
 	uint64_t given;
-	bool guarded;                          /* only_if or not_if is given */
+	uint64_t awaited; /* an output of another that is not known yet: not given, for now */
+	bool guarded;     /* only_if or not_if is given */
 	const struct neap_resource_type *type; /* whose it is: functions that serve many types ask it */
 };
 #define neap_given(want, index) (((want)->base.given >> (index)) & 1)
+#define neap_awaited(want, index) (((want)->base.awaited >> (index)) & 1)
 
 struct neap_output {
 	const char *name, *doc;
@@ -196,6 +199,11 @@ void neap_claim_entries(struct neap_claims *claims, const char *path);
  * whoever owns the nearest directory above, and before whoever owns the path or anything below it. */
 void neap_claim_place(struct neap_claims *claims, const char *path);
 
+/* "What goes by this name in the directories of `directory` may be mine, and I know which is when I look": a
+ * purge leaves it alone, and I come after whoever makes one of these directories. Two may say so, and it is
+ * no claim against another. */
+void neap_claim_anywhere(struct neap_claims *claims, const char *directory, const char *name);
+
 /*
  * Accounts, by name. Who makes one is done before whoever needs it; every parameter of kind OWNER says by
  * itself that its resource does. Two makers of one account are an error, and so is needing what another makes
@@ -235,8 +243,8 @@ void neap_claim_reaches(struct neap_claims *claims, const struct neap_net_ip *ip
 /* "Nobody but me says this": what it is about, in words, is an error for the second to say so. */
 void neap_claim_sole(struct neap_claims *claims, const char *what);
 
-/* "What I do depends on everything below this directory": after all who claim something there, but for those
- * who stand on this resource themselves. */
+/* "What I do depends on this path and everything below it": after all who claim something there, but for
+ * those who stand on this resource themselves, or say the same. */
 void neap_claim_after(struct neap_claims *claims, const char *directory);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
@@ -244,8 +252,9 @@ void neap_claim_after(struct neap_claims *claims, const char *directory);
 /*
  * What read, diff and apply may use beside the host. `scratch` lives until the resource is done with (its
  * diff included). `again`: this look comes after the change, to see that it has been done. `owned(path)`:
- * whether some resource of the graph, or neap itself, owns the path or something below it. `declared` walks
- * over all resources of the type: *at starts at 0, false at the end; may be NULL.
+ * whether some resource of the graph, or neap itself, owns the path or something below it. `others(path)`:
+ * whether another resource than this one owns just that; may be NULL. `declared` walks over all resources of
+ * the type: *at starts at 0, false at the end; may be NULL.
  */
 struct neap_declared {
 	const char *address;
@@ -253,9 +262,11 @@ struct neap_declared {
 };
 struct neap_context {
 	struct neap_arena *scratch;
-	bool again;
+	bool again, itself;
 	const void *engine;
+	uint32_t self; /* its number */
 	bool (*owned)(const void *engine, const char *path);
+	bool (*others)(const struct neap_context *ctx, const char *path);
 	bool (*accounted)(const void *engine, enum neap_account_kind kind, const char *name);
 	const struct neap_resource_type *type;
 	bool (*declared)(const struct neap_context *ctx, size_t *at, struct neap_declared *ret);

@@ -54,6 +54,7 @@ int neap_local_run(struct neap_machine *machine, const struct neap_process *proc
 
 void neap_local_answers_drop(struct neap_local *local)
 {
+	neap_local_firewall_drop(local);
 	if (!local->answers.count)
 		return;
 	neap_map_done(&local->answers);

@@ -3,7 +3,9 @@
  *
  *	memory.c        files, accounts, programs, settings of the kernel, the network
  *	memory_net.c    links, addresses, routes
+ *	memory_bytes.c  what is written
  *	memory_units.c  the service manager
+ *	memory_firewall.c  the packet filter
  */
 #pragma once
 
@@ -34,6 +36,7 @@ struct memory {
 	void *run_ctx;
 	const char *out, *errors; /* of the program under way */
 	struct neap_map settings; /* of the kernel: path → value */
+	struct neap_map tables;   /* of the packet filter: path → ruleset */
 	struct neap_map cache;    /* kind/key → content */
 	struct neap_map network;  /* URL, or host:port → content */
 	struct neap_memory_net net;
@@ -69,3 +72,24 @@ int neap_memory_units_reload(struct neap_machine *machine, struct neap_error **e
 /* A change of `path` has landed. */
 void neap_memory_units_changed(struct memory *memory, const char *path);
 void neap_memory_units_done(struct memory *memory);
+
+/* ---- memory_bytes.c ---- */
+
+/* An errno. */
+int neap_memory_bytes(const struct neap_content *content, struct neap_arena *arena, const char **ret,
+		      size_t *ret_size);
+
+/* ---- memory_firewall.c ---- */
+
+/* The table, made when nobody has asked for it before; keys of `tables` lie in `arena`. */
+struct neap_ruleset *neap_memory_ruleset(struct neap_map *tables, const struct neap_table *table,
+					 struct neap_arena *arena);
+void neap_memory_tables_free(struct neap_map *tables);
+int neap_memory_rule_form(const struct neap_table *table, const struct neap_ruleset *set,
+			  const struct neap_rule_wish *wish, struct neap_arena *arena,
+			  struct neap_rule_form *ret, struct neap_error **err);
+const char *neap_memory_firewall_name(const struct neap_view *view, enum neap_family family,
+				      struct neap_arena *arena);
+int neap_memory_land_firewall(struct neap_map *tables, const struct neap_change *change,
+			      struct neap_arena *arena); /* an errno */
+void neap_memory_put_rule(struct neap_ruleset *set, const char *chain, const char *rule, bool there);

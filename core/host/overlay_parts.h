@@ -6,6 +6,7 @@
  *	overlay_change.c  transparent changes
  *	overlay_system.c  what is no file: queries, settings of the kernel, values made in an apply
  *	overlay_net*.c    links, addresses, routes: what follows from each change
+ *	overlay_firewall.c  rules of the packet filter
  *	overlay_bytes.c   what a plan has written over
  *	overlay_fetch.c   the network, and checksums of what is held
  *	overlay_units.c   units of the service manager
@@ -17,6 +18,7 @@
 #include "host/accounts.h"
 #include "host/overlay.h"
 #include "host/overlay_bytes.h"
+#include "host/overlay_firewall.h"
 #include "host/overlay_tree.h"
 
 struct neap_overlay_net;
@@ -50,9 +52,12 @@ struct neap_overlay {
 	uint64_t bytes;
 	size_t held_before; /* the step */
 	uint64_t bytes_before;
+	uint64_t landed; /* changes, before those that are held */
+	uint64_t behind; /* all that the step stands on was held before this change of the run */
 
 	const struct neap_commit *commit;
 	struct neap_accounts *accounts;
+	struct neap_overlay_firewall *firewall;
 	struct neap_buf path; /* of the place located last */
 	const char *asked;    /* by the change under way; the caller's */
 	struct neap_arena *scratch;
@@ -171,3 +176,6 @@ int neap_overlay_sum(const struct neap_content *content, enum neap_checksum_kind
 /* The state of a setting of the kernel takes the place of what was; the change is held. */
 void neap_overlay_hold_kernel(struct neap_overlay *overlay, const char *path,
 			      const struct neap_overlay_state *was, const char *value);
+/* `chain` and `rule` are those of the overlay. */
+void neap_overlay_hold_firewall(struct neap_overlay *overlay, const struct neap_table *table,
+				enum neap_firewall_change change, const char *chain, const char *rule);

@@ -348,6 +348,37 @@ function neap.image(params) end
 ---@return neap.ini
 function neap.ini(params) end
 
+---@class neap.iptables_chain.params: neap.common
+---@field family? "ipv4"|"ipv6" IPv4 or IPv6: their rules are apart. Not given: "ipv4".
+---@field table? "filter"|"nat"|"mangle"|"raw"|"security" The table it is in. Not given: "filter".
+---@field name string Its name. One that is not built in is made when it is not there.
+---@field rules? string[] The rules that are to be in it, in this order; each as for iptables_rule. Not given, its rules are not looked at.
+---@field policy? "ACCEPT"|"DROP" What happens to what no rule of a built-in chain decides. Not given, it stays as it is. Not given: it stays as it is.
+---@field foreign? "keep"|"remove" What happens to rules in it that are not in `rules`: they are kept, or removed. Not given: `"keep"` in a built-in chain, `"remove"` in another.
+---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` it goes with all rules in it; that is an error while a rule jumps to it, and of a built-in chain. Not given: "present".
+
+---@class neap.iptables_chain: neap.handle, neap.iptables_chain.params
+
+---A chain of the packet filter and the rules in it.
+---@param params neap.iptables_chain.params
+---@return neap.iptables_chain
+function neap.iptables_chain(params) end
+
+---@class neap.iptables_rule.params: neap.common
+---@field family? "ipv4"|"ipv6" IPv4 or IPv6: their rules are apart. Not given: "ipv4".
+---@field table? "filter"|"nat"|"mangle"|"raw"|"security" The table it is in. Not given: "filter".
+---@field chain string The chain it is in, which must be there.
+---@field rule string What follows `-A CHAIN` on the command line of iptables. Double quotes quote, as in a file of iptables-restore; apostrophes do not.
+---@field position? "last"|"first" Where in the chain it is put when it is not there. One that is there stays where it is. Not given: "last".
+---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` all rules like it in the chain go. Not given: "present".
+
+---@class neap.iptables_rule: neap.handle, neap.iptables_rule.params
+
+---A rule of the packet filter.
+---@param params neap.iptables_rule.params
+---@return neap.iptables_rule
+function neap.iptables_rule(params) end
+
 ---@class neap.kernel_module.params: neap.common
 ---@field name string The module. `-` and `_` are one, as for the kernel.
 ---@field ensure? "present"|"absent" Whether it is to be loaded. With `"absent"` it is unloaded, and no longer loaded at boot. Not given: "present".
@@ -513,6 +544,26 @@ function neap.timezone(params) end
 ---@param params neap.token.params
 ---@return neap.token
 function neap.token(params) end
+
+---@class neap.unit.params: neap.common
+---@field name string The whole name: `etcd.service`, `backup.timer`, a template `app@.service` or an instance of it, `app@a.service`.
+---@field content? neap.text What its file in /etc/systemd/system holds. Not given: the file is somebody else's, such as a package's.
+---@field source? string A file of the machine that evaluates the recipe, to be copied there. A relative name starts beside the recipe file that says it. Not given: see content.
+---@field drop_ins? table<string, neap.text> Files in /etc/systemd/system/NAME.d, by their names without `.conf`, and what each holds. Others there are left alone. Not given: none.
+---@field enabled? boolean Whether it is started at boot, or by what [Install] in its file names. Not given: left alone.
+---@field state? "running"|"stopped" Whether it runs now. Not given: left alone.
+---@field masked? boolean With `true` nobody can start it: a link to /dev/null takes the place of its file. Not given: left alone.
+---@field restart? boolean Whether it is restarted when its `content` or `drop_ins` change while it runs. Not given: true.
+---@field reload? boolean Whether it is reloaded when it is notified, and not restarted. One that cannot reload is restarted all the same. Not given: false.
+---@field timeout? string How long it may take to start, stop or reload. Then the resource fails; what systemd has begun goes on. Not given: 5m.
+---@field ensure? "present"|"absent" With `"absent"` it is stopped, disabled, and its file and all that is dropped in to it in /etc/systemd/system are removed. Not given: "present".
+
+---@class neap.unit: neap.handle, neap.unit.params
+
+---A unit of systemd: its file, enabled, running.
+---@param params neap.unit.params
+---@return neap.unit
+function neap.unit(params) end
 
 ---@class neap.user.params: neap.common
 ---@field name string The user. At most 32 bytes; no colon, comma, slash or white space, not all digits.
