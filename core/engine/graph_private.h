@@ -52,13 +52,13 @@ struct neap_claims {
 	struct neap_map joined;  /* resource, group, user */
 	struct neap_map only[2]; /* users, groups -> resource + 1 */
 	NEAP_VEC(struct neap_after) afters;
-	NEAP_VEC(struct neap_after) anywheres; /* after the owners of the directories in it */
-	struct neap_map links;                 /* name -> who makes it */
-	struct neap_map networks;              /* network -> who makes it reachable */
-	struct neap_map sole;                  /* words -> resource + 1 */
+	struct neap_map links;    /* name -> who makes it */
+	struct neap_map networks; /* network -> who makes it reachable */
+	struct neap_map sole;     /* words -> resource + 1 */
 	NEAP_VEC(struct neap_link_need) link_needs;
 	NEAP_VEC(struct neap_reach) reaches;
-	bool lens[2][129]; /* of those networks, IPv4 and IPv6 */
+	bool lens[2][129];                     /* of those networks, IPv4 and IPv6 */
+	NEAP_VEC(struct neap_after) anywheres; /* after the owners of the directories in it */
 };
 
 struct neap_pending {      /* a target given by an address that was not declared yet */

@@ -11,7 +11,7 @@
  * So there is no dry-run flag: both run the same code against the same overlay.
  *
  * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), units (of
- *systemd), firewall, net (links, addresses, routes), network (fetching, waiting for who answers), clock.
+ * systemd), firewall, network (fetching, waiting for who answers), net (links, addresses, routes), clock.
  *
  * Paths are absolute and normalised (base/path.h), below the host's root. Directories on the way may be
  * links (they are resolved inside the root); the last component is never followed. Returns: 0, negative with
@@ -177,6 +177,14 @@ bool neap_view_running(const struct neap_view *view);
 int neap_view_kernel(const struct neap_view *view, const char *name, struct neap_arena *arena,
 		     const char **ret, struct neap_error **err);
 
+/* Links, addresses and routes of the namespace neap runs in. Each is copied to *ret, and *ret_found says
+ * whether it is there. Not on a machine that does not run. */
+int neap_view_net_link(const struct neap_view *view, const char *name, struct neap_net_link *ret,
+		       bool *ret_found, struct neap_error **err);
+int neap_view_net_address(const struct neap_view *view, const struct neap_net_address_key *key,
+			  struct neap_net_address *ret, bool *ret_found, struct neap_error **err);
+int neap_view_net_route(const struct neap_view *view, const struct neap_net_route_key *key,
+			struct neap_net_route *ret, bool *ret_found, struct neap_error **err);
 /* ---- the packet filter: iptables, in the variant that is in use here ---- */
 
 enum neap_family { NEAP_FAMILY_IPV4, NEAP_FAMILY_IPV6 };
@@ -219,14 +227,6 @@ struct neap_rule_others {
 int neap_view_rule_form(const struct neap_view *view, const struct neap_table *table,
 			const struct neap_rule_wish *wish, const struct neap_rule_others *others,
 			struct neap_arena *arena, struct neap_rule_form *ret, struct neap_error **err);
-/* Links, addresses and routes of the namespace neap runs in. Each is copied to *ret, and *ret_found says
- * whether it is there. Not on a machine that does not run. */
-int neap_view_net_link(const struct neap_view *view, const char *name, struct neap_net_link *ret,
-		       bool *ret_found, struct neap_error **err);
-int neap_view_net_address(const struct neap_view *view, const struct neap_net_address_key *key,
-			  struct neap_net_address *ret, bool *ret_found, struct neap_error **err);
-int neap_view_net_route(const struct neap_view *view, const struct neap_net_route_key *key,
-			struct neap_net_route *ret, bool *ret_found, struct neap_error **err);
 
 /* Data derived from what else is there, kept in neap's state by kind and key: 0 and content, which has data
  * NULL when there is none. Never fails. */
@@ -467,6 +467,11 @@ struct neap_reads {
 	/* `path` is the setting's below /proc/sys, as of a file. */
 	int (*kernel)(const struct neap_view *, const char *path, struct neap_arena *, const char **,
 		      struct neap_error **);
+	/* A table with at least these parts, good until the next change. */
+	int (*net)(const struct neap_view *, unsigned parts, const struct neap_net **, struct neap_error **);
+	/* What a look into that table ends with; takes the error. NULL: with what it found. */
+	int (*net_settle)(const struct neap_view *, int r, bool absent, struct neap_error **local,
+			  struct neap_error **);
 	/* Borrowed: good until the next change. */
 	int (*ruleset)(const struct neap_view *, const struct neap_table *, const struct neap_ruleset **,
 		       struct neap_error **);
@@ -482,11 +487,6 @@ struct neap_reads {
 	void (*rule_wanted)(const struct neap_view *, const struct neap_table *, const char *chain,
 			    const char *rule, bool wanted);
 	const char *(*firewall_name)(const struct neap_view *, enum neap_family, struct neap_arena *);
-	/* A table with at least these parts, good until the next change. */
-	int (*net)(const struct neap_view *, unsigned parts, const struct neap_net **, struct neap_error **);
-	/* What a look into that table ends with; takes the error. NULL: with what it found. */
-	int (*net_settle)(const struct neap_view *, int r, bool absent, struct neap_error **local,
-			  struct neap_error **);
 	void (*cached)(const struct neap_view *, const char *kind, const char *key, struct neap_arena *,
 		       struct neap_content *);
 	int (*checksum)(const struct neap_view *, const char *path, enum neap_checksum_kind,
@@ -512,9 +512,9 @@ struct neap_changes {
 	int (*run)(struct neap_host *, const struct neap_process *, struct neap_arena *,
 		   struct neap_process_result *, struct neap_error **);
 	int (*kernel)(struct neap_host *, const char *path, const char *value, struct neap_error **);
+	int (*net)(struct neap_host *, const struct neap_net_change *, struct neap_error **);
 	int (*firewall)(struct neap_host *, const struct neap_table *, enum neap_firewall_change,
 			const char *chain, const char *rule, struct neap_error **);
-	int (*net)(struct neap_host *, const struct neap_net_change *, struct neap_error **);
 	int (*make)(struct neap_host *, neap_make_fn *, void *ctx, struct neap_arena *, struct neap_content *,
 		    struct neap_error **);
 	void (*cache)(struct neap_host *, const char *kind, const char *key, const void *data, size_t len);

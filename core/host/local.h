@@ -89,9 +89,9 @@ struct neap_local {
 	/* What shared queries have said, by argv, until something may have changed. */
 	struct neap_map answers;
 	struct neap_arena *answer_arena;
-	struct neap_local_firewall *firewall; /* NULL: nobody has asked yet */
-	struct neap_local_units *units;       /* likewise */
-	struct neap_local_net *net;           /* likewise: links, addresses, routes */
+	struct neap_local_net *net;           /* links, addresses, routes; NULL: nobody has asked */
+	struct neap_local_units *units;       /* NULL: nobody has asked yet */
+	struct neap_local_firewall *firewall; /* the same */
 	char *cache;                          /* directory of neap's cache, or NULL */
 	NEAP_VEC(char *) downloads;           /* whole ones that have not landed yet, by path */
 
@@ -124,6 +124,14 @@ void neap_local_cache(struct neap_machine *machine, const char *kind, const char
 /* Something has changed: what queries have said counts no more. */
 void neap_local_answers_drop(struct neap_local *local);
 
+/* ---- local_net.c ---- */
+
+int neap_local_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
+		   struct neap_error **err);
+int neap_local_land_net(struct neap_local *local, const struct neap_net_change *change,
+			struct neap_error **err);
+void neap_local_net_drop(struct neap_local *local); /* it may have changed */
+void neap_local_net_free(struct neap_local *local);
 /* ---- local_firewall.c, local_rules.c ---- */
 
 int neap_local_ruleset(const struct neap_view *view, const struct neap_table *table,
@@ -140,14 +148,6 @@ int neap_local_land_firewall(struct neap_local *local, const struct neap_change 
 /* Rules may have changed: what was read counts no more. */
 void neap_local_firewall_drop(struct neap_local *local);
 void neap_local_firewall_free(struct neap_local *local);
-/* ---- local_net.c ---- */
-
-int neap_local_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
-		   struct neap_error **err);
-int neap_local_land_net(struct neap_local *local, const struct neap_net_change *change,
-			struct neap_error **err);
-void neap_local_net_drop(struct neap_local *local); /* it may have changed */
-void neap_local_net_free(struct neap_local *local);
 
 /* ---- local_fetch.c ---- */
 

@@ -36,6 +36,7 @@ struct neap_change {
 	const char *const *validate;       /* WRITE */
 	bool backup, secret;               /* WRITE */
 	enum neap_accounts_write accounts; /* WRITE */
+	const struct neap_net_change *net; /* NET */
 	/* FIREWALL */
 	enum neap_firewall_change firewall;
 	struct neap_table table;
@@ -43,7 +44,6 @@ struct neap_change {
 	/* The place of the change among all of the run; and all that its step stands on was held before this
 	 * one. */
 	uint64_t serial, behind;
-	const struct neap_net_change *net; /* NET */
 };
 
 /* How a commit talks to the engine. */

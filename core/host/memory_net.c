@@ -509,6 +509,8 @@ static void drop_link(struct neap_memory_net *memory, const char *name)
 	struct neap_memory_link *found = find_link(memory, name);
 	char master[NEAP_NET_NAME];
 
+	if (!found)
+		return;
 	memcpy(master, found->link.master, sizeof(master));
 	found->link.up = false;
 	go_down(memory, name);

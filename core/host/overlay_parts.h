@@ -5,8 +5,8 @@
  *	overlay_read.c    locating and reads
  *	overlay_change.c  transparent changes
  *	overlay_system.c  what is no file: queries, settings of the kernel, values made in an apply
- *	overlay_firewall.c  rules of the packet filter
  *	overlay_net*.c    links, addresses, routes: what follows from each change
+ *	overlay_firewall.c  rules of the packet filter
  *	overlay_bytes.c   what a plan has written over
  *	overlay_fetch.c   the network, and checksums of what is held
  *	overlay_units.c   units of the service manager

@@ -232,6 +232,7 @@ static void damage_rules(struct world_random *random, struct neap_machine *machi
 static const char *const units[] = { "a.service", "b.service",   "c.service",
 				     "p.service", "t@x.service", "t@y.service" };
 #define UNITS (sizeof units / sizeof *units)
+
 /* The network, in the order of the machine's tables. */
 static const char *dump_net(const struct neap_machine *machine, struct neap_arena *arena)
 {

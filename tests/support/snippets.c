@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -40,8 +41,8 @@ static void put_snippet(struct world_random *random, const char *text, unsigned 
 	}
 }
 
-/* NEAP_TYPES=,unit,file, draws only of these types. */
-static const char *draw(struct world_random *random, const char *const *snippets, size_t count)
+/* NEAP_TYPES=,bridge,veth, draws these types only. */
+static const char *draw_snippet(struct world_random *random, const char *const *snippets, size_t count)
 {
 	const char *only = getenv("NEAP_TYPES");
 	char name[40];
@@ -60,7 +61,7 @@ void neap_test_draw(struct world_random *random, const char *const *snippets, si
 {
 	for (unsigned i = 0; i < count; i++) {
 		neap_buf_printf(ret, "r[%u] = neap.", i + 1);
-		put_snippet(random, draw(random, snippets, snippet_count), i, ret);
+		put_snippet(random, draw_snippet(random, snippets, snippet_count), i, ret);
 		neap_buf_putc(ret, '\n');
 	}
 }
