@@ -150,9 +150,9 @@ size_t neap_chain_find(const struct neap_chain *chain, const char *rule)
 	return at;
 }
 
-void neap_chain_insert(struct neap_ruleset *set, struct neap_chain *chain, size_t at, const char *rule)
+/* `copy` lives as long as the set. */
+static void insert(struct neap_chain *chain, size_t at, const char *copy)
 {
-	const char *copy = neap_arena_strdup(set->arena, rule);
 	size_t behind = chain->rules.count - at;
 	void **count;
 
@@ -163,6 +163,11 @@ void neap_chain_insert(struct neap_ruleset *set, struct neap_chain *chain, size_
 	chain->rules.items[at] = copy;
 	count = neap_map_slot(&chain->counts, neap_str(copy));
 	*count = (void *)((uintptr_t)*count + 1);
+}
+
+void neap_chain_insert(struct neap_ruleset *set, struct neap_chain *chain, size_t at, const char *rule)
+{
+	insert(chain, at, neap_arena_strdup(set->arena, rule));
 }
 
 void neap_chain_remove(struct neap_chain *chain, size_t at)
@@ -252,17 +257,12 @@ static int parse_chain(struct neap_ruleset *set, struct neap_str line, struct ne
 static int parse_rule(struct neap_ruleset *set, struct neap_str line, struct neap_error **err)
 {
 	struct neap_str rest = { line.data + 3, line.len - 3 }, name = neap_str_word(&rest);
-	struct neap_arena_mark mark = neap_arena_mark(set->arena);
-	struct neap_chain *chain =
-		neap_ruleset_chain(set, neap_arena_copy(set->arena, name.data ? name.data : "", name.len));
+	struct neap_chain *chain = name.len ? neap_map_get(&set->names, name) : NULL;
 
-	neap_arena_rewind(set->arena, mark);
 	if (!chain)
 		return neap_error_set(err, "a rule of no chain: \"%.*s\"", (int)line.len, line.data);
 	rest = neap_str_trim(rest);
-	mark = neap_arena_mark(set->arena);
-	neap_chain_insert(set, chain, chain->rules.count,
-			  neap_arena_copy(set->arena, rest.data ? rest.data : "", rest.len));
+	insert(chain, chain->rules.count, neap_arena_copy(set->arena, rest.data ? rest.data : "", rest.len));
 	return 0;
 }
 

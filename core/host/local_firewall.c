@@ -108,9 +108,14 @@ enum neap_local_variant neap_local_variant(struct neap_local *local, enum neap_f
 const char *neap_local_firewall_name(const struct neap_view *view, enum neap_family family,
 				     struct neap_arena *arena)
 {
-	switch (neap_local_variant(neap_local_of(view), family)) {
+	struct neap_local *local = neap_local_of(view);
+
+	switch (neap_local_variant(local, family)) {
 	case NEAP_VARIANT_NFT:
-		return neap_local_tool(family, "-nft", arena);
+		return neap_arena_printf(arena, "%s%s", neap_local_tool(family, "-nft", arena),
+					 local->firewall->families[family].mixed
+						 ? " (there are tables of the legacy variant too)"
+						 : "");
 	case NEAP_VARIANT_LEGACY:
 		return neap_local_tool(family, "-legacy", arena);
 	case NEAP_VARIANT_OTHER:
@@ -233,15 +238,16 @@ static bool is_unused(enum neap_local_variant variant, const struct neap_table *
 	return true;
 }
 
-static int save(struct neap_local *local, const struct neap_table *table, struct neap_ruleset **ret,
-		struct neap_error **err)
+/* `stop`: a signal may end it. */
+static int save(struct neap_local *local, const struct neap_table *table, bool stop,
+		struct neap_ruleset **ret, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	enum neap_local_variant variant = neap_local_variant(local, table->family);
 	const char *tool = neap_local_tool(table->family, "-save", arena);
 	const char *const argv[] = { tool, "-t", table->name, NULL };
 	const struct neap_process process = { .argv = argv, .output_max = NEAP_SAVE_MAX };
-	const struct neap_process_place place = { .stop = local->machine.watch.stop };
+	const struct neap_process_place place = { .stop = stop ? local->machine.watch.stop : NULL };
 	struct neap_process_result result;
 
 	if (local->root[0])
@@ -263,6 +269,8 @@ static int save(struct neap_local *local, const struct neap_table *table, struct
 	if (result.out_len >= NEAP_SAVE_MAX)
 		return neap_error_set(err, "%s -t %s: it prints more than %zu MB", tool, table->name,
 				      NEAP_SAVE_MAX >> 20);
+	/* It says so itself. Both are in force, and each sees only its own. */
+	local->firewall->families[table->family].mixed = strstr(result.errors, "legacy tables present");
 	if (neap_ruleset_parse((struct neap_str){ result.out, result.out_len }, table->name, ret, err) < 0)
 		return neap_error_prefix(err, "%s -t %s", tool, table->name);
 	return 0;
@@ -274,7 +282,7 @@ int neap_local_ruleset(const struct neap_view *view, const struct neap_table *ta
 	struct neap_local *local = neap_local_of(view);
 	struct neap_ruleset **set = &neap_local_firewall(local)->sets[neap_table_number(table)];
 
-	if (!*set && save(local, table, set, err) < 0)
+	if (!*set && save(local, table, true, set, err) < 0)
 		return -1;
 	*ret = *set;
 	return 0;
@@ -390,7 +398,7 @@ int neap_local_land_firewall(struct neap_local *local, const struct neap_change 
 	const struct neap_table *table = &changes[0]->table;
 	struct batch batch = { 0 };
 	struct neap_ruleset *set;
-	int rc = save(local, table, &set, err);
+	int rc = save(local, table, false, &set, err); /* what has begun is brought to its end */
 
 	if (rc < 0)
 		return rc;

@@ -18,6 +18,7 @@ struct neap_local_firewall {
 	struct {
 		enum neap_local_variant variant; /* UNKNOWN: not looked yet */
 		struct stat program;             /* iptables-save, behind all links */
+		bool mixed;                      /* there are tables of the other variant too */
 	} families[2];
 	int scratch; /* network namespace in which rules are tried; -1: none yet */
 };

@@ -9,24 +9,34 @@
 
 #include "host/firewall.h"
 
-struct neap_ruleset *neap_memory_ruleset(struct neap_map *tables, const struct neap_table *table,
-					 struct neap_arena *arena)
+static struct neap_ruleset *table_of(struct memory *memory, const struct neap_table *table)
 {
-	struct neap_str path = neap_str(neap_firewall_path(table, NULL, arena));
-	struct neap_ruleset *set = neap_map_get(tables, path);
+	struct neap_str path = neap_str(neap_firewall_path(table, NULL, memory->arena));
+	struct neap_ruleset *set = neap_map_get(&memory->tables, path);
 
 	if (!set) {
 		set = neap_ruleset_new(table->name);
-		neap_map_put(tables, path, set);
+		neap_map_put(&memory->tables, path, set);
 	}
 	return set;
 }
 
-void neap_memory_tables_free(struct neap_map *tables)
+void neap_memory_tables_done(struct memory *memory)
 {
-	for (size_t i = 0; i < tables->count; i++)
-		neap_ruleset_free(tables->entries[i].value);
-	neap_map_done(tables);
+	for (size_t i = 0; i < memory->tables.count; i++)
+		neap_ruleset_free(memory->tables.entries[i].value);
+	neap_map_done(&memory->tables);
+}
+
+int neap_memory_ruleset(const struct neap_view *view, const struct neap_table *table,
+			const struct neap_ruleset **ret, struct neap_error **err)
+{
+	struct memory *memory = neap_memory_of(view);
+
+	if (neap_memory_has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "look at table %s", table->name);
+	*ret = table_of(memory, table);
+	return 0;
 }
 
 const char *neap_memory_firewall_name(const struct neap_view *view, enum neap_family family,
@@ -80,14 +90,19 @@ static const char *addresses(const char *text, struct neap_arena *arena)
 	return "";
 }
 
-int neap_memory_rule_form(const struct neap_table *table, const struct neap_ruleset *set,
-			  const struct neap_rule_wish *wish, struct neap_arena *arena,
+int neap_memory_rule_form(const struct neap_view *view, const struct neap_table *table,
+			  const struct neap_ruleset *set, const struct neap_rule_wish *wish,
+			  const struct neap_rule_others *others, struct neap_arena *arena,
 			  struct neap_rule_form *ret, struct neap_error **err)
 {
+	struct memory *memory = neap_memory_of(view);
 	const char *target = neap_rule_target(wish->text, arena), *at = addresses(wish->text, arena);
 	const char **rules = neap_arena_array_of(arena, const char *, strlen(at) + 1);
 	size_t count = 0;
 
+	(void)others;
+	if (neap_memory_has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "try a rule");
 	if (strstr(wish->text, "REFUSED"))
 		return neap_error_set(err, "iptables-restore refuses the rule");
 	if (target && !is_target(target) && neap_firewall_jump(table, set, target, err) < 0)
@@ -103,10 +118,9 @@ int neap_memory_rule_form(const struct neap_table *table, const struct neap_rule
 	return 0;
 }
 
-int neap_memory_land_firewall(struct neap_map *tables, const struct neap_change *change,
-			      struct neap_arena *arena)
+int neap_memory_land_firewall(struct memory *memory, const struct neap_change *change)
 {
-	struct neap_ruleset *set = neap_memory_ruleset(tables, &change->table, arena);
+	struct neap_ruleset *set = table_of(memory, &change->table);
 	const struct neap_chain *chain = neap_ruleset_chain(set, change->chain);
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 	bool adds = change->firewall == NEAP_FIREWALL_APPEND || change->firewall == NEAP_FIREWALL_PREPEND;
@@ -122,8 +136,10 @@ int neap_memory_land_firewall(struct neap_map *tables, const struct neap_change 
 	return 0;
 }
 
-void neap_memory_put_rule(struct neap_ruleset *set, const char *name, const char *rule, bool there)
+void neap_host_memory_rule(struct neap_machine *machine, const struct neap_table *table, const char *name,
+			   const char *rule, bool there)
 {
+	struct neap_ruleset *set = table_of(neap_memory_of(&machine->view), table);
 	struct neap_chain *chain = neap_ruleset_chain(set, name);
 
 	if (!chain && !there)

@@ -3,9 +3,9 @@
  *
  *	memory.c        files, accounts, programs, settings of the kernel, the network
  *	memory_net.c    links, addresses, routes
- *	memory_bytes.c  what is written
- *	memory_units.c  the service manager
+ *	memory_bytes.c  bytes of wanted content
  *	memory_firewall.c  the packet filter
+ *	memory_units.c  the service manager
  */
 #pragma once
 
@@ -61,6 +61,25 @@ bool neap_memory_has_to_fail(struct memory *memory);
 /* What is at `path`, links on the way followed; NULL: nothing, or nothing leads there. Not counted. */
 const struct thing *neap_memory_at(struct memory *memory, const char *path);
 
+/* ---- memory_bytes.c ---- */
+
+/* An errno. */
+int neap_memory_bytes(const struct neap_content *content, struct neap_arena *arena, const char **ret,
+		      size_t *ret_size);
+
+/* ---- memory_firewall.c ---- */
+
+int neap_memory_ruleset(const struct neap_view *view, const struct neap_table *table,
+			const struct neap_ruleset **ret, struct neap_error **err);
+int neap_memory_rule_form(const struct neap_view *view, const struct neap_table *table,
+			  const struct neap_ruleset *set, const struct neap_rule_wish *wish,
+			  const struct neap_rule_others *others, struct neap_arena *arena,
+			  struct neap_rule_form *ret, struct neap_error **err);
+const char *neap_memory_firewall_name(const struct neap_view *view, enum neap_family family,
+				      struct neap_arena *arena);
+int neap_memory_land_firewall(struct memory *memory, const struct neap_change *change); /* an errno */
+void neap_memory_tables_done(struct memory *memory);
+
 /* ---- memory_units.c ---- */
 
 bool neap_memory_manager(const struct neap_view *view);
@@ -72,24 +91,3 @@ int neap_memory_units_reload(struct neap_machine *machine, struct neap_error **e
 /* A change of `path` has landed. */
 void neap_memory_units_changed(struct memory *memory, const char *path);
 void neap_memory_units_done(struct memory *memory);
-
-/* ---- memory_bytes.c ---- */
-
-/* An errno. */
-int neap_memory_bytes(const struct neap_content *content, struct neap_arena *arena, const char **ret,
-		      size_t *ret_size);
-
-/* ---- memory_firewall.c ---- */
-
-/* The table, made when nobody has asked for it before; keys of `tables` lie in `arena`. */
-struct neap_ruleset *neap_memory_ruleset(struct neap_map *tables, const struct neap_table *table,
-					 struct neap_arena *arena);
-void neap_memory_tables_free(struct neap_map *tables);
-int neap_memory_rule_form(const struct neap_table *table, const struct neap_ruleset *set,
-			  const struct neap_rule_wish *wish, struct neap_arena *arena,
-			  struct neap_rule_form *ret, struct neap_error **err);
-const char *neap_memory_firewall_name(const struct neap_view *view, enum neap_family family,
-				      struct neap_arena *arena);
-int neap_memory_land_firewall(struct neap_map *tables, const struct neap_change *change,
-			      struct neap_arena *arena); /* an errno */
-void neap_memory_put_rule(struct neap_ruleset *set, const char *chain, const char *rule, bool there);

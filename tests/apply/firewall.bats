@@ -456,6 +456,18 @@ both() {
 	run -4 env PATH=/nowhere unshare --net --mount sh -c 'mount -t tmpfs none /usr/sbin; exec "$0" plan --state-dir state site.lua' "$NEAP" || true
 }
 
+@test "where both variants have rules, the plan says so" {
+	recipe <<<'neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT" }'
+	inside nft '
+		fails plan >plan.txt
+		grep -q "by iptables-nft, last" plan.txt
+		xtables-legacy-multi iptables -A INPUT -p udp
+		fails plan >plan.txt
+		grep -q "by iptables-nft (there are tables of the legacy variant too), last" plan.txt
+		converges
+		[ "$(xtables-legacy-multi iptables -S INPUT | wc -l)" = 2 ]'
+}
+
 @test "below a root there is no packet filter, and that is said" {
 	recipe <<<'neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT" }'
 	mkdir ground

@@ -283,6 +283,7 @@ static void firewall__a_step_that_is_taken_back_leaves_the_table_as_it_was(void 
 	driver_begin(&driver, NEAP_OVERLAY_PLAN);
 	neap_host_memory_rule(driver.machine, &filter, "MINE", "-p x", true);
 	neap_host_memory_rule(driver.machine, &filter, "MINE", "-p y", true);
+	neap_host_memory_rule(driver.machine, &filter, "MINE", "-p w", true);
 	neap_host_memory_rule(driver.machine, &filter, "GONE", NULL, true);
 	driver_open(&driver);
 	assert_int_equal(change(&driver, NEAP_FIREWALL_APPEND, "INPUT", "-p first"), 0);
@@ -291,8 +292,8 @@ static void firewall__a_step_that_is_taken_back_leaves_the_table_as_it_was(void 
 	assert_int_equal(change(&driver, NEAP_FIREWALL_MAKE, "NEW", NULL), 0);
 	assert_int_equal(change(&driver, NEAP_FIREWALL_APPEND, "NEW", "-p z"), 0);
 	assert_int_equal(change(&driver, NEAP_FIREWALL_PREPEND, "INPUT", "-j NEW"), 0);
-	assert_int_equal(change(&driver, NEAP_FIREWALL_REMOVE, "MINE", "-p x"), 0);
-	assert_int_equal(change(&driver, NEAP_FIREWALL_APPEND, "MINE", "-p x"), 0);
+	assert_int_equal(change(&driver, NEAP_FIREWALL_REMOVE, "MINE", "-p y"), 0);
+	assert_int_equal(change(&driver, NEAP_FIREWALL_APPEND, "MINE", "-p y"), 0);
 	assert_int_equal(change(&driver, NEAP_FIREWALL_POLICY, "INPUT", "DROP"), 0);
 	assert_int_equal(change(&driver, NEAP_FIREWALL_DROP, "GONE", NULL), 0);
 	assert_int_equal(change(&driver, NEAP_FIREWALL_DROP, "NEW", NULL), -1);
@@ -302,13 +303,13 @@ static void firewall__a_step_that_is_taken_back_leaves_the_table_as_it_was(void 
 	assert_int_equal(change(&driver, NEAP_FIREWALL_REMOVE, "MINE", "-p none"), -1);
 	assert_int_equal(change(&driver, NEAP_FIREWALL_APPEND, "NONE", "-p x"), -1);
 	assert_string_equal(dump(&driver.overlay->view, driver.arena),
-			    "INPUT DROP: -j NEW | -p first\nMINE: -p y | -p x\nNEW: -p z\n");
+			    "INPUT DROP: -j NEW | -p first\nMINE: -p x | -p w | -p y\nNEW: -p z\n");
 	neap_overlay_undo(driver.overlay);
 	/* The chain that went comes back behind the others. */
 	assert_string_equal(dump(&driver.overlay->view, driver.arena), before);
 	/* And nobody is held to have wanted anything. */
 	neap_overlay_step(driver.overlay, 2, NEAP_NO_STEP);
-	assert_int_equal(change(&driver, NEAP_FIREWALL_REMOVE, "MINE", "-p x"), 0);
+	assert_int_equal(change(&driver, NEAP_FIREWALL_REMOVE, "MINE", "-p y"), 0);
 	driver_end(&driver);
 }
 
