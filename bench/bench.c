@@ -301,22 +301,6 @@ static void users(unsigned count)
 		2);
 }
 
-/* In a network namespace, from here on: last. As root only. */
-static void routes(unsigned count)
-{
-	char *recipe = text("%s/routes.lua", recipes), *state = text("%s/network-state", work);
-	char **apply = command(neap, "apply", recipe, "-D", text("N=%u", count), "--state-dir", state, NULL);
-	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0) {
-		printf("routes: left out, needs root\n");
-		return;
-	}
-	measure(apply);
-	work_on(text("%u routes, no-op", count), count,
-		(struct contender[]){ { "floor", command(floor_program, "network", NULL), NULL },
-				      { "neap", apply, NULL } },
-		2);
-}
-
 /* In a network of their own: the rules of this machine are left alone. */
 static void rules(unsigned count)
 {
@@ -332,6 +316,22 @@ static void rules(unsigned count)
 			  NULL },
 			{ "check", command(neap, "check", recipe, "-D", define, NULL), NULL } },
 		3);
+}
+
+/* In a network namespace, from here on: last. As root only. */
+static void routes(unsigned count)
+{
+	char *recipe = text("%s/routes.lua", recipes), *state = text("%s/network-state", work);
+	char **apply = command(neap, "apply", recipe, "-D", text("N=%u", count), "--state-dir", state, NULL);
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0) {
+		printf("routes: left out, needs root\n");
+		return;
+	}
+	measure(apply);
+	work_on(text("%u routes, no-op", count), count,
+		(struct contender[]){ { "floor", command(floor_program, "network", NULL), NULL },
+				      { "neap", apply, NULL } },
+		2);
 }
 
 int main(int argc, char **argv)

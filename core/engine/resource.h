@@ -279,6 +279,18 @@ struct neap_batched {
 	struct neap_error *err; /* read_all may fail one of them and go on */
 };
 
+/*
+ * A number about what is there that somebody may want to watch, as until when a certificate is good: for
+ * --metrics. In base units; `metric` and `label` are names as Prometheus has them.
+ */
+struct neap_measure {
+	const char *metric, *help;
+	const char *label; /* of each value: what tells it from the others */
+	/* `have` is what read() has made of it; when that failed or it is not known, as much of it as it came
+	 * to, and zeros. False: there is nothing to measure. */
+	bool (*of)(const void *want, const void *have, const char **ret_label, double *ret_value);
+};
+
 struct neap_resource_type {
 	const char *name;
 	const char *summary;     /* one line */
@@ -326,4 +338,5 @@ struct neap_resource_type {
 		    struct neap_error **err);
 	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		      unsigned index, struct neap_text *ret, struct neap_error **err);
+	const struct neap_measure *measure; /* or NULL; not of a type with read_all */
 };

@@ -158,11 +158,27 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
 }
 
+/* Only what is there: not what a plan would make. */
+static void measure(const struct step *step)
+{
+	const struct neap_run_observer *observer = step->run->options.observer;
+	const struct neap_measure *measure = step->resource->type->measure;
+	const char *label = NULL;
+	double value = 0;
+
+	if (!observer || !observer->measured || !measure || (step->run->plan && step->context.again))
+		return;
+	if (!measure->of(step->resource->want, step->have, &label, &value))
+		label = NULL;
+	observer->measured(observer->ctx, &step->run->pub, step->number, label, value);
+}
+
 /* As a type's read(), and diff() when that is known. */
 static int look(struct step *step, struct neap_error **err)
 {
 	const struct neap_resource_type *type = step->resource->type;
 	int r = type->read(&step->run->overlay->view, &step->context, step->resource->want, step->have, err);
+	measure(step);
 	if (r == 0)
 		r = type->diff(&step->context, step->resource->want, step->have, &step->diff, err);
 	return r;

@@ -90,8 +90,8 @@ struct neap_local {
 	struct neap_map answers;
 	struct neap_arena *answer_arena;
 	struct neap_local_net *net;           /* links, addresses, routes; NULL: nobody has asked */
-	struct neap_local_firewall *firewall; /* NULL: nobody has asked yet */
-	struct neap_local_units *units;       /* likewise */
+	struct neap_local_units *units;       /* NULL: nobody has asked yet */
+	struct neap_local_firewall *firewall; /* the same */
 	char *cache;                          /* directory of neap's cache, or NULL */
 	NEAP_VEC(char *) downloads;           /* whole ones that have not landed yet, by path */
 

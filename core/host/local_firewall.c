@@ -21,7 +21,7 @@
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define RESTORE_TIMEOUT 120
 #define LOCK_WAIT "60" /* seconds, for the lock of iptables */
-#define TRIES 3        /* when the lock or the kernel is busy */
+#define TRIES 3        /* when the kernel is busy */
 #define BUSY 4         /* exit code that says so */
 
 struct neap_local_firewall *neap_local_firewall(struct neap_local *local)
@@ -386,8 +386,10 @@ static int restore(const struct neap_change *const *changes, const struct batch 
 		close(place.input);
 		if (rc < 0 || result.status == 0)
 			return rc;
-		/* Of a batch that it does not like nft says so too, and names a line. */
-		if (result.status != BUSY || line_named(result.errors) || tries == TRIES)
+		/* Of a batch that it does not like nft says so too, and names a line. The lock was waited
+		 * for. */
+		if (result.status != BUSY || line_named(result.errors) || strstr(result.errors, "lock") ||
+		    tries == TRIES)
 			return refused(changes, batch, &result, tool, arena, err);
 	}
 }

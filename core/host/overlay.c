@@ -25,8 +25,8 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->bytes_before = overlay->bytes;
 	overlay->behind = overlay->landed + overlay->held.count; /* of everything: until it is said */
 	neap_overlay_tree_begin(&overlay->tree);
-	neap_overlay_net_begin(overlay);
 	neap_overlay_firewall_begin(overlay->firewall);
+	neap_overlay_net_begin(overlay);
 	neap_overlay_units_step(overlay);
 	neap_overlay_bytes_step(&overlay->pool);
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
@@ -96,8 +96,8 @@ void neap_overlay_undo(struct neap_host *host)
 static void forget(struct neap_overlay *overlay)
 {
 	neap_overlay_tree_forget(&overlay->tree);
-	neap_overlay_net_forget(overlay);
 	neap_overlay_firewall_forget(overlay->firewall);
+	neap_overlay_net_forget(overlay);
 	neap_overlay_units_forget(overlay);
 	neap_arena_reset(overlay->arena);
 	overlay->landed += overlay->held.count;

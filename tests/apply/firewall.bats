@@ -82,6 +82,62 @@ both() {
 		apply -q; plan'
 }
 
+@test "what iptables makes of a rule is the same each time: matches and targets of many kinds, found anew" {
+	recipe <<-'LUA'
+	local function r(chain, rule, t, f) neap.iptables_rule { table = t or "filter", chain = chain, rule = rule, family = f or "ipv4" } end
+	r("INPUT", "-p icmp --icmp-type echo-request -m limit --limit 5/m --limit-burst 8 -j ACCEPT")
+	r("INPUT", "-m state --state NEW,INVALID -j DROP")
+	r("INPUT", "-p tcp --syn -j REJECT")
+	r("INPUT", "-p tcp -j REJECT --reject-with tcp-reset")
+	r("INPUT", '-j LOG --log-prefix "drop: " --log-level 4')
+	r("INPUT", "-p all -s 0/0 -d 0.0.0.0/0 -j RETURN")
+	r("INPUT", "-i eth+ ! -f -j ACCEPT")
+	r("INPUT", "-m mac --mac-source aa:bb:cc:dd:ee:ff -j ACCEPT")
+	r("INPUT", "-m mark --mark 0x4000/0x4000 -j ACCEPT")
+	r("OUTPUT", "-m owner --uid-owner root --gid-owner 0 -j ACCEPT")
+	r("INPUT", "-m iprange --src-range 10.0.0.1-10.0.0.9 -j ACCEPT")
+	r("INPUT", "-m pkttype --pkt-type broadcast -j DROP")
+	r("INPUT", "-p udp -m udp --sport 67:68 --dport 67:68 -j ACCEPT")
+	r("INPUT", "-p tcp ! --dport 22 -m tcp --tcp-flags SYN,ACK SYN -j ACCEPT")
+	r("INPUT", "-m statistic --mode random --probability 0.33 -j ACCEPT")
+	r("INPUT", "-m hashlimit --hashlimit-name h --hashlimit-above 10/sec --hashlimit-mode srcip -j DROP")
+	r("INPUT", "-m recent --name ssh --set")
+	r("INPUT", "-m connlimit --connlimit-above 20 -j DROP")
+	r("INPUT", "-m time --timestart 08:00 --timestop 18:00 -j ACCEPT")
+	r("INPUT", "-m string --algo bm --string \"evil\" -j DROP")
+	r("INPUT", "-m length --length 100:200 -j ACCEPT")
+	r("INPUT", "-m ttl --ttl-lt 5 -j DROP")
+	r("INPUT", "-m conntrack --ctstate DNAT --ctproto tcp -j ACCEPT")
+	r("INPUT", "-c 10 20 -p sctp -j ACCEPT")
+	r("FORWARD", "-p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu", "mangle")
+	r("PREROUTING", "-j MARK --set-mark 1", "mangle")
+	r("PREROUTING", "-j CONNMARK --restore-mark", "mangle")
+	r("PREROUTING", "-j DSCP --set-dscp-class CS1", "mangle")
+	r("PREROUTING", "-p tcp --dport 80 -j DNAT --to 10.0.0.1:8080", "nat")
+	r("PREROUTING", "-p tcp --dport 81 -j REDIRECT --to-port 8081", "nat")
+	r("POSTROUTING", "-s 10.0.0.0/255.0.0.0 -o eth0 -j SNAT --to-source 1.2.3.4-1.2.3.9", "nat")
+	r("POSTROUTING", "-p tcp -j MASQUERADE --to-ports 1024-2048 --random", "nat")
+	r("PREROUTING", "-p udp --dport 53 -j CT --notrack", "raw")
+	r("OUTPUT", "-p udp --dport 53 -j NOTRACK", "raw")
+	r("INPUT", "-j NFLOG --nflog-group 3 --nflog-prefix \"a b\"")
+	r("INPUT", "-p 47 -j ACCEPT")
+	r("INPUT", "-p esp -m esp --espspi 1:2 -j ACCEPT")
+	r("INPUT", "-m comment --comment \"tab	and 'quote' % $x `y`\" -j ACCEPT")
+	r("INPUT", "-m comment --comment \"\" -j ACCEPT")
+	r("INPUT", "-p ipv6-icmp --icmpv6-type router-advertisement -m hl --hl-eq 255 -j ACCEPT", nil, "ipv6")
+	r("INPUT", "-s fe80::/10 -p udp --dport dhcpv6-client -j ACCEPT", nil, "ipv6")
+	r("INPUT", "-m rt --rt-type 0 -j DROP", nil, "ipv6")
+	r("INPUT", "-j REJECT --reject-with icmp6-adm-prohibited", nil, "ipv6")
+	r("PREROUTING", "-p tcp -d ::1 --dport 80 -j DNAT --to-destination [fd00::1]:80", "nat", "ipv6")
+	LUA
+	both '
+		apply -q >/dev/null 2>&1 || true # where the kernel lacks a module
+		rm -rf state
+		plan --format json >plan.json || true
+		[ "$(jq "[.resources[] | select(.action == \"none\")] | length" plan.json)" -ge 30 ]
+		[ "$(jq "[.resources[] | select(.action != \"none\" and .action != \"error\")] | length" plan.json)" = 0 ]'
+}
+
 @test "a list of addresses is a rule for each; one that is missing is put back alone" {
 	recipe <<<'neap.iptables_rule { chain = "INPUT", rule = "-s 10.0.0.1,10.0.0.2,10.0.0.3 -j DROP", position = "first" }'
 	both '
