@@ -346,6 +346,7 @@ static const struct neap_reads memory_reads = {
 	.clock = memory_clock,
 	.running = memory_running,
 	.kernel = memory_kernel,
+	.net = memory_net,
 	.ruleset = neap_memory_ruleset,
 	.rule_form = neap_memory_rule_form,
 	.firewall_name = neap_memory_firewall_name,

@@ -2,9 +2,9 @@
  * What the files of the memory machine share: the machine itself. Private to memory*.c.
  *
  *	memory.c        files, accounts, programs, settings of the kernel, the network
+ *	memory_net.c    links, addresses, routes
  *	memory_bytes.c  bytes of wanted content
  *	memory_firewall.c  the packet filter
- *	memory_net.c    links, addresses, routes
  *	memory_units.c  the service manager
  */
 #pragma once
