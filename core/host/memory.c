@@ -350,6 +350,7 @@ static const struct neap_reads memory_reads = {
 	.ruleset = neap_memory_ruleset,
 	.rule_form = neap_memory_rule_form,
 	.firewall_name = neap_memory_firewall_name,
+	.net = memory_net,
 	.cached = memory_cached,
 	.checksum = memory_checksum,
 	.manager = neap_memory_manager,
@@ -479,8 +480,8 @@ static int land(struct memory *memory, const struct neap_change *change)
 	case NEAP_CHANGE_UNLINK:
 	case NEAP_CHANGE_RMDIR:
 	case NEAP_CHANGE_KERNEL:
-	case NEAP_CHANGE_NET:
 	case NEAP_CHANGE_FIREWALL:
+	case NEAP_CHANGE_NET:
 		break;
 	}
 	return land_removal(change, old);
