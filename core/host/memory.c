@@ -350,7 +350,6 @@ static const struct neap_reads memory_reads = {
 	.ruleset = neap_memory_ruleset,
 	.rule_form = neap_memory_rule_form,
 	.firewall_name = neap_memory_firewall_name,
-	.net = memory_net,
 	.cached = memory_cached,
 	.checksum = memory_checksum,
 	.manager = neap_memory_manager,
