@@ -130,7 +130,8 @@ static int secret_from_command(lua_State *L, struct neap_text *ret)
 	if (!known) {
 		directory = directory[0] == '@' ? NULL : neap_sources_real(lua->sources, directory);
 		known = neap_arena_new_of(lua->texts, struct neap_text);
-		if (neap_secret_command(lua->texts, words, directory, known, &lua->error) < 0)
+		if (neap_secret_command(lua->texts, words, directory, lua->options.stop, known, &lua->error) <
+		    0)
 			return -1;
 		key.data = neap_arena_copy(lua->texts, key.data, key.len);
 		neap_map_put(&lua->commands, key, known);
@@ -156,8 +157,10 @@ static int secret(lua_State *L)
 	if (neap_lua_tag(L, 3) == NEAP_LUA_TEXT && strcmp(kind, "value") == 0)
 		return 1; /* it is one */
 	if (strcmp(kind, "command") == 0) {
-		if (secret_from_command(L, &text) < 0)
+		if (secret_from_command(L, &text) < 0) {
+			neap_lua_check_ended(L, lua); /* it was, here: no pcall shall hide where */
 			neap_lua_raise(L);
+		}
 		neap_lua_text_push_known(L, text);
 		return 1;
 	}

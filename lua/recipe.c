@@ -13,6 +13,10 @@
 #define TIMEOUT 5
 #define MEMORY ((size_t)512 << 20)
 
+/* What neap_recipe_stop() ends. */
+static struct neap_lua *volatile evaluating;
+static volatile sig_atomic_t stop_calls;
+
 static void push_library(lua_State *L)
 {
 	int library;
@@ -130,9 +134,17 @@ static int run(struct neap_lua *lua)
 		return neap_problem_take(lua->graph->problems, (struct neap_position){ NULL, 0 }, NULL, &err);
 	lua_pushcfunction(L, neap_lua_note_trace);
 	lua_pushcfunction(L, evaluate);
+	stop_calls = 0;
+	evaluating = lua;
+	/* It may have come just before. */
+	if (lua->options.stop && *lua->options.stop)
+		neap_recipe_stop();
 	status = lua_pcall(L, 0, 0, 1);
+	evaluating = NULL;
 	neap_watchdog_stop();
-	if (lua->ended == NEAP_LUA_TIME)
+	if (lua->ended == NEAP_LUA_STOPPED)
+		report_limit(lua, lua->options.stop_message, NULL);
+	else if (lua->ended == NEAP_LUA_TIME)
 		report_limit(lua, lua->timeout_message, NEAP_LUA_TIMEOUT_HINT);
 	else if (lua->ended || lua->heap.over || status == LUA_ERRMEM)
 		report_limit(lua, neap_lua_memory_message(lua), NULL);
@@ -140,6 +152,17 @@ static int run(struct neap_lua *lua)
 		report_error(lua, L);
 	lua_settop(L, 0);
 	return lua->ended || lua->heap.over || status != LUA_OK ? -1 : 0;
+}
+
+bool neap_recipe_stop(void)
+{
+	struct neap_lua *lua = evaluating;
+
+	if (!lua)
+		return false;
+	stop_calls = stop_calls + 1;
+	neap_lua_stop(lua, (unsigned)stop_calls);
+	return true;
 }
 
 void neap_lua_free(void *ctx)

@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <signal.h>
+
 #include "engine/facts.h"
 #include "engine/graph.h"
 #include "engine/report.h"
@@ -21,8 +23,16 @@ struct neap_recipe_options {
 	unsigned timeout;         /* seconds of CPU; 0: 5 */
 	size_t memory;            /* bytes; 0: 512 MB */
 	bool json;                /* what ends the process tells it as a document on stdout */
+	/* Set: what is waited for is ended; see neap_recipe_stop(). `stop_message` says why. NULL: never. */
+	const volatile sig_atomic_t *stop;
+	const char *stop_message;
 };
 
 /* Fills the graph and finishes it. 0, or -1 when graph->problems has errors. A parameter never read is a
  * warning there. */
 int neap_recipe_evaluate(const struct neap_recipe_options *options, struct neap_graph *graph);
+
+/* Ends an evaluation that is under way at its next instruction, with options.stop_message as its error; for a
+ * signal handler. False: there is none. To be called again each second: the tenth call ends the process, as
+ * when its CPU time is over (exit code 4). */
+bool neap_recipe_stop(void);

@@ -9,6 +9,8 @@
 #include "engine/watchdog.h"
 #include "lua/type.h"
 
+#define STOP_CALLS 10
+
 /* In the memory of the problems: they and the resources point to the names. */
 static const struct neap_lua_file *file_add(struct neap_lua *lua, const char *shown, const char *directory)
 {
@@ -251,27 +253,43 @@ void neap_lua_raise_memory(lua_State *L)
 	__builtin_unreachable();
 }
 
-/* In a signal handler. A permanent count hook would halve the speed of everything, so it is set here. The
- * second time Lua is inside one C function, or runs with hooks off: its line is what it saved last. */
-void neap_lua_expired(void *ctx, unsigned expiry)
+/* Nothing helps: Lua is inside one C function, or runs with hooks off; its line is what it saved last. */
+static void leave(struct neap_lua *lua, const char *message, const char *hint, int code)
 {
-	struct neap_lua *lua = ctx;
 	struct neap_lua_place place = { 0 };
-	struct neap_problem last = { 0 };
+	struct neap_problem last = { .message = message, .hint = hint };
 
-	if (expiry == 1) {
-		lua->ended = NEAP_LUA_TIME;
-		arm(lua->thread->L);
-		return;
-	}
 	if (lua->stopped_at.file)
 		place = lua->stopped_at;
 	else if (!neap_lua_where(lua, lua->thread->L, 0, &place))
 		place.file = NULL;
-	last.message = lua->timeout_message;
-	last.hint = NEAP_LUA_TIMEOUT_HINT;
 	if (place.file)
 		last.at = neap_lua_position(place);
-	neap_watchdog_exit(lua->graph->problems, &last, lua->options.json,
-			   lua->call && lua->call->view ? 4 : 1);
+	neap_watchdog_exit(lua->graph->problems, &last, lua->options.json, lua->call && lua->call->view,
+			   code);
+}
+
+/* In a signal handler. A permanent count hook would halve the speed of everything, so it is set here. */
+void neap_lua_expired(void *ctx, unsigned expiry)
+{
+	struct neap_lua *lua = ctx;
+
+	if (expiry == 1) {
+		if (lua->ended != NEAP_LUA_STOPPED)
+			lua->ended = NEAP_LUA_TIME;
+		arm(lua->thread->L);
+		return;
+	}
+	leave(lua, lua->timeout_message, NEAP_LUA_TIMEOUT_HINT, lua->call && lua->call->view ? 4 : 1);
+}
+
+/* Likewise. What a program is waited for is ended by whoever waits, which may take it some seconds. */
+void neap_lua_stop(struct neap_lua *lua, unsigned call)
+{
+	if (call >= STOP_CALLS)
+		leave(lua, lua->options.stop_message, NULL, 4);
+	if (lua->ended)
+		return;
+	lua->ended = NEAP_LUA_STOPPED;
+	arm(lua->thread->L);
 }

@@ -88,6 +88,7 @@ struct neap_lua {
 enum neap_lua_end {
 	NEAP_LUA_GOES_ON,
 	NEAP_LUA_TIME,    /* a limit */
+	NEAP_LUA_STOPPED, /* the whole run's */
 	NEAP_LUA_MEMORY,  /* the other one */
 	NEAP_LUA_UNKNOWN, /* a type has asked for what is not known in this plan */
 };
@@ -159,8 +160,9 @@ void neap_lua_check_ended(lua_State *L, struct neap_lua *lua);
 /* Ends what is running, uncatchably. */
 void neap_lua_end(lua_State *L, enum neap_lua_end end) __attribute__((noreturn));
 void neap_lua_disarm(lua_State *L);
-void neap_lua_expired(void *lua, unsigned expiry); /* neap_watchdog_fn */
-void neap_lua_refused(void *lua);                  /* of the heap */
+void neap_lua_expired(void *lua, unsigned expiry);       /* neap_watchdog_fn */
+void neap_lua_stop(struct neap_lua *lua, unsigned call); /* see neap_recipe_stop(); likewise */
+void neap_lua_refused(void *lua);                        /* of the heap */
 const char *neap_lua_memory_message(const struct neap_lua *lua);
 #define NEAP_LUA_TIMEOUT_HINT "does a loop never end? --eval-timeout gives more"
 

@@ -1,6 +1,7 @@
 #include "base/moment.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <time.h>
 
 const char *neap_moment_text(int64_t seconds_since_1970, struct neap_arena *arena)
@@ -40,4 +41,22 @@ const char *neap_duration_text(int64_t seconds, struct neap_arena *arena)
 		unit++;
 	return neap_arena_printf(arena, "%lld%c", (long long)(seconds / units[unit].seconds),
 				 units[unit].letter);
+}
+
+const char *neap_moment_rfc3339(int64_t milliseconds_since_1970, char ret[NEAP_MOMENT_SIZE])
+{
+	int64_t rest = milliseconds_since_1970 % 1000;
+	time_t moment = (time_t)(milliseconds_since_1970 / 1000 - (rest < 0));
+	struct tm tm;
+
+	/* Years of four digits are all that it knows. */
+	if (!gmtime_r(&moment, &tm) || tm.tm_year + 1900 < 0 || tm.tm_year + 1900 > 9999) {
+		tm = (struct tm){ .tm_year = 9999 - 1900, .tm_mon = 11, .tm_mday = 31 };
+		rest = 0;
+	}
+	snprintf(ret, NEAP_MOMENT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+		 (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
+		 (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+		 (unsigned)tm.tm_sec % 100, (unsigned)(rest < 0 ? rest + 1000 : rest));
+	return ret;
 }

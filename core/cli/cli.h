@@ -27,6 +27,7 @@ enum neap_cli_verb_bit {
 	NEAP_CLI_VERSION = 1 << 5,
 	NEAP_CLI_HELP = 1 << 6,
 	NEAP_CLI_FACTS = 1 << 7,
+	NEAP_CLI_STATUS = 1 << 8,
 };
 
 enum neap_cli_format { /* --format; text and dot are what comes without it */
@@ -37,14 +38,15 @@ enum neap_cli_color { NEAP_CLI_COLOR_AUTO, NEAP_CLI_COLOR_ALWAYS, NEAP_CLI_COLOR
 
 struct neap_cli_options {
 	const struct neap_cli_verb *verb;
-	const char *operand;                         /* recipe, type or verb; NULL: none */
-	NEAP_VEC(struct neap_param_value) params;    /* sorted by name; of several of one name the last */
-	const char *root, *state_dir, *tags, *facts; /* NULL: not given */
-	unsigned format;                             /* neap_cli_format; of neap graph: neap_graph_format */
-	unsigned color;                              /* neap_cli_color */
+	const char *operand;                      /* recipe, type or verb; NULL: none */
+	NEAP_VEC(struct neap_param_value) params; /* sorted by name; of several of one name the last */
+	const char *root, *state_dir, *tags, *facts, *events, *metrics; /* NULL: not given */
+	unsigned format; /* neap_cli_format; of neap graph: neap_graph_format */
+	unsigned color;  /* neap_cli_color */
+	unsigned log;    /* neap_log_kind */
 	unsigned verbose;
 	bool diff, detailed, quiet, reference, annotations, help;
-	unsigned lock_wait, eval_timeout; /* seconds; 0: not given */
+	unsigned lock_wait, eval_timeout, splay, timeout; /* seconds; 0: not given */
 };
 
 /* One small file each. */
@@ -58,7 +60,7 @@ struct neap_cli_verb {
 };
 extern const struct neap_cli_verb *const neap_cli_verbs[]; /* NULL-terminated, in the order of the list */
 extern const struct neap_cli_verb neap_cli_plan, neap_cli_apply, neap_cli_check, neap_cli_graph, neap_cli_doc,
-	neap_cli_facts, neap_cli_version, neap_cli_help;
+	neap_cli_facts, neap_cli_status, neap_cli_version, neap_cli_help;
 
 /* 0, or negative with what is wrong. argv[0] is skipped; strings are borrowed from argv or lie in `arena`. */
 int neap_cli_parse(struct neap_arena *arena, int argc, char *const *argv, struct neap_cli_options *ret,

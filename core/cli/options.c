@@ -37,34 +37,47 @@ struct option {
 
 static const char *const text_formats[] = { "text", "json", NULL };
 static const char *const graph_formats[] = { "dot", "mermaid", "json", NULL };
+static const char *const logs[] = { "none", "journal", "syslog", NULL };
 static const char *const colors[] = { "auto", "always", "never", NULL };
 
 static const struct option options[] = {
 	{ NULL, 'D', PARAM, "name=value", RECIPES, AT(params),
 	  "the string neap.params.name for the recipe; plans show it" },
-	{ "root", 0, STRING, "DIR", RUNS | NEAP_CLI_CHECK | NEAP_CLI_FACTS, AT(root),
+	{ "root", 0, STRING, "DIR", RUNS | NEAP_CLI_CHECK | NEAP_CLI_FACTS | NEAP_CLI_STATUS, AT(root),
 	  "the machine is what lies below DIR" },
 	{ "facts", 0, STRING, "FILE", RECIPES | NEAP_CLI_FACTS, AT(facts),
 	  "neap.facts is what FILE says (JSON or YAML) and nothing else" },
-	{ "state-dir", 0, STRING, "DIR", RUNS, AT(state_dir), "neap's own state lies in DIR" },
+	{ "state-dir", 0, STRING, "DIR", RUNS | NEAP_CLI_STATUS, AT(state_dir),
+	  "neap's own state lies in DIR" },
 	{ "tags", 't', STRING, "TAGS", RUNS, AT(tags),
 	  "only resources that have one of these tags (a,b), and what they stand on" },
 	{ "diff", 0, FLAG, NULL, RUNS, AT(diff), "show what changes in texts, line by line" },
-	{ "format", 0, CHOICE, "text|json", RUNS | NEAP_CLI_CHECK | NEAP_CLI_FACTS, AT(format),
-	  "for a person or for a script", text_formats },
+	{ "format", 0, CHOICE, "text|json", RUNS | NEAP_CLI_CHECK | NEAP_CLI_FACTS | NEAP_CLI_STATUS,
+	  AT(format), "for a person or for a script", text_formats },
 	{ "format", 0, CHOICE, "dot|mermaid|json", NEAP_CLI_GRAPH, AT(format),
 	  "for Graphviz, Mermaid or a script", graph_formats },
+	{ "events", 0, STRING, "FILE", RUNS, AT(events),
+	  "append what happens as JSON lines; - is standard error" },
+	{ "metrics", 0, STRING, "FILE", RUNS, AT(metrics),
+	  "write the run's numbers for Prometheus (node_exporter's textfile)" },
+	{ "log", 0, CHOICE, "journal|syslog", NEAP_CLI_APPLY, AT(log),
+	  "an entry for each resource that changed or failed, and for the end", logs },
 	{ "detailed-exitcode", 0, FLAG, NULL, NEAP_CLI_APPLY, AT(detailed),
 	  "exit with 2 when something changed, 6 when something changed and something failed" },
 	{ "lock-wait", 0, DURATION, "DURATION", NEAP_CLI_APPLY, AT(lock_wait),
 	  "wait so long for another run to end, as in 30s or 5m" },
+	{ "splay", 0, DURATION, "DURATION", NEAP_CLI_APPLY, AT(splay),
+	  "wait first, for a time up to DURATION that is this machine's" },
+	{ "timeout", 0, DURATION, "DURATION", RUNS, AT(timeout),
+	  "begin nothing more after this time, and end what only waits", NULL, 1 },
 	{ "eval-timeout", 0, DURATION, "DURATION", RECIPES, AT(eval_timeout),
 	  "processor time the recipe may take; 5s without it", NULL, 1 },
 	{ "reference", 0, FLAG, NULL, NEAP_CLI_DOC, AT(reference),
 	  "all types as Markdown (docs/reference.md)" },
 	{ "annotations", 0, FLAG, NULL, NEAP_CLI_DOC, AT(annotations),
 	  "all types for editors of Lua (lua/meta/neap.lua)" },
-	{ "color", 0, CHOICE, "WHEN", RECIPES | NEAP_CLI_DOC, AT(color), "auto, always or never", colors },
+	{ "color", 0, CHOICE, "WHEN", RECIPES | NEAP_CLI_DOC | NEAP_CLI_STATUS, AT(color),
+	  "auto, always or never", colors },
 	{ "quiet", 'q', FLAG, NULL, RUNS | NEAP_CLI_CHECK, AT(quiet),
 	  "nothing when all is well, one line when something changes" },
 	{ "verbose", 'v', COUNT, NULL, RUNS | NEAP_CLI_VERSION, AT(verbose), "leave nothing out" },
@@ -77,19 +90,9 @@ static const struct {
 	const char *name;
 	char letter;
 } later[] = {
-	{ "inventory", 'i' },
-	{ "limit", 'l' },
-	{ "jobs", 'j' },
-	{ "out", 'o' },
-	{ "plan", 0 },
-	{ "confirm", 0 },
-	{ "against", 0 },
-	{ "splay", 0 },
-	{ "timeout", 0 },
-	{ "events", 0 },
-	{ "strict", 0 },
-	{ "max-changes", 0 },
-	{ "require-signature", 0 },
+	{ "inventory", 'i' }, { "limit", 'l' },           { "jobs", 'j' },  { "out", 'o' },
+	{ "plan", 0 },        { "confirm", 0 },           { "against", 0 }, { "strict", 0 },
+	{ "max-changes", 0 }, { "require-signature", 0 },
 };
 #define LATER_COUNT (sizeof later / sizeof *later)
 

@@ -2,14 +2,15 @@
 #include "cli/session.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/moment.h"
 #include "base/path.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/stop.h"
 #include "host/machine.h"
 #include "lua/recipe.h"
 #include "modules/modules.h"
@@ -27,6 +28,10 @@ void neap_cli_session_problems(struct neap_cli_session *session)
 {
 	bool color = neap_cli_output_color(session->options, STDERR_FILENO);
 	struct neap_problems warnings = session->problems;
+	/* A run that stays silent has nothing to say about a recipe that does what it should. */
+	if (session->options->quiet && session->options->verb->bit != NEAP_CLI_CHECK &&
+	    session->problems.errors.count == 0 && !session->reported)
+		return;
 	if (!wants_json(session)) {
 		neap_report_problems_text(stderr, &session->problems, color);
 		return;
@@ -44,9 +49,13 @@ int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error 
 		neap_report_problems_json(stdout, &session->problems);
 		return neap_cli_output_end(code, code);
 	}
+	/* Who is mailed each line knows what to do by the third. */
+	if (session->options->quiet && code == NEAP_EXIT_LOCKED) {
+		free((*err)->hint);
+		(*err)->hint = NULL;
+	}
 	neap_cli_complain(*err);
-	neap_error_free(*err);
-	*err = NULL;
+	neap_problem_take(&session->problems, (struct neap_position){ 0 }, NULL, err);
 	return code;
 }
 
@@ -96,7 +105,7 @@ static int ask(void *ctx, enum neap_fact fact, struct neap_arena *arena,
 	return neap_facts_ask(&session->asked->view, fact, arena, answers, err);
 }
 
-static int open_facts(struct neap_cli_session *session)
+int neap_cli_session_facts(struct neap_cli_session *session)
 {
 	const char *file = session->options->facts;
 	struct neap_error *err = NULL;
@@ -116,14 +125,15 @@ int neap_cli_session_open(struct neap_cli_session *session, const struct neap_cl
 {
 	*session = (struct neap_cli_session){ .arena = neap_arena_new(), .options = options };
 	session->problems.arena = session->arena;
-	int code = look_at_root(session);
-	return code ? code : open_facts(session);
+	return look_at_root(session);
 }
 
-int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cli_options *options)
+int neap_cli_session_load(struct neap_cli_session *session)
 {
+	const struct neap_cli_options *options = session->options;
 	struct neap_error *err = NULL;
-	int code = neap_cli_session_open(session, options);
+	neap_cli_stop_after(options->timeout);
+	int code = neap_cli_session_facts(session);
 	if (code)
 		return code;
 	if (neap_sources_open(session->arena, options->operand, neap_embedded, &session->sources, &err) < 0)
@@ -138,10 +148,14 @@ int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cl
 		.facts = session->facts,
 		.timeout = options->eval_timeout,
 		.json = wants_json(session),
+		.stop = neap_cli_stop,
+		.stop_message = neap_arena_printf(session->arena, "timed out after %s (--timeout)",
+						  neap_duration_text(options->timeout, session->arena)),
 	};
 	int r = neap_recipe_evaluate(&recipe, session->graph);
 	neap_cli_session_problems(session);
-	return r < 0 ? neap_cli_output_end(NEAP_EXIT_RECIPE, NEAP_EXIT_RECIPE) : select_tags(session);
+	code = *neap_cli_stop ? NEAP_EXIT_FAILED : NEAP_EXIT_RECIPE;
+	return r < 0 ? neap_cli_output_end(code, code) : select_tags(session);
 }
 
 void neap_cli_session_done(struct neap_cli_session *session)
@@ -204,46 +218,68 @@ void neap_cli_session_damaged(size_t damaged, const char *directory)
 			directory, damaged, damaged == 1 ? " is" : "s are");
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------ */
+/* What is told to two: the terminal, and who else listens. */
+struct listeners {
+	struct neap_cli_progress progress;
+	const struct neap_run_observer *also;
+	struct neap_run_observer both;
+};
 
-/* Set once: the run ends after the step under way, and a second signal changes nothing. */
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int number)
+static void on_begin(void *ctx, const struct neap_run *run, uint32_t number)
 {
-	stop_signal = number;
+	struct neap_run_observer *first = &((struct listeners *)ctx)->progress.observer;
+	if (first->begin)
+		first->begin(first->ctx, run, number);
 }
 
-/* From the first step to the end: before, the default, to die, is right; after the last one only the report
- * is left, and what was done must not go untold. Ignored ones (nohup) stay ignored. */
-static void catch_signals(void)
+static void on_done(void *ctx, const struct neap_run *run, uint32_t number)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, old;
-		sigemptyset(&action.sa_mask);
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(numbers[i], &action, NULL);
-	}
+	struct listeners *listeners = ctx;
+	struct neap_run_observer *first = &listeners->progress.observer;
+	if (first->done)
+		first->done(first->ctx, run, number);
+	if (listeners->also->done)
+		listeners->also->done(listeners->also->ctx, run, number);
+}
+
+static void on_bytes(void *ctx, const struct neap_run *run, uint64_t done, uint64_t total)
+{
+	struct neap_run_observer *first = &((struct listeners *)ctx)->progress.observer;
+	if (first->bytes)
+		first->bytes(first->ctx, run, done, total);
+}
+
+static void on_measured(void *ctx, const struct neap_run *run, uint32_t number, const char *label,
+			double value)
+{
+	const struct neap_run_observer *also = ((struct listeners *)ctx)->also;
+	also->measured(also->ctx, run, number, label, value);
 }
 
 struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
-				      enum neap_run_mode mode, const char *state_directory)
+				      enum neap_run_mode mode, const char *state_directory,
+				      const struct neap_run_observer *observer)
 {
-	struct neap_cli_progress progress;
-	neap_cli_progress_init(&progress, session->options);
+	struct listeners listeners = { .also = observer };
+	neap_cli_progress_init(&listeners.progress, session->options);
+	listeners.both = (struct neap_run_observer){ &listeners, on_begin, on_done, on_bytes,
+						     observer->measured ? on_measured : NULL };
 	struct neap_run_options options = {
 		.mode = mode,
-		.observer = &progress.observer,
-		.stop = &stop_signal,
+		.observer = &listeners.both,
+		.stop = neap_cli_stop,
 		.state_directory = state_directory,
 		.notices = &session->notices,
 		.recipe = session->recipe,
 		.selected = session->selected,
 	};
-	catch_signals();
+	neap_cli_stop_catch_signals();
 	struct neap_run *run = neap_run(session->graph, machine, &options);
-	neap_cli_progress_done(&progress);
+	if (run->signal == NEAP_CLI_TIMED_OUT) {
+		run->signal = 0;
+		run->timeout = session->options->timeout;
+	}
+	neap_cli_progress_done(&listeners.progress);
 	return run;
 }
 
@@ -276,6 +312,9 @@ void neap_cli_session_report(struct neap_cli_session *session, const struct neap
 		neap_report_text(out, run, &report);
 	if (fclose(out) != 0)
 		neap_out_of_memory();
+	session->reported = true;
+	if (options->quiet && *ret_len > 0)
+		neap_cli_session_problems(session);
 	/* The report in full says it; without one stderr must. */
 	if (wants_json(session) || options->quiet)
 		neap_report_failures_text(stderr, run, neap_cli_output_color(options, STDERR_FILENO));

@@ -34,6 +34,8 @@ static struct neap_error *copy_of(const struct neap_error *err)
 	neap_error_set(&copy, "%s", err ? err->message : "failed");
 	if (err && err->hint)
 		neap_error_hint(&copy, "%s", err->hint);
+	if (err && err->errnum)
+		neap_error_mark(&copy, err->errnum);
 	return copy;
 }
 
@@ -47,7 +49,12 @@ static void leave(struct slot *slot)
 
 static void fail(struct slot *slot, struct neap_error *err)
 {
-	neap_landing_fail(slot->step.run, slot->step.number, err);
+	if (neap_step_is_stopped(slot->step.run, err)) {
+		neap_error_free(err);
+		slot->step.result->outcome = NEAP_OUTCOME_NOT_DONE;
+	} else {
+		neap_landing_fail(slot->step.run, slot->step.number, err);
+	}
 	leave(slot);
 }
 
@@ -349,7 +356,9 @@ static void end_apply(struct batch *batch, int r, const struct neap_error *err, 
 	seconds /= (double)batch->together;
 	for (size_t i = 0; i < batch->count; i++)
 		batch->slots[i].step.context.again = true;
+	const volatile sig_atomic_t *stop = neap_step_unstoppable(batch->run);
 	look(batch);
+	neap_step_resume(batch->run, stop);
 	for (size_t i = 0; i < batch->count; i++) {
 		struct slot *slot = &batch->slots[i];
 

@@ -624,6 +624,7 @@ void neap_claims_collect(struct neap_graph *graph)
 		neap_claims_owners(&claims, &graph->resources.items[i]);
 	}
 	neap_claims_order_accounts(&claims);
+	neap_claims_order_net(&claims);
 	for (i = 0; i < graph->owned.count; i++) {
 		order_path(&claims, graph->owned.entries[i].value);
 		check_patterns(&claims, graph->owned.entries[i].value);

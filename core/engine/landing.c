@@ -121,6 +121,36 @@ void neap_landing_land(struct run *run)
 		landed(run, NULL);
 }
 
+/* It was as wanted, and what another resource changed may have taken it along. */
+static bool can_be_undone(const struct run *run, uint32_t number)
+{
+	const struct neap_result *result = &run->pub.results[number];
+
+	/* A reason: it was spared, or not looked at. */
+	return run->pub.graph->resources.items[number].type->undone_by_others &&
+	       result->action == NEAP_ACTION_NONE && !result->reason;
+}
+
+void neap_landing_verify_apply(struct run *run)
+{
+	bool changed = false;
+
+	for (uint32_t i = 0; i < run->pub.graph->resources.count && !changed; i++)
+		changed = run->pub.results[i].outcome == NEAP_OUTCOME_CHANGED;
+	run->verifying = true;
+	for (uint32_t i = 0; i < run->pub.graph->resources.count && changed; i++) {
+		enum neap_outcome outcome = run->pub.results[i].outcome;
+		struct neap_error *err = NULL;
+		bool later = outcome == NEAP_OUTCOME_CHANGED &&
+			     run->pub.graph->resources.items[i].type->undone_by_others;
+
+		if ((later || (outcome == NEAP_OUTCOME_UNCHANGED && can_be_undone(run, i))) &&
+		    neap_step_verify(run, i, &err) < 0)
+			neap_landing_fail(run, i, err);
+	}
+	run->verifying = false;
+}
+
 /* What one group shows after landing, a plan finds at its end: that a later step undoes what an earlier did.
  */
 void neap_landing_verify_plan(struct run *run)
@@ -129,9 +159,9 @@ void neap_landing_verify_plan(struct run *run)
 	for (uint32_t i = 0; i < run->pub.graph->resources.count; i++) {
 		const struct neap_result *result = &run->pub.results[i];
 		struct neap_error *err = NULL;
-		bool sure = result->outcome == NEAP_OUTCOME_UNCHANGED &&
-			    result->action > NEAP_ACTION_REFRESH && result->cause == NEAP_NO_STEP &&
-			    !run->nodes[i].opaque;
+		bool sure = result->outcome == NEAP_OUTCOME_UNCHANGED && result->cause == NEAP_NO_STEP &&
+			    !run->nodes[i].opaque &&
+			    (result->action > NEAP_ACTION_REFRESH || can_be_undone(run, i));
 		if (sure && neap_step_verify(run, i, &err) < 0)
 			neap_landing_fail(run, i, err);
 	}

@@ -8,6 +8,7 @@
 #include "engine/problem.h"
 #include "engine/run.h"
 #include "engine/source.h"
+#include "host/record.h"
 
 struct neap_report_options {
 	bool diff; /* unified diffs of content */
@@ -27,9 +28,12 @@ struct neap_param_value {
 	const char *name, *value;
 };
 
+/* "applied: 2 updated, 40 unchanged": how it went, in a line without its end. */
+void neap_report_verdict(struct neap_buf *buf, const struct neap_run *run);
 /* The plan or the apply report as text: verdict and counts first and last. */
 void neap_report_text(FILE *out, const struct neap_run *run, const struct neap_report_options *options);
-/* Only what failed: "file[/etc/x] (site.lua:12): open /etc/x: Permission denied" and the hint below, each. */
+/* Only what failed: "file[/etc/x] (site.lua:12): open /etc/x: Permission denied" and the hint below, each;
+ * and what stopped the run, and before what. */
 void neap_report_failures_text(FILE *out, const struct neap_run *run, bool color);
 /* One JSON document by docs/schema/. Ends in a newline. */
 void neap_report_json(FILE *out, const struct neap_run *run, const struct neap_report_options *options);
@@ -46,6 +50,19 @@ void neap_report_graph(FILE *out, const struct neap_graph *graph, enum neap_grap
  * cannot be had go to `problems`. */
 void neap_report_facts_text(FILE *out, struct neap_facts *facts, struct neap_problems *problems);
 void neap_report_facts_json(FILE *out, struct neap_facts *facts, struct neap_problems *problems);
+
+/* neap status */
+struct neap_status {
+	const char *directory; /* neap's state */
+	int64_t now;           /* seconds since 1970 */
+	const struct neap_look *look;
+	const struct neap_notice *pending; /* notifications that are still to be delivered */
+	size_t pending_count;
+};
+/* The last run, if there was one, went well, and nothing is pending. */
+bool neap_status_is_well(const struct neap_status *status);
+void neap_report_status_text(FILE *out, const struct neap_status *status, bool color);
+void neap_report_status_json(FILE *out, const struct neap_status *status);
 
 /* neap doc, docs/reference.md, lua/meta/neap.lua */
 void neap_doc_type_text(FILE *out, const struct neap_resource_type *type, unsigned width, bool color);

@@ -115,8 +115,7 @@ static void emit_change(struct neap_emit *emit, const struct neap_change_entry *
 	neap_emit_close(emit, '}');
 }
 
-/* In a plan a resource that was not planned has the action "error", and `error` says why. */
-static const char *plan_error(const struct neap_run *run, const struct neap_result *result)
+const char *neap_report_error(const struct neap_run *run, const struct neap_result *result)
 {
 	switch (result->outcome) {
 	case NEAP_OUTCOME_FAILED:
@@ -137,7 +136,7 @@ static void emit_resource(struct neap_emit *emit, const struct neap_run *run, ui
 	const struct neap_resource *resource = &graph->resources.items[number];
 	const struct neap_result *result = &run->results[number];
 	bool plan = run->mode == NEAP_RUN_PLAN;
-	const char *error = plan_error(run, result);
+	const char *error = neap_report_error(run, result);
 
 	neap_emit_line(emit);
 	neap_emit_open(emit, '{');
@@ -228,27 +227,6 @@ static void emit_params(struct neap_emit *emit, const struct neap_report_options
 	neap_emit_close(emit, '}');
 }
 
-static void emit_summary(struct neap_emit *emit, const struct neap_summary *s)
-{
-	const struct {
-		const char *name;
-		unsigned count;
-	} counts[] = {
-		{ "create", s->create },     { "delete", s->remove },       { "failed", s->failed },
-		{ "not_done", s->not_done }, { "refresh", s->refresh },     { "run", s->run },
-		{ "skipped", s->skipped },   { "unchanged", s->unchanged }, { "unknown", s->unknown },
-		{ "update", s->update },
-	};
-	neap_emit_line(emit);
-	neap_emit_key(emit, "summary");
-	neap_emit_open(emit, '{');
-	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-		neap_emit_key(emit, counts[i].name);
-		neap_emit_integer(emit, counts[i].count);
-	}
-	neap_emit_close(emit, '}');
-}
-
 void neap_report_json(FILE *out, const struct neap_run *run, const struct neap_report_options *options)
 {
 	const struct neap_graph *graph = run->graph;
@@ -286,7 +264,12 @@ void neap_report_json(FILE *out, const struct neap_run *run, const struct neap_r
 		if (graph->order[i] < graph->resources.count && neap_run_selected(run, graph->order[i]))
 			emit_resource(&emit, run, graph->order[i]);
 	neap_emit_close(&emit, ']');
-	emit_summary(&emit, &run->summary);
+	if (run->signal || run->timeout) {
+		neap_emit_line(&emit);
+		neap_report_emit_stopped(&emit, run);
+	}
+	neap_emit_line(&emit);
+	neap_report_emit_summary(&emit, &run->summary);
 	if (options->tag_count > 0) {
 		neap_emit_line(&emit);
 		neap_emit_key(&emit, "tags");

@@ -5,9 +5,8 @@
  * file or a recipe says never reaches the terminal unescaped, and a secret never at all. Looks at nothing but
  * the run.
  */
-#include <signal.h>
-
 #include "engine/report_page.h"
+#include "engine/report_parts.h"
 
 #define BODY_SHORT 10 /* lines below which the verdict is not said twice */
 #define WORD_WIDTH 9
@@ -29,6 +28,18 @@ void neap_page_note(struct neap_page *page, const char *format, const char *text
 	neap_buf_puts(&page->buf, neap_arena_printf(page->scratch, format, safe.len ? safe.data : ""));
 	neap_page_paint(page, RESET);
 	neap_page_end_line(page);
+}
+
+void neap_page_notes(struct neap_page *page, const char *indent, const char *text)
+{
+	const char *format = neap_arena_printf(page->scratch, "%s%%s", indent);
+
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		neap_page_note(page, format, neap_arena_copy(page->scratch, line, len));
+		line += len + (line[len] == '\n');
+	}
 }
 
 static void put_place(struct neap_buf *buf, struct neap_position at)
@@ -120,17 +131,6 @@ static void put_refresh(struct neap_page *page, const struct neap_result *result
 		neap_page_note(page, "%s", what);
 }
 
-/* It may quote what somebody else has said, line by line. */
-static void put_hint(struct neap_page *page, const char *hint)
-{
-	for (const char *line = hint; *line;) {
-		size_t len = strcspn(line, "\n");
-
-		neap_page_note(page, "%s", neap_arena_copy(page->scratch, line, len));
-		line += len + (line[len] == '\n');
-	}
-}
-
 static void put_error(struct neap_page *page, const struct neap_resource *resource,
 		      const struct neap_error *error)
 {
@@ -144,7 +144,7 @@ static void put_error(struct neap_page *page, const struct neap_resource *resour
 	neap_emit_safes(&page->buf, error ? error->message : "failed");
 	neap_page_end_line(page);
 	if (error && error->hint)
-		put_hint(page, error->hint);
+		neap_page_notes(page, "", error->hint);
 }
 
 /* Bytes of `file` that name the directory of an embedded recipe, which goes without saying. */
@@ -199,7 +199,7 @@ static void put_resource(struct neap_page *page, uint32_t number)
 		return;
 	}
 	neap_page_changes(page, resource, result);
-	if (result->action == NEAP_ACTION_UNKNOWN && cause && result->refresh != NEAP_MAYBE)
+	if (result->action == NEAP_ACTION_UNKNOWN && cause)
 		neap_page_note(page, "not known until %s has been applied", cause);
 	if (result->reason)
 		neap_page_note(page, "(%s)", result->reason);
@@ -207,14 +207,6 @@ static void put_resource(struct neap_page *page, uint32_t number)
 }
 
 /* ---- verdict ------------------------------------------------------------------------------------------ */
-
-static size_t total_of(const struct neap_run *run)
-{
-	size_t total = 0;
-	for (uint32_t i = 0; i < run->graph->resources.count; i++)
-		total += neap_run_selected(run, i);
-	return total;
-}
 
 static void put_selection(struct neap_page *page)
 {
@@ -235,52 +227,8 @@ static void put_selection(struct neap_page *page)
 
 static void put_verdict(struct neap_page *page)
 {
-	const struct neap_run *run = page->run;
-	const struct neap_summary *s = &run->summary;
-	bool plan = run->mode == NEAP_RUN_PLAN;
-	bool bad = s->failed || s->skipped || s->not_done;
-	const struct {
-		unsigned count;
-		const char *plan, *apply;
-	} parts[] = {
-		{ s->failed, "could not be planned", "failed" },
-		{ s->skipped, "skipped", "skipped" },
-		{ s->not_done, "not done", "not done" },
-		{ s->create, "to create", "created" },
-		{ s->update, "to update", "updated" },
-		{ s->remove, "to delete", "deleted" },
-		{ s->run, "to run", "ran" },
-		{ s->refresh, "to refresh", "refreshed" },
-		{ s->unknown, "unknown", "changed" },
-		{ s->unchanged, "unchanged", "unchanged" },
-	};
-	size_t total = total_of(run);
-
-	neap_page_paint(page, bad || run->signal ? BOLD RED : BOLD);
-	if (!bad && !run->signal && s->unchanged == total) {
-		if (total == 0)
-			neap_buf_puts(&page->buf, "nothing to change: the recipe declares no resource");
-		else
-			neap_buf_printf(&page->buf, "nothing to change: %zu resource%s as wanted", total,
-					total == 1 ? "" : "s");
-	} else {
-		const char *name = run->signal ? sigabbrev_np(run->signal) : NULL;
-		if (run->signal)
-			neap_buf_printf(&page->buf, "stopped by SIG%s: ", name ? name : "?");
-		else
-			neap_buf_puts(&page->buf, plan ? (bad ? "plan failed: " : "plan: ")
-						       : (bad ? "apply failed: " : "applied: "));
-		bool first = true;
-		for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-			if (parts[i].count == 0)
-				continue;
-			neap_buf_printf(&page->buf, "%s%u %s", first ? "" : ", ", parts[i].count,
-					plan ? parts[i].plan : parts[i].apply);
-			first = false;
-		}
-		if (first)
-			neap_buf_puts(&page->buf, "no resource was looked at");
-	}
+	neap_page_paint(page, neap_run_is_well(page->run) ? BOLD : BOLD RED);
+	neap_report_verdict(&page->buf, page->run);
 	neap_page_paint(page, RESET);
 	neap_page_end_line(page);
 }
@@ -293,7 +241,7 @@ void neap_report_text(FILE *out, const struct neap_run *run, const struct neap_r
 		own.width = 40;
 	struct neap_page page = { .out = out, .run = run, .options = &own, .scratch = scratch };
 	const struct neap_graph *graph = run->graph;
-	bool nothing = run->summary.unchanged == total_of(run) && !run->signal;
+	bool nothing = neap_run_is_empty(run);
 
 	neap_arena_wipe(scratch);
 	if (own.quiet && nothing)
@@ -327,6 +275,32 @@ void neap_report_text(FILE *out, const struct neap_run *run, const struct neap_r
 	neap_buf_done(&page.buf);
 }
 
+/* "timed out after 10m before exec[x] (site.lua:4): 3 not done" */
+static void put_stop(struct neap_page *page)
+{
+	const struct neap_run *run = page->run;
+	const struct neap_graph *graph = run->graph;
+	size_t i = 0;
+
+	if (!neap_report_put_stop(&page->buf, run))
+		return;
+	while (i < graph->node_count &&
+	       (graph->order[i] >= graph->resources.count || !neap_run_selected(run, graph->order[i]) ||
+		run->results[graph->order[i]].outcome != NEAP_OUTCOME_NOT_DONE))
+		i++;
+	if (i < graph->node_count) {
+		const struct neap_resource *first = &graph->resources.items[graph->order[i]];
+
+		neap_buf_puts(&page->buf, " before ");
+		neap_emit_safes(&page->buf, first->address);
+		neap_buf_puts(&page->buf, first->at.file ? " (" : "");
+		put_place(&page->buf, first->at);
+		neap_buf_puts(&page->buf, first->at.file ? ")" : "");
+	}
+	neap_buf_printf(&page->buf, ": %u not done", run->summary.not_done);
+	neap_page_end_line(page);
+}
+
 void neap_report_failures_text(FILE *out, const struct neap_run *run, bool color)
 {
 	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
@@ -338,6 +312,7 @@ void neap_report_failures_text(FILE *out, const struct neap_run *run, bool color
 		    run->results[number].outcome == NEAP_OUTCOME_FAILED)
 			put_error(&page, &run->graph->resources.items[number], run->results[number].error);
 	}
+	put_stop(&page);
 	flush(&page);
 	neap_buf_done(&page.buf);
 }

@@ -224,6 +224,25 @@ void neap_claim_account(struct neap_claims *claims, enum neap_account_kind kind,
 void neap_claim_member(struct neap_claims *claims, const char *group, const char *user);
 void neap_claim_only_members(struct neap_claims *claims, enum neap_account_kind kind, const char *name);
 
+/*
+ * Links, by name. Who makes one is done before whoever needs it; two makers are an error, and so is needing
+ * what another makes absent. Who takes something off a link is done before it goes.
+ */
+enum neap_link_claim {
+	NEAP_LINK_MAKES,
+	NEAP_LINK_REMOVES,
+	NEAP_LINK_NEEDS,
+	NEAP_LINK_LEAVES,  /* takes something off it */
+	NEAP_LINK_FOLLOWS, /* NEEDS, and what it puts there can go with what others take off: after them */
+};
+void neap_claim_link(struct neap_claims *claims, const char *name, enum neap_link_claim claim);
+/* "By me hosts of this network are reached (or no more), or this address is the machine's"; "I need a way to
+ * this address": it comes after the former, for the smallest such network. */
+void neap_claim_network(struct neap_claims *claims, const struct neap_net_prefix *network);
+void neap_claim_reaches(struct neap_claims *claims, const struct neap_net_ip *ip);
+/* "Nobody but me says this": what it is about, in words, is an error for the second to say so. */
+void neap_claim_sole(struct neap_claims *claims, const char *what);
+
 /* "What I do depends on this path and everything below it": after all who claim something there, but for
  * those who stand on this resource themselves, or say the same. */
 void neap_claim_after(struct neap_claims *claims, const char *directory);
@@ -258,6 +277,18 @@ struct neap_batched {
 	const void *want;
 	void *have; /* for read_all: comes zeroed. For apply_all: NULL when not known, as for apply */
 	struct neap_error *err; /* read_all may fail one of them and go on */
+};
+
+/*
+ * A number about what is there that somebody may want to watch, as until when a certificate is good: for
+ * --metrics. In base units; `metric` and `label` are names as Prometheus has them.
+ */
+struct neap_measure {
+	const char *metric, *help;
+	const char *label; /* of each value: what tells it from the others */
+	/* `have` is what read() has made of it; when that failed or it is not known, as much of it as it came
+	 * to, and zeros. False: there is nothing to measure. */
+	bool (*of)(const void *want, const void *have, const char **ret_label, double *ret_value);
 };
 
 struct neap_resource_type {
@@ -297,6 +328,9 @@ struct neap_resource_type {
 	/* It was notified: whether refresh() has something to do once apply() has done what differs. `have`
 	 * NULL: not known. No function: it always has. */
 	bool (*needs_refresh)(const void *want, const void *have);
+	/* What it keeps can go with what another changes (a route with its link): when a run has changed
+	 * something it is looked at once more, at the end. */
+	bool undone_by_others;
 	bool refreshes_itself; /* diff() may say neap_diff_refresh() */
 	/* Holds until what others stand on is there: called when the resource is as wanted. Never a change;
 	 * the host knows not to wait in a plan. */
@@ -304,4 +338,5 @@ struct neap_resource_type {
 		    struct neap_error **err);
 	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		      unsigned index, struct neap_text *ret, struct neap_error **err);
+	const struct neap_measure *measure; /* or NULL; not of a type with read_all */
 };

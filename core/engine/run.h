@@ -53,6 +53,7 @@ struct neap_run {
 	struct neap_result *results; /* by resource index */
 	struct neap_summary summary;
 	int signal;           /* that stopped it, or 0 */
+	unsigned timeout;     /* seconds after which it was stopped, or 0; set by who has set options.stop */
 	const bool *selected; /* by resource index; NULL: all */
 };
 
@@ -69,6 +70,9 @@ struct neap_run_observer {
 	void (*done)(void *ctx, const struct neap_run *run, uint32_t resource);
 	/* Something long goes on in the resource begun last: bytes; total 0: not known. */
 	void (*bytes)(void *ctx, const struct neap_run *run, uint64_t done, uint64_t total);
+	/* What the type of a resource measures, at each look; `label` NULL: there is nothing to measure. */
+	void (*measured)(void *ctx, const struct neap_run *run, uint32_t resource, const char *label,
+			 double value);
 };
 
 struct neap_run_options {
@@ -91,5 +95,9 @@ bool *neap_run_select(const struct neap_graph *graph, const char *const *tags, s
 struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *machine,
 			  const struct neap_run_options *options);
 void neap_run_free(struct neap_run *run);
+/* Nothing failed, nothing was left undone. */
+bool neap_run_is_well(const struct neap_run *run);
+/* It is well, and there was nothing to do. */
+bool neap_run_is_empty(const struct neap_run *run);
 /* Exit code by the contract (0, 2, 4, 6, 128+n). */
 int neap_run_exit_code(const struct neap_run *run, bool detailed);

@@ -20,6 +20,7 @@ struct node {
 	uint32_t pending;    /* nearest opaque change before it that a plan did not run; NEAP_NO_STEP */
 	uint32_t moved;      /* nearest step before it that changes or may change something; NEAP_NO_STEP */
 	uint32_t held;       /* the landing at which it is seen whether it may go on; 0: none */
+	uint64_t behind; /* its changes, and those that it stands on, are held before this one of the run */
 	enum neap_maybe changed;
 	enum neap_maybe refresh;        /* what its notifiers say */
 	bool opaque;                    /* it made such a change itself */
@@ -43,7 +44,8 @@ struct run {
 	struct neap_run pub; /* first */
 	struct neap_run_options options;
 	bool plan;
-	struct neap_arena *arena; /* results, and what each kept step read */
+	struct neap_arena *arena;     /* results, and what each kept step read */
+	struct neap_machine *machine; /* under the overlay */
 	struct neap_host *overlay;
 	struct node *nodes;
 	struct neap_commit commit;
@@ -103,6 +105,12 @@ double neap_step_now(void);
 #define NEAP_GUARD_UNKNOWN 2
 int neap_guards(const struct run *run, const struct neap_resource *resource, const char **ret_reason,
 		struct neap_error **err);
+/* A look that failed has not failed, but was ended by what stops the run. */
+bool neap_step_is_stopped(const struct run *run, const struct neap_error *err);
+/* What has been done is looked at to its end, whatever is to stop the run: until _resume(), which is given
+ * what this returns. */
+const volatile sig_atomic_t *neap_step_unstoppable(struct run *run);
+void neap_step_resume(struct run *run, const volatile sig_atomic_t *stop);
 /* Reads and compares once more. 0: as wanted; negative: *err says what still differs. */
 int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err);
 /* The resource's result is final: tells the observer. */
@@ -128,4 +136,6 @@ void neap_landing_init(struct run *run);
 void neap_landing_land(struct run *run);
 /* `number` has failed (takes err): so has, by skipping, everything that stands on it. */
 void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err);
+/* As the next one, for types whose things can go with others', after the last landing. */
+void neap_landing_verify_apply(struct run *run);
 void neap_landing_verify_plan(struct run *run);

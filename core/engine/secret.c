@@ -96,7 +96,7 @@ int neap_secret_environment(struct neap_arena *arena, const char *name, struct n
 }
 
 int neap_secret_command(struct neap_arena *arena, const char *const *argv, const char *directory,
-			struct neap_text *ret, struct neap_error **err)
+			const volatile sig_atomic_t *stop, struct neap_text *ret, struct neap_error **err)
 {
 	struct neap_process process = {
 		.argv = argv,
@@ -112,6 +112,7 @@ int neap_secret_command(struct neap_arena *arena, const char *const *argv, const
 	/* The machine that evaluates, whatever the root is. */
 	if (neap_host_local_new("/", NULL, &machine, err) < 0)
 		return -1;
+	machine->watch.stop = stop;
 	neap_arena_wipe(arena);
 	r = neap_view_query(&machine->view, &process, arena, &result, err);
 	neap_machine_free(machine);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/arena.h"
@@ -23,7 +24,7 @@ int neap_secret_file(struct neap_arena *arena, const char *path, const char *sho
 int neap_secret_environment(struct neap_arena *arena, const char *name, struct neap_text *ret,
 			    struct neap_error **err);
 /* What a command prints, at most NEAP_SECRET_MAX, without one trailing newline. It runs in `directory`, and
- * changes nothing: see neap_view_query(). No error says what it printed. */
+ * changes nothing: see neap_view_query(). No error says what it printed. `stop` set: it is ended; or NULL. */
 #define NEAP_SECRET_TIMEOUT 30 /* seconds */
 int neap_secret_command(struct neap_arena *arena, const char *const *argv, const char *directory,
-			struct neap_text *ret, struct neap_error **err);
+			const volatile sig_atomic_t *stop, struct neap_text *ret, struct neap_error **err);

@@ -133,6 +133,7 @@ void neap_step_at(const struct step *step)
 {
 	neap_overlay_step(step->run->overlay, step->number, step->node->pending);
 	neap_overlay_moved(step->run->overlay, step->node->moved, step->run->moved);
+	neap_overlay_behind(step->run->overlay, step->node->behind);
 }
 
 void neap_step_begin(struct step *step, struct run *run, uint32_t number)
@@ -157,14 +158,43 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
 }
 
+/* Only what is there: not what a plan would make. */
+static void measure(const struct step *step)
+{
+	const struct neap_run_observer *observer = step->run->options.observer;
+	const struct neap_measure *measure = step->resource->type->measure;
+	const char *label = NULL;
+	double value = 0;
+
+	if (!observer || !observer->measured || !measure || (step->run->plan && step->context.again))
+		return;
+	if (!measure->of(step->resource->want, step->have, &label, &value))
+		label = NULL;
+	observer->measured(observer->ctx, &step->run->pub, step->number, label, value);
+}
+
 /* As a type's read(), and diff() when that is known. */
 static int look(struct step *step, struct neap_error **err)
 {
 	const struct neap_resource_type *type = step->resource->type;
 	int r = type->read(&step->run->overlay->view, &step->context, step->resource->want, step->have, err);
+	measure(step);
 	if (r == 0)
 		r = type->diff(&step->context, step->resource->want, step->have, &step->diff, err);
 	return r;
+}
+
+const volatile sig_atomic_t *neap_step_unstoppable(struct run *run)
+{
+	const volatile sig_atomic_t *stop = run->machine->watch.stop;
+
+	run->machine->watch.stop = NULL;
+	return stop;
+}
+
+void neap_step_resume(struct run *run, const volatile sig_atomic_t *stop)
+{
+	run->machine->watch.stop = stop;
 }
 
 int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
@@ -177,7 +207,9 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 	if (step.node->changed != NEAP_NO)
 		neap_overlay_moved(run->overlay, number, number);
 	step.context.again = true;
+	const volatile sig_atomic_t *stop = neap_step_unstoppable(run);
 	int r = look(&step, err);
+	neap_step_resume(run, stop);
 	if (r == NEAP_UNKNOWN)
 		r = 0; /* only a plan can say so, and then nothing is claimed */
 	else if (r < 0)
@@ -519,8 +551,7 @@ void neap_step_done(struct run *run, uint32_t number)
 		observer->done(observer->ctx, &run->pub, number);
 }
 
-/* It has not failed, but was ended by the signal that ends the run. */
-static bool is_stopped(const struct run *run, const struct neap_error *err)
+bool neap_step_is_stopped(const struct run *run, const struct neap_error *err)
 {
 	const volatile sig_atomic_t *stop = run->options.stop;
 	return stop && *stop && err && err->errnum == EINTR;
@@ -550,7 +581,7 @@ void neap_step(struct run *run, uint32_t number)
 	if (step.node->blocked_by != NEAP_NO_STEP) { /* a landing under way took away what it stands on */
 		neap_error_free(err);
 		neap_overlay_undo(run->overlay);
-	} else if (r < 0 && is_stopped(run, err)) {
+	} else if (r < 0 && neap_step_is_stopped(run, err)) {
 		neap_error_free(err);
 		neap_overlay_undo(run->overlay);
 		step.result->outcome = NEAP_OUTCOME_NOT_DONE;

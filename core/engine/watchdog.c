@@ -177,7 +177,7 @@ static void emit_all(struct words *words, const struct neap_problems *problems,
 }
 
 void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_problem *last, bool json,
-			int code)
+			bool run, int code)
 {
 	static char room[8 * TEXT_MAX]; /* not on a stack that may be nearly full */
 	struct words words = { { .data = room, .size = sizeof(room) }, json ? STDOUT_FILENO : STDERR_FILENO };
@@ -189,7 +189,7 @@ void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_
 	for (size_t i = 0; i < problems->errors.count; i++)
 		say_problem(&words, &problems->errors.items[i]);
 	say_problem(&words, last);
-	if (code == 1)
+	if (!run)
 		neap_buf_printf(&words.buf, "%zu error%s; nothing was applied\n", problems->errors.count + 1,
 				problems->errors.count ? "s" : "");
 	else

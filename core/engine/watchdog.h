@@ -22,8 +22,8 @@ void neap_watchdog_stop(void); /* does nothing when none runs */
 
 /*
  * The last resort, callable from `expired`: writes the errors that were found so far and `last`, as text to
- * stderr or as the document of docs/schema/errors.schema.json to stdout, and leaves. With exit code 1 of an
- * evaluation, which changes nothing; with another one of a run, which is left as if it had been killed.
+ * stderr or as the document of docs/schema/errors.schema.json to stdout, and leaves. `run`: it was no
+ * evaluation, which changes nothing, but a run, which is left as if it had been killed.
  */
 void neap_watchdog_exit(const struct neap_problems *problems, const struct neap_problem *last, bool json,
-			int code) __attribute__((noreturn));
+			bool run, int code) __attribute__((noreturn));

@@ -1,6 +1,6 @@
 /*
- * What local_units.c and local_jobs.c share: the service manager, and what it has said. Private to these two;
- * tests may give it another address.
+ * What local_units.c, local_jobs.c and local_reasons.c share: the service manager, what it has said, and a
+ * job of it.
  */
 #pragma once
 
@@ -30,3 +30,28 @@ const char *neap_local_cell(const struct neap_value *row, size_t column);
 enum neap_unit_active neap_local_active(const char *text);
 /* Whether the answer is that the caller may not. */
 bool neap_local_denied(const struct neap_bus_call *call);
+
+/* ---- local_reasons.c ---- */
+
+struct neap_local_job {
+	struct neap_local_units *units;
+	const struct neap_unit_job *asked;
+	const char *verb;
+	const char *name; /* of the unit, as the manager says it */
+	uint64_t since;   /* microseconds since 1970 */
+	struct neap_arena *arena;
+};
+
+#define NEAP_LOCAL_AUTO_RESTART "auto-restart" /* and what newer ones put behind it */
+
+bool neap_local_is_error(const struct neap_bus_call *call, const char *name);
+/* The text that came back; NULL: none. */
+const char *neap_local_text(const struct neap_bus_call *call);
+/* These return -1, with an error that says why. */
+int neap_local_deny(const char *verb, const char *name, struct neap_error **err);
+int neap_local_refused(const struct neap_local_job *job, const struct neap_bus_call *call,
+		       struct neap_error **err);
+int neap_local_job_failed(const struct neap_local_job *job, const char *result, struct neap_error **err);
+int neap_local_job_late(const struct neap_local_job *job, unsigned seconds, struct neap_error **err);
+/* Looks whether the unit is as the job should have left it. `heard`: the manager says that it is done. */
+int neap_local_job_check(const struct neap_local_job *job, bool heard, struct neap_error **err);

@@ -22,7 +22,13 @@ int neap_overlay_query(const struct neap_view *view, const struct neap_process *
 	if (overlay->mode == NEAP_OVERLAY_APPLY &&
 	    neap_overlay_land_first(overlay, "run", process->argv[0], err) < 0)
 		return -1;
-	return below->reads->query(below, process, arena, ret, err);
+	/* A step that has run something is brought to its end, whatever stops the run. */
+	const volatile sig_atomic_t *stop = overlay->machine->watch.stop;
+	if (overlay->opaque)
+		overlay->machine->watch.stop = NULL;
+	int r = below->reads->query(below, process, arena, ret, err);
+	overlay->machine->watch.stop = stop;
+	return r;
 }
 
 int64_t neap_overlay_clock(const struct neap_view *view)
@@ -101,6 +107,7 @@ int neap_overlay_kernel_read(const struct neap_view *view, const char *path, str
 	const struct neap_overlay_state *state = neap_overlay_tree_get(&overlay->tree, neap_str(path));
 	struct neap_error *local = NULL;
 	const char *value = NULL;
+	uint32_t step;
 	int r;
 
 	if (state && state->kind == NEAP_FILE_REGULAR) {
@@ -110,6 +117,22 @@ int neap_overlay_kernel_read(const struct neap_view *view, const char *path, str
 	if (state) {
 		overlay->cause = state->cause;
 		return NEAP_UNKNOWN;
+	}
+	switch (neap_overlay_net_fate(overlay, path, &step)) {
+	case NEAP_OVERLAY_MADE:
+		/* The kernel will say what a new link's settings are. */
+		if (overlay->mode == NEAP_OVERLAY_PLAN) {
+			overlay->cause = step;
+			return NEAP_UNKNOWN;
+		}
+		if (neap_overlay_land_first(overlay, "read", path, err) < 0)
+			return -1;
+		break;
+	case NEAP_OVERLAY_GONE:
+		*ret = NULL;
+		return 0;
+	case NEAP_OVERLAY_AS_IT_IS:
+		break;
 	}
 	r = below->reads->kernel(below, path, arena, &value, &local);
 	r = neap_overlay_settle(overlay, r, r == 0 && !value, &local, err);

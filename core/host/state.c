@@ -2,13 +2,14 @@
  * neap's own state on the machine; this and state_*.c are what writes it. It must not know what is staged or
  *backed up, nor why.
  *
- *	lock     flock'ed for the length of a run; says pid and time for the message. The kernel drops it on
- *	         death, so a stale one cannot be.
+ *	lock     flock'ed for the length of a run; says pid and time for the message, see record.h. The
+ *	         kernel drops it on death, so a stale one cannot be.
  *	stages   paths that may be left behind, each ended by a NUL; durable before the thing is made
  *	backup/  replaced files: <digest of the path>-<name>/<time>-<n>
  *	journal  see state_journal.c
  *	cache/   see state_cache.c
  *	downloads/  see state_downloads.c
+ *	last-run.json  see state_record.c
  */
 #include "host/state_parts.h"
 
@@ -54,8 +55,8 @@ static bool lies_below(const char *path, struct neap_str root)
 	return strncmp(path, root.data, root.len) == 0 && path[root.len] == '/';
 }
 
-/* Goes into `name` below `at`, making it when absent. `strict`: through no link. */
-static int step_into(int at, const char *name, bool last, bool strict)
+/* Goes into `name` below `at`, making it when absent if `make`. `strict`: through no link. */
+static int step_into(int at, const char *name, bool last, bool strict, bool make)
 {
 	int flags = O_PATH | O_DIRECTORY | O_CLOEXEC | (strict ? O_NOFOLLOW : 0);
 	/* Parents are everybody's for root and in an image, and the user's own in a home. */
@@ -63,7 +64,7 @@ static int step_into(int at, const char *name, bool last, bool strict)
 	int fd = openat(at, name, flags);
 	bool made;
 
-	if (fd >= 0 || errno != ENOENT)
+	if (fd >= 0 || errno != ENOENT || !make)
 		return fd;
 	made = mkdirat(at, name, mode) == 0;
 	if (!made && errno != EEXIST)
@@ -80,12 +81,13 @@ static int step_into(int at, const char *name, bool last, bool strict)
 	return fd;
 }
 
-/* Opened for reading, its parents made. Below a root that is not "/" no link is followed: those of an image
- * lead out of it. */
-static int make_directory(const char *directory, struct neap_str root, struct neap_error **err)
+/* Below a root that is not "/" no link is followed: those of an image lead out of it. */
+int neap_state_directory(const char *directory, const char *root_path, bool make, struct neap_error **err)
 {
+	struct neap_str root = root_of(root_path);
 	bool below = root.len && lies_below(directory, root);
 	size_t at = below ? root.len : 0;
+	const char *verb = make ? "make" : "open";
 	NEAP_AUTO_BUF struct neap_buf start = { 0 };
 	int fd, next;
 
@@ -106,12 +108,13 @@ static int make_directory(const char *directory, struct neap_str root, struct ne
 			break;
 		if (len > NAME_MAX) {
 			close(fd);
-			return neap_error_errno(err, ENAMETOOLONG, "make the state directory %s", directory);
+			return neap_error_errno(err, ENAMETOOLONG, "%s the state directory %s", verb,
+						directory);
 		}
 		memcpy(name, directory + at, len);
 		name[len] = '\0';
 		at += len;
-		next = step_into(fd, name, !directory[at + strspn(directory + at, "/")], below);
+		next = step_into(fd, name, !directory[at + strspn(directory + at, "/")], below, make);
 		if (next < 0) {
 			int errnum = errno;
 			struct stat st;
@@ -120,12 +123,12 @@ static int make_directory(const char *directory, struct neap_str root, struct ne
 
 			close(fd);
 			if (is_link) {
-				neap_error_set(err, "make the state directory %s: %.*s is a link", directory,
-					       (int)at, directory);
+				neap_error_set(err, "%s the state directory %s: %.*s is a link", verb,
+					       directory, (int)at, directory);
 				return neap_error_hint(err, "give another place with --state-dir");
 			}
-			return neap_error_errno(err, errnum, "make the state directory %s: %.*s", directory,
-						(int)at, directory);
+			return neap_error_errno(err, errnum, "%s the state directory %s: %.*s", verb,
+						directory, (int)at, directory);
 		}
 		close(fd);
 		fd = next;
@@ -137,7 +140,7 @@ static int make_directory(const char *directory, struct neap_str root, struct ne
 	return next;
 }
 
-static int check_directory(int fd, const char *directory, struct neap_error **err)
+int neap_state_check_directory(int fd, const char *directory, struct neap_error **err)
 {
 	struct stat st;
 
@@ -240,7 +243,8 @@ static int take_lock(struct neap_state *state, unsigned wait, struct neap_error 
 			return locked(state, err);
 		nanosleep(&pause, NULL);
 	}
-	len = snprintf(text, sizeof(text), "%d %lld\n", (int)getpid(), (long long)time(NULL));
+	state->since = (int64_t)time(NULL);
+	len = snprintf(text, sizeof(text), "%d %lld\n", (int)getpid(), (long long)state->since);
 	if (ftruncate(state->lock, 0) < 0 || pwrite(state->lock, text, (size_t)len, 0) != len)
 		return neap_error_errno(err, errno, "write %s/lock", state->directory);
 	return 0;
@@ -387,8 +391,8 @@ int neap_state_open(const char *directory, const char *root, unsigned wait, stru
 	if (!real) {
 		neap_error_errno(err, errno, "open the root %s", root);
 	} else {
-		state->fd = make_directory(directory, root_of(root), err);
-		if (state->fd >= 0 && check_directory(state->fd, directory, err) == 0)
+		state->fd = neap_state_directory(directory, root, true, err);
+		if (state->fd >= 0 && neap_state_check_directory(state->fd, directory, err) == 0)
 			rc = take_lock(state, wait, err);
 		if (rc == 0)
 			rc = clean_stages(state, root_of(real), err);

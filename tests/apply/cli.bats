@@ -3,6 +3,8 @@
 
 bats_require_minimum_version 1.5.0
 
+load ../support/schema.bash
+
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	unset NO_COLOR COLUMNS
@@ -23,20 +25,6 @@ setup() {
 	neap.file { path = "/etc/motd", content = "hello\n" }
 	neap.file { path = "/srv", content = "x" }
 	LUA
-}
-
-# valid SCHEMA FILE: the file is one document by the schema.
-valid() {
-	jq -se 'length == 1' "$2" >/dev/null
-	python3 -c 'import jsonschema, referencing' 2>/dev/null || return 0 # jq and the unit tests look too
-	python3 - "$NEAP_SOURCE/docs/schema" "$1" "$2" <<-'PYTHON'
-	import json, sys, jsonschema, referencing
-	folder, name, document = sys.argv[1:]
-	load = lambda uri: referencing.Resource.from_contents(json.load(open(folder + "/" + uri)))
-	registry = referencing.Registry(retrieve=load)
-	schema = json.load(open("%s/%s.schema.json" % (folder, name)))
-	jsonschema.Draft202012Validator(schema, registry=registry).validate(json.load(open(document)))
-	PYTHON
 }
 
 @test "exit codes of plan: 2 with something to do, 0 without, 4 with a failure, 1 for a wrong recipe" {
@@ -322,7 +310,7 @@ valid() {
 }
 
 @test "every verb has a screen of at most 80 columns" {
-	for verb in plan apply check graph doc version help; do
+	for verb in plan apply status check graph doc facts version help; do
 		run -0 "$NEAP" "$verb" --help
 		[ -n "$output" ]
 		awk 'length > 80 { exit 1 }' <<<"$output"

@@ -95,6 +95,58 @@ leftovers() {
 	[ "$(cat "$work/root/a" "$work/root/b")" = "$(printf 'a\nb')" ]
 }
 
+@test "a step that waited for a landing in which a signal came is not done, and has not failed" {
+	cat >"$work/slow.lua" <<-LUA
+		local neap = require "neap"
+		local first = neap.file { path = "/a", content = "a\n",
+			validate = { "sh", "-c", "touch $work/begun; while [ ! -e $work/go ]; do sleep 0.05; done", "%s" } }
+		neap.wait_for { name = "w", host = "127.0.0.1", port = 1, require = first }
+	LUA
+	"$NEAP" apply "$work/slow.lua" --root "$work/root" --format json >"$work/report.json" 3>&- &
+	pid=$!
+	for _ in $(seq 200); do [ -e "$work/begun" ] && break || sleep 0.05; done
+	kill -TERM $pid
+	touch "$work/go"
+	status=0
+	wait $pid || status=$?
+	cat "$work/report.json"
+	[ $status -eq 143 ]
+	[ "$(jq -r '[.resources[].outcome] | join(" ")' "$work/report.json")" = "changed not_done" ]
+	[ "$(cat "$work/root/a")" = a ]
+}
+
+@test "what a signal finds under way is looked at to its end: it is changed, and not failed" {
+	cat >"$work/mark.lua" <<-LUA
+		return require "neap".type {
+			name = "mark", summary = "a file that programs look at and make",
+			params = { path = { kind = "path", key = true, doc = "Where." } },
+			read = function(view, want)
+				return view:query { command = { "test", "-e", want.path } }.status == 0 and {} or nil
+			end,
+			apply = function(host, want)
+				host:run { command = { "sh", "-c", "touch $work/begun; while [ ! -e $work/go ]; do sleep 0.05; done; touch " .. want.path } }
+				host:query { command = { "true" } }
+			end,
+		}
+	LUA
+	cat >"$work/slow.lua" <<-LUA
+		local mark = require "mark"
+		mark { path = "$work/one" }
+		mark { path = "$work/two" }
+	LUA
+	"$NEAP" apply "$work/slow.lua" --state-dir "$work/state" --format json >"$work/report.json" 3>&- &
+	pid=$!
+	for _ in $(seq 200); do [ -e "$work/begun" ] && break || sleep 0.05; done
+	kill -TERM $pid
+	touch "$work/go"
+	status=0
+	wait $pid || status=$?
+	cat "$work/report.json"
+	[ $status -eq 143 ]
+	[ "$(jq -r '[.resources[].outcome] | join(" ")' "$work/report.json")" = "changed not_done" ]
+	[ ! -e "$work/two" ]
+}
+
 @test "a second run waits for the lock or says who holds it" {
 	cat >"$work/slow.lua" <<-'LUA'
 		local neap = require "neap"

@@ -5,6 +5,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,7 +38,9 @@ static struct {
 	const char *refuses;  /* letters that are never made … */
 	unsigned refuse_left; /* … so many times; 0: always */
 	bool deaf;            /* makes nothing and says that all is well */
-	char *log;            /* calls on the machine, a line each */
+	const char *stops;    /* at this word a signal comes */
+	volatile sig_atomic_t stop;
+	char *log; /* calls on the machine, a line each */
 	size_t log_len;
 	FILE *log_file;
 	char prefetched[200]; /* what types were told beforehand */
@@ -59,6 +64,11 @@ static int machine_run(struct neap_machine *machine, const struct neap_process *
 	fputc('\n', world.log_file);
 	if (strcmp(process->argv[0], "false") == 0)
 		return 1;
+	if (world.stops && strcmp(process->argv[0], world.stops) == 0)
+		world.stop = SIGTERM;
+	/* What only looks is ended where the machine is told to. */
+	if (!make && machine->watch.stop && *machine->watch.stop)
+		return 130;
 	for (const char *const *word = process->argv + 1; *word; word++) {
 		bool gone = (*word)[0] == '-';
 		char name = (*word)[gone];
@@ -107,6 +117,8 @@ static int thing_read_all(const struct neap_view *view, const struct neap_contex
 	int r = neap_view_query(view, &process, ctx->scratch, &result, err);
 	if (r)
 		return r;
+	if (result.status == 130)
+		return neap_error_errno(err, EINTR, "look");
 	for (size_t i = 0; i < count; i++) {
 		const struct thing_want *want = members[i].want;
 		struct thing_have *have = members[i].have;
@@ -323,7 +335,9 @@ static struct neap_value yes(void)
 static const char *go(struct fixture *f, enum neap_run_mode mode)
 {
 	struct neap_buf out NEAP_AUTO_BUF = { 0 };
-	const struct neap_run_options options = { .mode = mode, .selected = f->selected };
+	const struct neap_run_options options = { .mode = mode,
+						  .selected = f->selected,
+						  .stop = &world.stop };
 
 	if (!f->graph->order && neap_graph_finish(f->graph) < 0)
 		fail_msg("%s", f->problems.errors.items[0].message);
@@ -586,6 +600,36 @@ static void prefetch__one_that_is_not_selected_is_not_told(void **state)
 	assert_string_equal(world.prefetched, "/m ; ");
 }
 
+static void batch__a_question_that_a_signal_ends_has_not_failed(void **state)
+{
+	struct fixture *f = *state;
+
+	thing(f, "a");
+	thing(f, "b");
+	world.stops = "look";
+	const char *said = go(f, NEAP_RUN_APPLY);
+	assert_string_equal(said, "a none not_done; b none not_done");
+	assert_int_equal(f->run->signal, SIGTERM);
+	assert_int_equal(f->run->summary.failed, 0);
+	world.stop = 0;
+	said = go(f, NEAP_RUN_PLAN);
+	assert_string_equal(said, "a none not_done; b none not_done");
+	assert_int_equal(f->run->signal, SIGTERM);
+}
+
+static void batch__what_was_changed_is_looked_at_although_a_signal_has_come(void **state)
+{
+	struct fixture *f = *state;
+
+	thing(f, "a");
+	thing(f, "b");
+	world.stops = "make";
+	const char *said = go(f, NEAP_RUN_APPLY);
+	assert_string_equal(said, "a create (2 together) changed; b create (2 together) changed");
+	assert_int_equal(f->run->signal, 0); /* nothing was left to do */
+	assert_true(world.there[0] && world.there[1]);
+}
+
 static void batch__ten_thousand_are_one_call(void **state)
 {
 	struct fixture *f = *state;
@@ -620,6 +664,8 @@ int main(void)
 		TEST(batch__a_landing_that_fails_takes_along_only_what_stands_on_it),
 		TEST(prefetch__is_told_once_of_all_that_will_be_looked_at_in_that_order),
 		TEST(prefetch__one_that_is_not_selected_is_not_told),
+		TEST(batch__a_question_that_a_signal_ends_has_not_failed),
+		TEST(batch__what_was_changed_is_looked_at_although_a_signal_has_come),
 		TEST(batch__ten_thousand_are_one_call),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

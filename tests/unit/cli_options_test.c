@@ -95,7 +95,7 @@ static void cli__what_does_not_exist_yet_is_refused_by_name(void **state)
 	refused("--plan does not exist yet in neap " NEAP_VERSION, "", "apply", "--plan", "f", "x");
 	refused("--inventory does not exist yet in neap " NEAP_VERSION, "", "plan", "--inventory=f", "x");
 	refused("-l does not exist yet in neap " NEAP_VERSION, "", "plan", "-l", "h", "x");
-	refused("neap status does not exist yet in neap " NEAP_VERSION, "", "status");
+	refused("neap show does not exist yet in neap " NEAP_VERSION, "", "show");
 }
 
 static void cli__an_option_of_another_verb_says_whose_it_is(void **state)

@@ -4,6 +4,7 @@
 #include "manager_fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -20,6 +21,7 @@ const struct peer_unit peer_units[] = {
 	{ "lost.service", "loaded", "inactive", "dead", PEER_LOST, .then = "active" },
 	{ "cut.service", "loaded", "inactive", "dead", PEER_CUT, .then = "active" },
 	{ "gone.service", "loaded", "inactive", "dead", PEER_GONE, .then = "active" },
+	{ "race.service", "loaded", "inactive", "dead", PEER_RACE, .result = "canceled", .then = "active" },
 	{ "gone-failed.service", "loaded", "inactive", "dead", PEER_GONE, .then = "failed" },
 	{ "silent.service", "loaded", "inactive", "dead" },
 
@@ -62,6 +64,8 @@ const struct peer_unit peer_units[] = {
 	  .properties = { { "ConditionTimestampMonotonic", "#5" }, { "ConditionResult", "?" } } },
 	{ "forgotten.service", "loaded", "inactive", "dead", .conditioned = true,
 	  .properties = { { "ConditionTimestampMonotonic", "#0" }, { "ConditionResult", "?" } } },
+	{ "rarely.service", "loaded", "inactive", "dead", .conditioned = true,
+	  .properties = { { "Type", "oneshot" }, { "RemainAfterExit", "?" } } },
 	{ "reload-fails.service", "loaded", "active", "running", .result = "failed",
 	  .properties = { { "Result", "success" }, { "ReloadResult", "exit-code" } } },
 	{ "depends.service", "loaded", "inactive", "dead", .result = "dependency",
@@ -173,17 +177,26 @@ static const char *unit_of(struct fixture *f, const char *name)
 #define assert_unit(name, text) assert_string_equal(unit_of(f, name), text)
 
 /* "" when all is well, else the message, and the hint behind " | ". */
-static const char *go(struct fixture *f, enum neap_unit_verb verb, const char *name, unsigned timeout)
+static const char *go_as(struct fixture *f, const struct neap_unit_job *job)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
-	struct neap_unit_job job = { .name = name, .verb = verb, .timeout = timeout };
 
-	if (f->machine->ops->unit(f->machine, &job, &err) == 0)
+	if (f->machine->ops->unit(f->machine, job, &err) == 0)
 		return "";
 	return neap_arena_printf(
 		f->arena, "%s%s%s%s", err->message,
 		err->errnum ? neap_arena_printf(f->arena, " [%s]", strerrorname_np(err->errnum)) : "",
 		err->hint ? " | " : "", err->hint ? err->hint : "");
+}
+
+static const char *go(struct fixture *f, enum neap_unit_verb verb, const char *name, unsigned timeout)
+{
+	return go_as(f, &(struct neap_unit_job){ .name = name, .verb = verb, .timeout = timeout });
+}
+
+static const char *go_secretly(struct fixture *f, enum neap_unit_verb verb, const char *name)
+{
+	return go_as(f, &(struct neap_unit_job){ .name = name, .verb = verb, .secret = true });
 }
 #define assert_go(verb, name, text) assert_string_equal(go(f, NEAP_UNIT_##verb, name, 0), text)
 
@@ -261,6 +274,14 @@ static void read__what_was_answered_counts_until_something_changes(void **state)
 		assert_unit(names[i], "loaded active running");
 	assert_told("ListUnitsByNames 1\nListUnitsByNames 2\nListUnitsByNames 4\nListUnitsByNames 8\n"
 		    "ListUnitsByNames 5\n");
+	/* and pass over what is known */
+	assert_go(STOP, names[3], "");
+	told(f);
+	assert_unit(names[5], "loaded active running");
+	assert_unit(names[0], "loaded active running");
+	assert_unit(names[2], "loaded active running");
+	assert_unit(names[6], "loaded active running");
+	assert_told("ListUnitsByNames 1\nListUnitsByNames 2\nListUnitsByNames 4\n");
 	ok(f->machine->ops->run(f->machine, &process, f->arena, &result, NULL));
 	assert_unit(names[19], "loaded active running");
 	assert_told("ListUnitsByNames 1\n");
@@ -527,7 +548,12 @@ static void job__one_that_was_started_and_is_not_there_says_why(void **state)
 	assert_go(START, "over.service", "start over.service: it has run and is over");
 	assert_go(START, "unmet.service",
 		  "start unmet.service: a condition of its file is not met: ConditionPathExists=!/not");
+	assert_string_equal(go_secretly(f, NEAP_UNIT_START, "unmet.service"),
+			    "start unmet.service: a condition of its file is not met");
 	assert_go(START, "forgotten.service", "start forgotten.service: a condition of its file is not met");
+	assert_go(START, "rarely.service",
+		  "start rarely.service: it has run and is over, or a condition of its file is not met | "
+		  "one of Type=oneshot stays active with RemainAfterExit=yes");
 	assert_go(RELOAD, "once.service", "");
 	assert_go(STOP, "once.service", "");
 }
@@ -546,6 +572,8 @@ static void job__a_manager_that_is_replaced_meanwhile_is_asked_again(void **stat
 	assert_go(START, "gone-failed.service", "start gone-failed.service: failed");
 	assert_go(STOP, "gone.service", "stop gone.service: its job is over, and it is still there");
 	assert_go(STOP, "gone-failed.service", "");
+	assert_go(START, "race.service",
+		  "start race.service: its job was canceled, by another one or by hand");
 }
 
 static void job__a_manager_that_says_nothing_is_not_waited_for_long(void **state)
@@ -580,6 +608,28 @@ static void job__a_signal_ends_the_wait_and_not_the_job(void **state)
 	assert_unit("idle.service",
 		    "!look at idle.service: ask the service manager: Interrupted system call");
 	assert_null(strstr(told(f), "idle"));
+}
+
+static void *set_stop(void *nothing)
+{
+	const struct timespec moment = { .tv_nsec = 300000000 };
+
+	nanosleep(&moment, NULL);
+	stop = SIGTERM;
+	return nothing;
+}
+
+static void job__a_signal_that_came_just_before_the_wait_ends_it_too(void **state)
+{
+	struct fixture *f = *state;
+	double began = seconds_now();
+	pthread_t thread;
+
+	ok(pthread_create(&thread, NULL, set_stop, NULL)); /* nothing is interrupted by it */
+	assert_go(START, "never.service",
+		  "start never.service: not waited for any longer, and the job goes on [EINTR]");
+	assert_true(seconds_now() - began < 1);
+	ok(pthread_join(thread, NULL));
 }
 
 /* ---- the journal --------------------------------------------------------------------------------------- */
@@ -632,6 +682,7 @@ int main(void)
 		TEST(job__one_that_was_started_and_is_not_there_says_why),
 		TEST(job__a_manager_that_is_replaced_meanwhile_is_asked_again),
 		TEST(job__a_manager_that_says_nothing_is_not_waited_for_long),
+		TEST(job__a_signal_that_came_just_before_the_wait_ends_it_too),
 		TEST(job__a_signal_ends_the_wait_and_not_the_job),
 		TEST(journal__lines_are_short_and_tame),
 	};

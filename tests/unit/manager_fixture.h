@@ -35,6 +35,7 @@ enum peer_way {
 	PEER_LOST,  /* closes the connection instead of the first answer */
 	PEER_CUT,   /* closes it after the answer; the job ends when it is asked for */
 	PEER_GONE,  /* the same, and the job is over by then */
+	PEER_RACE,  /* the same, and it ends just before it is asked for */
 };
 
 struct peer_unit {
@@ -166,7 +167,9 @@ static inline void peer_property(struct peer *peer, sd_bus_message *call, const 
 	if (strcmp(property, "State") == 0) {
 		unit = &peer_units[strtoul(strrchr(path, '/') + 1, NULL, 10)];
 		fprintf(peer->log, "Job of %s\n", unit->name);
-		if (unit->way == PEER_GONE) {
+		if (unit->way == PEER_GONE || unit->way == PEER_RACE) {
+			if (unit->way == PEER_RACE)
+				peer_ended(peer, unit);
 			peer->done[peer_number(unit)] = true;
 			sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "no such job");
 			return;
@@ -248,7 +251,7 @@ static inline void peer_job(struct peer *peer, sd_bus_message *call, const char 
 		sd_bus_reply_method_return(call, "o", job);
 	if (unit->way == PEER_PLAIN || unit->way == PEER_LOST)
 		peer_ended(peer, unit);
-	peer->cut = unit->way == PEER_CUT || unit->way == PEER_GONE;
+	peer->cut = unit->way == PEER_CUT || unit->way == PEER_GONE || unit->way == PEER_RACE;
 }
 
 static inline void peer_answer(struct peer *peer, sd_bus_message *call)
@@ -310,7 +313,6 @@ static inline int peer_take(sd_bus_message *call, void *ctx, sd_bus_error *error
 	} else {
 		peer_answer(peer, call);
 	}
-	fflush(peer->log);
 	return 1;
 }
 
@@ -329,7 +331,6 @@ static inline void peer_serve(struct peer *peer, int fd)
 	if (r >= 0)
 		r = sd_bus_add_filter(peer->bus, NULL, peer_take, peer);
 	fprintf(peer->log, "connected\n");
-	fflush(peer->log);
 	peer->cut = false;
 	while (r >= 0 && !peer->cut) {
 		r = sd_bus_process(peer->bus, NULL);
@@ -357,6 +358,7 @@ static inline pid_t peer_start(const char *path, const char *log, const char *fi
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		peer.log = fopen(log, "ae");
+		setlinebuf(peer.log); /* what was told is there before the answer is */
 		while ((one = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
 			peer_serve(&peer, one);
 		_exit(1);
