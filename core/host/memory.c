@@ -282,30 +282,6 @@ static int memory_net(const struct neap_view *view, unsigned parts, const struct
 	return 0;
 }
 
-static int memory_ruleset(const struct neap_view *view, const struct neap_table *table,
-			  const struct neap_ruleset **ret, struct neap_error **err)
-{
-	struct memory *memory = neap_memory_of(view);
-
-	if (neap_memory_has_to_fail(memory))
-		return neap_error_errno(err, memory->errnum, "look at table %s", table->name);
-	*ret = neap_memory_ruleset(&memory->tables, table, memory->arena);
-	return 0;
-}
-
-static int memory_rule_form(const struct neap_view *view, const struct neap_table *table,
-			    const struct neap_ruleset *set, const struct neap_rule_wish *wish,
-			    const struct neap_rule_others *others, struct neap_arena *arena,
-			    struct neap_rule_form *ret, struct neap_error **err)
-{
-	struct memory *memory = neap_memory_of(view);
-
-	(void)others;
-	if (neap_memory_has_to_fail(memory))
-		return neap_error_errno(err, memory->errnum, "try a rule");
-	return neap_memory_rule_form(table, set, wish, arena, ret, err);
-}
-
 static const char *cache_key(struct neap_arena *arena, const char *kind, const char *key)
 {
 	return neap_arena_printf(arena, "%s/%s", kind, key);
@@ -371,8 +347,8 @@ static const struct neap_reads memory_reads = {
 	.running = memory_running,
 	.kernel = memory_kernel,
 	.net = memory_net,
-	.ruleset = memory_ruleset,
-	.rule_form = memory_rule_form,
+	.ruleset = neap_memory_ruleset,
+	.rule_form = neap_memory_rule_form,
 	.firewall_name = neap_memory_firewall_name,
 	.cached = memory_cached,
 	.checksum = memory_checksum,
@@ -503,8 +479,8 @@ static int land(struct memory *memory, const struct neap_change *change)
 	case NEAP_CHANGE_UNLINK:
 	case NEAP_CHANGE_RMDIR:
 	case NEAP_CHANGE_KERNEL:
-	case NEAP_CHANGE_NET:
 	case NEAP_CHANGE_FIREWALL:
+	case NEAP_CHANGE_NET:
 		break;
 	}
 	return land_removal(change, old);
@@ -742,14 +718,6 @@ void neap_host_memory_kernel(struct neap_machine *machine, const char *name, con
 int neap_host_memory_net(struct neap_machine *machine, const struct neap_net_change *change)
 {
 	return neap_memory_net_land(&neap_memory_of(&machine->view)->net, change);
-}
-
-void neap_host_memory_rule(struct neap_machine *machine, const struct neap_table *table, const char *chain,
-			   const char *rule, bool there)
-{
-	struct memory *memory = neap_memory_of(&machine->view);
-
-	neap_memory_put_rule(neap_memory_ruleset(&memory->tables, table, memory->arena), chain, rule, there);
 }
 
 void neap_host_memory_clock(struct neap_machine *machine, int64_t now)

@@ -3,10 +3,8 @@
  *
  *	memory.c        files, accounts, programs, settings of the kernel, the network
  *	memory_net.c    links, addresses, routes
- *	memory_bytes.c  what is written
- *	memory_units.c  the service manager
+ *	memory_bytes.c  bytes of wanted content
  *	memory_firewall.c  the packet filter
- *	memory_net.c    links, addresses, routes
  *	memory_units.c  the service manager
  */
 #pragma once

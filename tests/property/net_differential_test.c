@@ -63,8 +63,9 @@ static void set_name(char ret[NEAP_NET_NAME], const char *name)
 static void draw_link(struct neap_net_change *ret)
 {
 	static const unsigned bridge[] = { 0, NEAP_NET_STP, NEAP_NET_FORWARD_DELAY, NEAP_NET_AGEING_TIME };
-	unsigned of_bridge = bridge[pick(4)] | bridge[pick(4)];
+	unsigned of_bridge = bridge[pick(4)];
 
+	of_bridge |= bridge[pick(4)];
 	set_name(ret->link.name, names[pick(6)]);
 	ret->op = pick(4) ? NEAP_NET_LINK_SET : pick(2) ? NEAP_NET_LINK_ADD : NEAP_NET_LINK_REMOVE;
 	ret->link.up = pick(4);
@@ -234,7 +235,8 @@ static const char *dump(const struct neap_view *view, struct neap_arena *arena)
 							route->plain ? "" : "odd",
 							route->kernels ? "kernel's" : ""));
 	}
-	qsort((void *)lines.items, lines.count, sizeof(*lines.items), compare_lines);
+	if (lines.count)
+		qsort((void *)lines.items, lines.count, sizeof(*lines.items), compare_lines);
 	for (size_t i = 0; i < lines.count; i++)
 		neap_buf_printf(&text, "%s\n", lines.items[i]);
 	neap_vec_done(&lines);
