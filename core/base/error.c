@@ -15,6 +15,7 @@
 #undef neap_error_set
 #undef neap_error_errno
 #undef neap_error_hint
+#undef neap_error_quote
 #undef neap_error_prefix
 
 static bool is_control(unsigned char c)
@@ -22,8 +23,8 @@ static bool is_control(unsigned char c)
 	return c < 0x20 || c == 0x7f;
 }
 
-/* Takes `text` (malloc'd, or NULL) and returns a printable one. */
-static char *printable(char *text)
+/* Takes `text` (malloc'd) and returns a printable one. `lines`: newlines stay. */
+static char *printable(char *text, bool lines)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t more = 0;
@@ -35,7 +36,9 @@ static char *printable(char *text)
 		return text;
 	out = to = neap_alloc(strlen(text) + more + 1);
 	for (const char *p = text; *p; p++) {
-		if (*p == '\n' || *p == '\t' || *p == '\r') {
+		if (*p == '\n' && lines) {
+			*to++ = *p;
+		} else if (*p == '\n' || *p == '\t' || *p == '\r') {
 			*to++ = '\\';
 			*to++ = *p == '\n' ? 'n' : *p == '\t' ? 't' : 'r';
 		} else if (is_control((unsigned char)*p)) {
@@ -58,7 +61,7 @@ __attribute__((format(printf, 1, 0))) static char *format_text(const char *forma
 
 	if (vasprintf(&text, format, args) < 0)
 		neap_out_of_memory();
-	return printable(text);
+	return printable(text, false);
 }
 
 static char *join(const char *a, const char *b)
@@ -129,6 +132,18 @@ int neap_error_hint(struct neap_error **err, const char *format, ...)
 	va_start(args, format);
 	(*err)->hint = format_text(format, args);
 	va_end(args);
+	return -1;
+}
+
+int neap_error_quote(struct neap_error **err, const char *words, const char *text)
+{
+	char *both;
+
+	if (!err || !*err || (*err)->hint)
+		return -1;
+	if (asprintf(&both, "%s\n%s", words, text) < 0)
+		neap_out_of_memory();
+	(*err)->hint = printable(both, true);
 	return -1;
 }
 

@@ -21,7 +21,7 @@
 struct neap_error {
 	int errnum;    /* errno behind it, or 0 */
 	char *message; /* one line, no trailing newline */
-	char *hint;    /* what to do, one sentence, or NULL */
+	char *hint;    /* what to do, one sentence; or lines that are quoted; or NULL */
 };
 
 /* Each returns -1, so that `return neap_error_set(err, …)` reads well. A message set twice: the first stays.
@@ -33,6 +33,8 @@ int neap_error_errno(struct neap_error **err, int errnum, const char *format, ..
 /* Says which errno stands behind a message that does not quote it. */
 int neap_error_mark(struct neap_error **err, int errnum);
 int neap_error_hint(struct neap_error **err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A hint that quotes what somebody else has said: `words`, then its lines. */
+int neap_error_quote(struct neap_error **err, const char *words, const char *text);
 /* "context: message" */
 int neap_error_prefix(struct neap_error **err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -45,5 +47,6 @@ void neap_error_auto(struct neap_error **err);
 #define neap_error_set(...) ((void)neap_error_set(__VA_ARGS__), -1)
 #define neap_error_errno(...) ((void)neap_error_errno(__VA_ARGS__), -1)
 #define neap_error_hint(...) ((void)neap_error_hint(__VA_ARGS__), -1)
+#define neap_error_quote(...) ((void)neap_error_quote(__VA_ARGS__), -1)
 #define neap_error_prefix(...) ((void)neap_error_prefix(__VA_ARGS__), -1)
 #endif

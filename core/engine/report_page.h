@@ -37,6 +37,8 @@ static inline void neap_page_end_line(struct neap_page *page)
 
 /* A line below a resource, dim: reasons, causes. `format` has one %s, for `text`. */
 void neap_page_note(struct neap_page *page, const char *format, const char *text);
+/* A hint: it may quote what somebody else has said, line by line. */
+void neap_page_notes(struct neap_page *page, const char *indent, const char *text);
 
 /* The parameters that differ, below the resource's line. */
 void neap_page_changes(struct neap_page *page, const struct neap_resource *resource,

@@ -187,7 +187,7 @@ static void put_failures(struct neap_page *page, const struct neap_record *recor
 		neap_emit_safes(&page->buf, failure->message);
 		neap_page_end_line(page);
 		if (failure->hint)
-			neap_page_note(page, "  %s", failure->hint);
+			neap_page_notes(page, "  ", failure->hint);
 	}
 	if (record->failed > record->failure_count)
 		neap_buf_printf(&page->buf, "  and %zu more\n", record->failed - record->failure_count);

@@ -30,6 +30,18 @@ void neap_page_note(struct neap_page *page, const char *format, const char *text
 	neap_page_end_line(page);
 }
 
+void neap_page_notes(struct neap_page *page, const char *indent, const char *text)
+{
+	const char *format = neap_arena_printf(page->scratch, "%s%%s", indent);
+
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		neap_page_note(page, format, neap_arena_copy(page->scratch, line, len));
+		line += len + (line[len] == '\n');
+	}
+}
+
 static void put_place(struct neap_buf *buf, struct neap_position at)
 {
 	if (!at.file)
@@ -132,7 +144,7 @@ static void put_error(struct neap_page *page, const struct neap_resource *resour
 	neap_emit_safes(&page->buf, error ? error->message : "failed");
 	neap_page_end_line(page);
 	if (error && error->hint)
-		neap_page_note(page, "%s", error->hint);
+		neap_page_notes(page, "", error->hint);
 }
 
 /* Bytes of `file` that name the directory of an embedded recipe, which goes without saying. */
@@ -187,7 +199,7 @@ static void put_resource(struct neap_page *page, uint32_t number)
 		return;
 	}
 	neap_page_changes(page, resource, result);
-	if (result->action == NEAP_ACTION_UNKNOWN && cause && result->refresh != NEAP_MAYBE)
+	if (result->action == NEAP_ACTION_UNKNOWN && cause)
 		neap_page_note(page, "not known until %s has been applied", cause);
 	if (result->reason)
 		neap_page_note(page, "(%s)", result->reason);

@@ -12,7 +12,6 @@
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <strings.h>
 
 #include "base/url.h"
+#include "host/library.h"
 
 #define LIBRARY "libcurl.so.4"
 #define CONNECT_MS 30000
@@ -44,32 +44,19 @@ static struct {
 
 static int load(struct neap_error **err)
 {
-	void *library;
-
-	if (lib.loaded)
-		return 0;
-	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (!library) {
-		neap_error_set(err, "load %s: %s", LIBRARY, dlerror());
-		return neap_error_hint(err, "install the package libcurl4");
-	}
-	const struct {
-		const char *name;
-		void *function;
-	} functions[] = {
+	const struct neap_library_function functions[] = {
 		{ "curl_global_init", &lib.global_init }, { "curl_easy_init", &lib.init },
 		{ "curl_easy_setopt", &lib.set },         { "curl_easy_perform", &lib.perform },
 		{ "curl_easy_getinfo", &lib.get },        { "curl_easy_cleanup", &lib.cleanup },
 		{ "curl_easy_strerror", &lib.text },      { "curl_slist_append", &lib.append },
 		{ "curl_slist_free_all", &lib.free_all },
 	};
-	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++) {
-		void *symbol = dlsym(library, functions[i].name);
 
-		if (!symbol)
-			return neap_error_set(err, "load %s: it has no %s", LIBRARY, functions[i].name);
-		memcpy(functions[i].function, &symbol, sizeof(symbol));
-	}
+	if (lib.loaded)
+		return 0;
+	if (neap_library_load(LIBRARY, "libcurl4", functions, sizeof(functions) / sizeof(*functions), err) <
+	    0)
+		return -1;
 	if (lib.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return neap_error_set(err, "load %s: it does not start", LIBRARY);
 	lib.loaded = true;

@@ -132,7 +132,7 @@ local function run(programs, causes)
 	return unit
 end
 
-local function snapshot(options, unit, client, ca)
+local function snapshot(options, client, ca)
 	local keep = math.tointeger(options.keep or 24) or error("snapshots: keep is a whole number", 0)
 	neap.directory { path = BACKUPS, mode = "0700" }
 	local script = neap.file {
@@ -152,7 +152,7 @@ local function snapshot(options, unit, client, ca)
 		content = neap.template("files/etcd-snapshot.timer", { calendar = options.calendar or "hourly" }),
 		enabled = true,
 		state = "running",
-		require = { service, unit },
+		require = service, -- not on etcd: a timer can wait for it
 	}
 end
 
@@ -173,7 +173,7 @@ return function(options)
 		}),
 	}
 	if options.snapshots ~= false then
-		snapshot(options.snapshots or {}, unit, client, ca)
+		snapshot(options.snapshots or {}, client, ca)
 	end
 	return {
 		user = user, ca = ca, server = server, client = client, config = config, unit = unit, healthy = healthy,

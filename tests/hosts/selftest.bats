@@ -24,11 +24,11 @@ teardown_file() {
 
 # A second run beside this file's: another_run, then of_another VERB….
 another_run() {
-	another=$("$hosts" new "$1")
+	another=$(hosts_do new "$1")
 }
 
 of_another() {
-	NEAP_HOSTS_RUN=$another "$hosts" "$@" 3>&-
+	NEAP_HOSTS_RUN=$another hosts_do "$@"
 }
 
 # What there is of a run on this machine, one a line.
@@ -67,27 +67,13 @@ no_traces() {
 	run -143 host_run one sh -c 'kill -TERM $$'
 	[ "$(printf 'a\nb\n' | host_run one cat)" = $'a\nb' ]
 	[ "$(host_run one printf '%s|' 'a b' '' '*')" = 'a b||*|' ]
-	run -0 env OUTSIDE=1 "$hosts" exec one env
+	OUTSIDE=1 run -0 host_run one env
 	[[ $output != *OUTSIDE* && $output != *BATS* ]]
 	[[ $output == *HOME=/root* ]]
-	run -125 "$hosts" exec two sh -c 'exit 125'
+	run -125 host_run two sh -c 'exit 125'
 }
 
-@test "a command ends with who asked for it, and gets its signals" {
-	local asked killed status=0
-	"$hosts" exec one sleep 4001 3>&- &
-	killed=$!
-	"$hosts" exec one sh -c 'trap "exit 3" TERM; touch /run/ready; while :; do sleep 0.05; done' 3>&- &
-	asked=$!
-	until host_run one test -e /run/ready && host_run one pgrep -fx 'sleep 4001'; do sleep 0.1; done
-	kill -TERM "$asked"
-	wait "$asked" || status=$?
-	[ "$status" = 3 ]
-	kill -KILL "$killed"
-	until ! host_run one pgrep -fx 'sleep 4001'; do sleep 0.1; done
-}
-
-@test "units are real: enabled, they start at the next boot; limited, they are in a group of their own" {
+@test "units are real: enabled, they start at the next boot, each in a group of its own" {
 	local before
 	before=$(host_run one cat /proc/sys/kernel/random/boot_id)
 	host_run one tee /etc/systemd/system/mark.service <<-'UNIT' >/dev/null
@@ -112,7 +98,7 @@ no_traces() {
 	before=$(host_run one cat /proc/sys/kernel/random/boot_id)
 	host_run one systemctl reboot || true
 	until [ "$(host_run one cat /proc/sys/kernel/random/boot_id)" != "$before" ]; do sleep 0.1; done
-	run -0 "$hosts" wait one
+	run -0 hosts_do wait one
 	[ "$output" = "one: running" ]
 }
 
@@ -135,10 +121,9 @@ no_traces() {
 @test "a host shuts down while commands run in it" {
 	host_run two sleep 4003 &
 	until host_run two pgrep -fx 'sleep 4003'; do sleep 0.1; done
-	host_run two sh -c 'trap "" TERM; sleep 4004' &
 	host_halt two
 	wait
-	"$hosts" list | grep -x 'two 10.77.0.2 off'
+	hosts_do list | grep -x 'two 10.77.0.2 off'
 	host_boot two
 }
 
@@ -160,7 +145,7 @@ no_traces() {
 	host_run two ping -q -c 1 -W 5 one
 	host_reboot two
 	host_run one ping -q -c 1 -W 5 two
-	[[ "$("$hosts" switch ssh-keyscan -t ed25519 10.77.0.2 2>/dev/null)" == *"$key" ]]
+	[[ "$(hosts_do switch ssh-keyscan -t ed25519 10.77.0.2 2>/dev/null)" == *"$key" ]]
 }
 
 @test "what is bound into a host is there at once, not to be written, and at the next boot" {
@@ -234,7 +219,7 @@ no_traces() {
 	[ "$(traces "$another" | wc -l)" -gt 10 ]
 	of_another down one
 	[ "$(of_another list)" = "two 10.77.0.2 on" ]
-	[ -z "$(traces "$another" | grep "$another[-/]one")" ]
+	[ -z "$(traces "$another" | grep "${another}[-/]one")" ]
 	of_another down
 	no_traces "$another"
 	[ "$(cat outside/file)" = precious ]
@@ -248,14 +233,28 @@ no_traces() {
 	living=$another
 	another_run "$owner"
 	of_another up one
-	"$hosts" sweep
+	hosts_do sweep
 	of_another exec one true
 	# Killed with all that stood for it, in the middle of things.
 	kill -KILL "$owner" "$(cut -d' ' -f1 <"$(of_another disk one)/../supervisor")"
 	wait "$owner" || true
 	[ -n "$(traces "$another")" ]
-	"$hosts" sweep
+	hosts_do sweep
 	no_traces "$another"
 	no_traces "$living"
 	host_run one true
+}
+
+@test "a command ends with who asked for it, and gets its signals" {
+	local asked killed status=0
+	"$hosts_folder/host" exec one sleep 4001 3>&- &
+	killed=$!
+	"$hosts_folder/host" exec one sh -c 'trap "exit 3" TERM; touch /run/ready; while :; do sleep 0.05; done' 3>&- &
+	asked=$!
+	until host_run one test -e /run/ready && host_run one pgrep -fx 'sleep 4001'; do sleep 0.1; done
+	kill -TERM "$asked"
+	wait "$asked" || status=$?
+	[ "$status" = 3 ]
+	kill -KILL "$killed"
+	until ! host_run one pgrep -fx 'sleep 4001'; do sleep 0.1; done
 }

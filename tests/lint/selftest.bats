@@ -31,7 +31,7 @@ object() { # object FOLDER NAME CODE: compiles it and prints the object's path
 }
 
 @test "arrows: modules and lua see no machine" {
-	for header in fcntl.h sys/stat.h openssl/evp.h curl/curl.h archive.h; do
+	for header in fcntl.h sys/stat.h openssl/evp.h curl/curl.h systemd/sd-bus.h archive.h; do
 		for room in modules lua; do
 			printf '/* x */\n#include <%s>\n' "$header" >"$room/wrong.c"
 			run "$lint/arrows"
@@ -39,6 +39,21 @@ object() { # object FOLDER NAME CODE: compiles it and prints the object's path
 			[[ $output == *"$room/wrong.c:2:"* ]]
 			rm "$room/wrong.c"
 		done
+	done
+}
+
+@test "arrows: a library that is loaded is known to one file" {
+	local header
+	printf '/* x */\n#include <curl/curl.h>\n' >core/host/web.c
+	printf '/* x */\n#include <systemd/sd-bus.h>\n' >core/host/bus.c
+	printf '/* x */\n#include <dlfcn.h>\n' >core/host/library.c
+	run "$lint/arrows"
+	[ "$status" = 0 ]
+	for header in curl/curl.h systemd/sd-bus.h systemd/sd-journal.h dlfcn.h; do
+		printf '/* x */\n#include <%s>\n' "$header" >core/host/wrong.c
+		run "$lint/arrows"
+		[ "$status" = 1 ]
+		[[ $output == *"core/host/wrong.c:2:"*"knows that library"* ]]
 	done
 }
 
@@ -121,4 +136,15 @@ object() { # object FOLDER NAME CODE: compiles it and prints the object's path
 	printf '/* x */\nint g(struct s *p) { return p->system(1) + neap_str_sprintf(p) + snprintf(0, 0, "system(1)"); }\n' >core/base/good.c
 	run "$lint/house"
 	[ "$status" = 0 ]
+}
+
+@test "linked: a program that is linked with more than it needs at once is refused" {
+	printf '#include <math.h>\nint main(int c, char **v) { (void)v; return cos(c) > 2; }\n' >m.c
+	"${CC:-cc}" -o fine m.c -Wl,--no-as-needed -lm
+	run "$lint/linked" ./fine
+	[ "$status" = 0 ]
+	"${CC:-cc}" -o wrong m.c -Wl,--no-as-needed -lm -lresolv
+	run "$lint/linked" ./wrong
+	[ "$status" = 1 ]
+	[[ $output == *'libresolv.so.2'* ]]
 }

@@ -91,6 +91,20 @@ static void error__control_bytes_cannot_reach_a_terminal(void **state)
 	neap_error_hint(&err, "%s", "do\x01it");
 	assert_string_equal(err->message, "in\\nthere: open a\\nb\\tc\\r\\x1b[2J\\x7f é");
 	assert_string_equal(err->hint, "do\\x01it");
+	neap_error_quote(&err, "it says:", "no"); /* the first stays */
+	assert_string_equal(err->hint, "do\\x01it");
+}
+
+static void error__quoted_lines_stay_lines(void **state)
+{
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+
+	(void)state;
+	assert_int_equal(neap_error_quote(&err, "it says:", "no"), -1);
+	assert_null(err);
+	neap_error_set(&err, "it failed");
+	assert_int_equal(neap_error_quote(&err, "it says:", "one\t\x1b[2J\ntwo"), -1);
+	assert_string_equal(err->hint, "it says:\none\\t\\x1b[2J\ntwo");
 }
 
 static void digest__knows_the_published_values(void **state)
@@ -128,6 +142,7 @@ int main(void)
 		cmocka_unit_test(error__a_hint_needs_a_message_and_stays),
 		cmocka_unit_test(error__nobody_wants_it),
 		cmocka_unit_test(error__control_bytes_cannot_reach_a_terminal),
+		cmocka_unit_test(error__quoted_lines_stay_lines),
 		cmocka_unit_test(digest__knows_the_published_values),
 	};
 

@@ -548,6 +548,26 @@ static void report__json_survives_bytes_that_are_not_utf8(void **state)
 
 /* ---- problems ----------------------------------------------------------------------------------------- */
 
+static void report__a_hint_that_quotes_lines_shows_each_on_its_own(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture(NEAP_RUN_APPLY);
+	struct neap_result *failed = add(f, "/x", NEAP_ACTION_UPDATE);
+	failed->outcome = NEAP_OUTCOME_FAILED;
+	neap_error_set(&failed->error, "start it: failed");
+	neap_error_quote(&failed->error, "its journal:", "first\n\nlast \x1b[31m\n");
+	f->run.summary = (struct neap_summary){ .failed = 1 };
+	assert_string_equal(text(f, PLAIN), "apply failed: 1 failed\n"
+					    "\n"
+					    "x failed    file[/x] (site.lua:1): start it: failed\n"
+					    "    its journal:\n"
+					    "    first\n"
+					    "    \n"
+					    "    last \\x1b[31m\n");
+	neap_error_free(failed->error);
+	failed->error = NULL;
+}
+
 static void report__problems_name_place_resource_and_hint(void **state)
 {
 	(void)state;
@@ -727,6 +747,7 @@ int main(void)
 		cmocka_unit_test(report__json_keys_are_sorted_and_the_id_is_of_the_rest),
 		cmocka_unit_test(report__json_of_large_and_binary_values_is_size_and_digest),
 		cmocka_unit_test(report__json_survives_bytes_that_are_not_utf8),
+		cmocka_unit_test(report__a_hint_that_quotes_lines_shows_each_on_its_own),
 		cmocka_unit_test(report__problems_name_place_resource_and_hint),
 		cmocka_unit_test(report__graph_formats_escape_names_and_give_reasons),
 		cmocka_unit_test(report__an_event_names_parameters_and_no_values),

@@ -344,6 +344,38 @@ static void plan__a_step_that_failed_takes_back_what_it_foresaw(void **state)
 	assert_unit(f->plan, "run.service", "loaded active x, stale");
 }
 
+static void plan__a_reload_is_taken_back_with_its_step(void **state)
+{
+	struct fixture *f = *state;
+	const struct neap_unit_state stale = {
+		.load = NEAP_UNIT_LOADED, .active = NEAP_UNIT_ACTIVE, .sub = "x", .stale = true
+	};
+
+	neap_host_memory_unit(f->machine, "idle.service", &stale);
+	write_file(f->plan, UNITS "run.service", "x");
+	step(f, 1, NEAP_NO_STEP);
+	ok(reload(f->plan));
+	assert_unit(f->plan, "run.service", "loaded active x");
+	assert_unit(f->plan, "idle.service", "loaded active x");
+	neap_overlay_undo(f->plan);
+	assert_unit(f->plan, "run.service", "loaded active x, stale");
+	assert_unit(f->plan, "idle.service", "loaded active x, stale");
+}
+
+static void plan__a_file_that_was_taken_back_is_no_file(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f->plan, UNITS "run.service", "x");
+	assert_unit(f->plan, "run.service", "loaded active x, stale");
+	neap_overlay_undo(f->plan);
+	step(f, 1, NEAP_NO_STEP);
+	write_file(f->plan, UNITS "idle.service", "x"); /* takes its number */
+	step(f, 2, NEAP_NO_STEP);
+	assert_unit(f->plan, "run.service", "loaded active x");
+	assert_unit(f->plan, "idle.service", "loaded inactive x, stale");
+}
+
 static void plan__a_unit_nobody_knows_is_unknown_behind_something_pending(void **state)
 {
 	struct fixture *f = *state;
@@ -582,6 +614,22 @@ static void apply__nothing_runs_when_a_landing_failed(void **state)
 	assert_jobs("");
 }
 
+static int refuse_about(void *ctx, struct neap_error **err)
+{
+	(void)ctx;
+	return neap_error_set(err, "not written down");
+}
+
+static void apply__what_a_job_owes_is_written_down_before_it(void **state)
+{
+	struct fixture *f = *state;
+
+	f->commit.about = refuse_about;
+	assert_refused(f->apply, NEAP_UNIT_STOP, "run.service", "not written down");
+	assert_jobs("");
+	assert_false(neap_overlay_opaque(f->apply));
+}
+
 static void apply__only_a_unit_whose_files_are_held_makes_them_land(void **state)
 {
 	struct fixture *f = *state;
@@ -648,6 +696,8 @@ int main(void)
 		TEST(plan__a_job_runs_nothing_and_its_end_is_foreseen),
 		TEST(plan__a_reload_leaves_a_unit_as_it_was_and_is_opaque),
 		TEST(plan__a_step_that_failed_takes_back_what_it_foresaw),
+		TEST(plan__a_reload_is_taken_back_with_its_step),
+		TEST(plan__a_file_that_was_taken_back_is_no_file),
 		TEST(plan__a_unit_nobody_knows_is_unknown_behind_something_pending),
 		TEST(plan__a_job_is_an_opaque_change),
 		TEST(plan__what_no_manager_would_start_is_refused),
@@ -659,6 +709,7 @@ int main(void)
 		TEST(plan__a_file_that_is_not_known_makes_a_unit_that_is_not_known),
 		TEST(apply__everything_lands_before_a_job),
 		TEST(apply__nothing_runs_when_a_landing_failed),
+		TEST(apply__what_a_job_owes_is_written_down_before_it),
 		TEST(apply__only_a_unit_whose_files_are_held_makes_them_land),
 		TEST(apply__a_failed_step_that_is_taken_back_holds_no_file),
 		TEST(units__ten_thousand_with_files_are_looked_at_in_time),

@@ -4,7 +4,7 @@
 run_check() {
 	local command probe
 	[ "$(id -u)" = 0 ] || { echo "needs root, for hosts in namespaces"; return 1; }
-	for command in unshare nsenter setpriv flock findmnt ip ssh-keygen; do
+	for command in unshare nsenter setpriv flock mountpoint ip ssh-keygen; do
 		command -v "$command" >/dev/null || { echo "needs $command, for hosts in namespaces"; return 1; }
 	done
 	unshare --mount --uts --ipc --net --pid --fork --cgroup true 2>/dev/null || { echo "no namespaces here"; return 1; }
@@ -48,13 +48,14 @@ run_remove() {
 }
 
 run_sweep() {
-	local owner
+	local owner status=0
 	mkdir -p "$cache/runs"
 	(
 		flock 9
 		for owner in "$cache"/runs/*/owner; do
 			[ -e "$owner" ] && ! stamped_process "$owner" >/dev/null || continue
-			NEAP_HOSTS_RUN=$(basename "$(dirname "$owner")") "$here/host" down
+			NEAP_HOSTS_RUN=$(basename "$(dirname "$owner")") "$here/host" down || status=1
 		done
+		exit "$status"
 	) 9>"$cache/runs.lock"
 }
