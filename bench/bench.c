@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -300,6 +301,39 @@ static void users(unsigned count)
 		2);
 }
 
+/* In a network of their own: the rules of this machine are left alone. */
+static void rules(unsigned count)
+{
+	char *recipe = text("%s/rules.lua", recipes), *define = text("N=%u", count);
+	char *state = text("%s/rules-%u", work, count);
+
+	shell(text("rm -rf '%s'; iptables -F INPUT", state));
+	measure(command(neap, "apply", recipe, "-D", define, "--state-dir", state, NULL));
+	work_on(text("%u rules, no-op", count), count,
+		(struct contender[]){
+			{ "save", command("iptables-save", "-t", "filter", NULL), NULL },
+			{ "neap", command(neap, "apply", recipe, "-D", define, "--state-dir", state, NULL),
+			  NULL },
+			{ "check", command(neap, "check", recipe, "-D", define, NULL), NULL } },
+		3);
+}
+
+/* In a network namespace, from here on: last. As root only. */
+static void routes(unsigned count)
+{
+	char *recipe = text("%s/routes.lua", recipes), *state = text("%s/network-state", work);
+	char **apply = command(neap, "apply", recipe, "-D", text("N=%u", count), "--state-dir", state, NULL);
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0) {
+		printf("routes: left out, needs root\n");
+		return;
+	}
+	measure(apply);
+	work_on(text("%u routes, no-op", count), count,
+		(struct contender[]){ { "floor", command(floor_program, "network", NULL), NULL },
+				      { "neap", apply, NULL } },
+		2);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 5) {
@@ -335,6 +369,10 @@ int main(int argc, char **argv)
 	tarball();
 	certs(100);
 	users(1000);
+	if (have("iptables-save") && unshare(CLONE_NEWNET) == 0)
+		for (unsigned n = 50; n <= 5000; n *= 10)
+			rules(n);
+	routes(1000);
 	fclose(raw);
 	printf("raw numbers: %s/raw.tsv\n", work);
 	return 0;

@@ -5,9 +5,11 @@
  *
  *	floor files-first ROOT N     floor files-noop ROOT N     floor lines ROOT     floor empty
  *	floor tarball ARCHIVE DIRECTORY     floor certs DIRECTORY N     floor users ROOT
+ *	floor network
  */
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/rtnetlink.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -219,6 +222,45 @@ static void users(const char *root)
 	printf("%u fields\n", fields);
 }
 
+/* Links, addresses and routes of both families, each by one dump; only counted. */
+static void network(void)
+{
+	static const struct {
+		unsigned short type;
+		unsigned char family;
+	} dumps[] = { { RTM_GETLINK, AF_UNSPEC },
+		      { RTM_GETADDR, AF_UNSPEC },
+		      { RTM_GETROUTE, AF_INET },
+		      { RTM_GETROUTE, AF_INET6 } };
+	static char buffer[65536];
+	unsigned count = 0;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	must(fd, "netlink");
+	for (unsigned i = 0; i < 4; i++) {
+		struct {
+			struct nlmsghdr header;
+			struct rtmsg message;
+		} request = { { .nlmsg_len = sizeof request,
+				.nlmsg_type = dumps[i].type,
+				.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+			      { .rtm_family = dumps[i].family } };
+		bool done = false;
+		must((int)send(fd, &request, sizeof request, 0), "send");
+		while (!done) {
+			ssize_t got = recv(fd, buffer, sizeof buffer, 0);
+			must((int)got, "recv");
+			size_t left = (size_t)got;
+			for (const struct nlmsghdr *at = (const void *)buffer; NLMSG_OK(at, left);
+			     at = NLMSG_NEXT(at, left)) {
+				done = done || at->nlmsg_type == NLMSG_DONE || at->nlmsg_type == NLMSG_ERROR;
+				count++;
+			}
+		}
+	}
+	printf("%u\n", count);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "tarball") == 0)
@@ -233,6 +275,8 @@ int main(int argc, char **argv)
 		files_noop(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
 	else if (argc == 3 && strcmp(argv[1], "lines") == 0)
 		lines(argv[2]);
+	else if (argc == 2 && strcmp(argv[1], "network") == 0)
+		network();
 	else if (argc != 2 || strcmp(argv[1], "empty") != 0)
 		return 64;
 	return 0;

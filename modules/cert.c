@@ -573,6 +573,22 @@ static int cert_output(const struct neap_view *view, const struct neap_context *
 	return neap_pem_output(view, ctx->scratch, want->path, ret, err);
 }
 
+static bool cert_ends(const void *wanted, const void *had, const char **ret_label, double *ret_value)
+{
+	const struct cert_have *have = had;
+
+	*ret_label = ((const struct cert_want *)wanted)->path;
+	*ret_value = (double)have->facts.ends;
+	return have->facts.ends != 0;
+}
+
+static const struct neap_measure cert_measure = {
+	.metric = "neap_certificate_not_after_timestamp_seconds",
+	.help = "When the certificate ends.",
+	.label = "path",
+	.of = cert_ends,
+};
+
 /* ---- the type ---------------------------------------------------------------------------------------- */
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -746,7 +762,8 @@ static const char description[] =
 	"- basicConstraints and keyUsage are critical; serial numbers are random. SHA-256 signs, SHA-384\n"
 	"  by a P-384 key, and Ed25519 by itself.\n"
 	"- Key and certificate are two files, and change one after the other: the key first. A run that\n"
-	"  was cut off between them is mended by the next.\n";
+	"  was cut off between them is mended by the next.\n"
+	"- `--metrics` says when it ends: `neap_certificate_not_after_timestamp_seconds`.\n";
 
 static const char example[] =
 	"local ca = neap.cert {\n"
@@ -779,4 +796,5 @@ const struct neap_resource_type neap_type_cert = {
 	.diff = cert_diff,
 	.apply = cert_apply,
 	.output = cert_output,
+	.measure = &cert_measure,
 };

@@ -92,9 +92,12 @@ static void sysctl_claim(const void *wanted, struct neap_claims *claims)
 	const struct sysctl_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	const char *name = canonical_name(neap_str(want->name), arena);
+	char link[NEAP_NET_NAME];
 
 	if (is_edited(want))
 		neap_claim_entries(claims, file_of(want));
+	if (want->ensure == PRESENT && neap_net_link_of_setting(name, link))
+		neap_claim_link(claims, link, NEAP_LINK_NEEDS);
 	if (want->ensure == PRESENT)
 		neap_claim_path(claims, neap_arena_printf(arena, NEAP_KERNEL_ROOT "/%s", name),
 				NEAP_ASPECT_CONTENT, false);

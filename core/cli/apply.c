@@ -33,7 +33,7 @@ static int open_machine(struct neap_cli_session *session, struct neap_cli_witnes
 static int apply(const struct neap_cli_options *options)
 {
 	struct neap_cli_session session;
-	struct neap_cli_witness witness;
+	struct neap_cli_witness witness = { 0 };
 	struct neap_run *run = NULL;
 	struct neap_state *state = NULL;
 	struct neap_machine *machine = NULL;
@@ -43,8 +43,11 @@ static int apply(const struct neap_cli_options *options)
 	const char *where = options->state_dir ? options->state_dir : directory;
 
 	neap_cli_splay(options);
-	neap_cli_witness_begin(&witness, options);
-	int code = neap_cli_session_load(&session, options);
+	int code = neap_cli_session_open(&session, options);
+	if (code == 0)
+		code = neap_cli_witness_begin(&witness, &session, NEAP_RUN_APPLY);
+	if (code == 0)
+		code = neap_cli_session_load(&session);
 	if (code == 0)
 		code = open_machine(&session, &witness, where, &state, &machine);
 	if (code == 0) {
@@ -58,11 +61,11 @@ static int apply(const struct neap_cli_options *options)
 	}
 	if (code == 0) {
 		run = neap_cli_session_run(&session, machine, NEAP_RUN_APPLY,
-					   neap_cli_session_state(&session, where));
+					   neap_cli_session_state(&session, where), &witness.observer);
 		neap_cli_session_report(&session, run, &report, &len);
 		code = neap_run_exit_code(run, options->detailed);
 	}
-	neap_cli_witness_end(&witness, &session, run, state, where, code);
+	neap_cli_witness_end(&witness, run, state, where, code);
 	neap_run_free(run);
 	neap_machine_free(machine);
 	if (state)

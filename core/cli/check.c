@@ -5,7 +5,9 @@
 static int check(const struct neap_cli_options *options)
 {
 	struct neap_cli_session session;
-	int code = neap_cli_session_load(&session, options);
+	int code = neap_cli_session_open(&session, options);
+	if (code == 0)
+		code = neap_cli_session_load(&session);
 	if (code == 0) {
 		size_t count = session.graph->resources.count;
 		if (options->format == NEAP_CLI_JSON)

@@ -38,11 +38,12 @@ enum neap_cli_color { NEAP_CLI_COLOR_AUTO, NEAP_CLI_COLOR_ALWAYS, NEAP_CLI_COLOR
 
 struct neap_cli_options {
 	const struct neap_cli_verb *verb;
-	const char *operand;                         /* recipe, type or verb; NULL: none */
-	NEAP_VEC(struct neap_param_value) params;    /* sorted by name; of several of one name the last */
-	const char *root, *state_dir, *tags, *facts; /* NULL: not given */
-	unsigned format;                             /* neap_cli_format; of neap graph: neap_graph_format */
-	unsigned color;                              /* neap_cli_color */
+	const char *operand;                      /* recipe, type or verb; NULL: none */
+	NEAP_VEC(struct neap_param_value) params; /* sorted by name; of several of one name the last */
+	const char *root, *state_dir, *tags, *facts, *events, *metrics; /* NULL: not given */
+	unsigned format; /* neap_cli_format; of neap graph: neap_graph_format */
+	unsigned color;  /* neap_cli_color */
+	unsigned log;    /* neap_log_kind */
 	unsigned verbose;
 	bool diff, detailed, quiet, reference, annotations, help;
 	unsigned lock_wait, eval_timeout, splay, timeout; /* seconds; 0: not given */

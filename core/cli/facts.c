@@ -6,6 +6,8 @@ static int facts(const struct neap_cli_options *options)
 {
 	struct neap_cli_session session;
 	int code = neap_cli_session_open(&session, options);
+	if (code == 0)
+		code = neap_cli_session_facts(&session);
 	if (code == 0) {
 		if (options->format == NEAP_CLI_JSON)
 			neap_report_facts_json(stdout, session.facts, &session.problems);

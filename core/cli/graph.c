@@ -5,7 +5,9 @@
 static int graph(const struct neap_cli_options *options)
 {
 	struct neap_cli_session session;
-	int code = neap_cli_session_load(&session, options);
+	int code = neap_cli_session_open(&session, options);
+	if (code == 0)
+		code = neap_cli_session_load(&session);
 	if (code == 0) {
 		neap_report_graph(stdout, session.graph, options->format);
 		code = neap_cli_output_end(code, NEAP_EXIT_RECIPE);

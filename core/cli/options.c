@@ -37,6 +37,7 @@ struct option {
 
 static const char *const text_formats[] = { "text", "json", NULL };
 static const char *const graph_formats[] = { "dot", "mermaid", "json", NULL };
+static const char *const logs[] = { "none", "journal", "syslog", NULL };
 static const char *const colors[] = { "auto", "always", "never", NULL };
 
 static const struct option options[] = {
@@ -55,6 +56,12 @@ static const struct option options[] = {
 	  AT(format), "for a person or for a script", text_formats },
 	{ "format", 0, CHOICE, "dot|mermaid|json", NEAP_CLI_GRAPH, AT(format),
 	  "for Graphviz, Mermaid or a script", graph_formats },
+	{ "events", 0, STRING, "FILE", RUNS, AT(events),
+	  "append what happens as JSON lines; - is standard error" },
+	{ "metrics", 0, STRING, "FILE", RUNS, AT(metrics),
+	  "write the run's numbers for Prometheus (node_exporter's textfile)" },
+	{ "log", 0, CHOICE, "journal|syslog", NEAP_CLI_APPLY, AT(log),
+	  "an entry for each resource that changed or failed, and for the end", logs },
 	{ "detailed-exitcode", 0, FLAG, NULL, NEAP_CLI_APPLY, AT(detailed),
 	  "exit with 2 when something changed, 6 when something changed and something failed" },
 	{ "lock-wait", 0, DURATION, "DURATION", NEAP_CLI_APPLY, AT(lock_wait),
@@ -83,9 +90,9 @@ static const struct {
 	const char *name;
 	char letter;
 } later[] = {
-	{ "inventory", 'i' },       { "limit", 'l' }, { "jobs", 'j' }, { "out", 'o' },  { "plan", 0 },
-	{ "confirm", 0 },           { "against", 0 }, { "events", 0 }, { "strict", 0 }, { "max-changes", 0 },
-	{ "require-signature", 0 },
+	{ "inventory", 'i' }, { "limit", 'l' },           { "jobs", 'j' },  { "out", 'o' },
+	{ "plan", 0 },        { "confirm", 0 },           { "against", 0 }, { "strict", 0 },
+	{ "max-changes", 0 }, { "require-signature", 0 },
 };
 #define LATER_COUNT (sizeof later / sizeof *later)
 

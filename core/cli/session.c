@@ -28,6 +28,10 @@ void neap_cli_session_problems(struct neap_cli_session *session)
 {
 	bool color = neap_cli_output_color(session->options, STDERR_FILENO);
 	struct neap_problems warnings = session->problems;
+	/* A run that stays silent has nothing to say about a recipe that does what it should. */
+	if (session->options->quiet && session->options->verb->bit != NEAP_CLI_CHECK &&
+	    session->problems.errors.count == 0 && !session->reported)
+		return;
 	if (!wants_json(session)) {
 		neap_report_problems_text(stderr, &session->problems, color);
 		return;
@@ -44,6 +48,11 @@ int neap_cli_session_refuse(struct neap_cli_session *session, struct neap_error 
 		neap_problem_take(&session->problems, (struct neap_position){ 0 }, NULL, err);
 		neap_report_problems_json(stdout, &session->problems);
 		return neap_cli_output_end(code, code);
+	}
+	/* Who is mailed each line knows what to do by the third. */
+	if (session->options->quiet && code == NEAP_EXIT_LOCKED) {
+		free((*err)->hint);
+		(*err)->hint = NULL;
 	}
 	neap_cli_complain(*err);
 	neap_problem_take(&session->problems, (struct neap_position){ 0 }, NULL, err);
@@ -96,7 +105,7 @@ static int ask(void *ctx, enum neap_fact fact, struct neap_arena *arena,
 	return neap_facts_ask(&session->asked->view, fact, arena, answers, err);
 }
 
-static int open_facts(struct neap_cli_session *session)
+int neap_cli_session_facts(struct neap_cli_session *session)
 {
 	const char *file = session->options->facts;
 	struct neap_error *err = NULL;
@@ -116,17 +125,17 @@ int neap_cli_session_open(struct neap_cli_session *session, const struct neap_cl
 {
 	*session = (struct neap_cli_session){ .arena = neap_arena_new(), .options = options };
 	session->problems.arena = session->arena;
-	int code = look_at_root(session);
-	return code ? code : open_facts(session);
+	return look_at_root(session);
 }
 
-int neap_cli_session_load(struct neap_cli_session *session, const struct neap_cli_options *options)
+int neap_cli_session_load(struct neap_cli_session *session)
 {
+	const struct neap_cli_options *options = session->options;
 	struct neap_error *err = NULL;
-	int code = neap_cli_session_open(session, options);
+	neap_cli_stop_after(options->timeout);
+	int code = neap_cli_session_facts(session);
 	if (code)
 		return code;
-	neap_cli_stop_after(options->timeout);
 	if (neap_sources_open(session->arena, options->operand, neap_embedded, &session->sources, &err) < 0)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
 	session->graph = neap_graph_new(&neap_modules, session->sources, &session->problems);
@@ -209,14 +218,55 @@ void neap_cli_session_damaged(size_t damaged, const char *directory)
 			directory, damaged, damaged == 1 ? " is" : "s are");
 }
 
-struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
-				      enum neap_run_mode mode, const char *state_directory)
-{
+/* What is told to two: the terminal, and who else listens. */
+struct listeners {
 	struct neap_cli_progress progress;
-	neap_cli_progress_init(&progress, session->options);
+	const struct neap_run_observer *also;
+	struct neap_run_observer both;
+};
+
+static void on_begin(void *ctx, const struct neap_run *run, uint32_t number)
+{
+	struct neap_run_observer *first = &((struct listeners *)ctx)->progress.observer;
+	if (first->begin)
+		first->begin(first->ctx, run, number);
+}
+
+static void on_done(void *ctx, const struct neap_run *run, uint32_t number)
+{
+	struct listeners *listeners = ctx;
+	struct neap_run_observer *first = &listeners->progress.observer;
+	if (first->done)
+		first->done(first->ctx, run, number);
+	if (listeners->also->done)
+		listeners->also->done(listeners->also->ctx, run, number);
+}
+
+static void on_bytes(void *ctx, const struct neap_run *run, uint64_t done, uint64_t total)
+{
+	struct neap_run_observer *first = &((struct listeners *)ctx)->progress.observer;
+	if (first->bytes)
+		first->bytes(first->ctx, run, done, total);
+}
+
+static void on_measured(void *ctx, const struct neap_run *run, uint32_t number, const char *label,
+			double value)
+{
+	const struct neap_run_observer *also = ((struct listeners *)ctx)->also;
+	also->measured(also->ctx, run, number, label, value);
+}
+
+struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct neap_machine *machine,
+				      enum neap_run_mode mode, const char *state_directory,
+				      const struct neap_run_observer *observer)
+{
+	struct listeners listeners = { .also = observer };
+	neap_cli_progress_init(&listeners.progress, session->options);
+	listeners.both = (struct neap_run_observer){ &listeners, on_begin, on_done, on_bytes,
+						     observer->measured ? on_measured : NULL };
 	struct neap_run_options options = {
 		.mode = mode,
-		.observer = &progress.observer,
+		.observer = &listeners.both,
 		.stop = neap_cli_stop,
 		.state_directory = state_directory,
 		.notices = &session->notices,
@@ -229,7 +279,7 @@ struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct n
 		run->signal = 0;
 		run->timeout = session->options->timeout;
 	}
-	neap_cli_progress_done(&progress);
+	neap_cli_progress_done(&listeners.progress);
 	return run;
 }
 
@@ -262,6 +312,9 @@ void neap_cli_session_report(struct neap_cli_session *session, const struct neap
 		neap_report_text(out, run, &report);
 	if (fclose(out) != 0)
 		neap_out_of_memory();
+	session->reported = true;
+	if (options->quiet && *ret_len > 0)
+		neap_cli_session_problems(session);
 	/* The report in full says it; without one stderr must. */
 	if (wants_json(session) || options->quiet)
 		neap_report_failures_text(stderr, run, neap_cli_output_color(options, STDERR_FILENO));

@@ -8,22 +8,63 @@
 #include "engine/report_parts.h"
 #include "host/state.h"
 
-static int64_t now_ms(void)
+int64_t neap_cli_witness_now(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void neap_cli_witness_begin(struct neap_cli_witness *witness, const struct neap_cli_options *options)
+double neap_cli_witness_seconds(void)
 {
-	*witness = (struct neap_cli_witness){ .options = options, .started = now_ms() };
-	neap_random_id(witness->id);
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void neap_cli_witness_warn(struct neap_error **err)
+{
+	neap_error_prefix(err, "warning");
+	neap_cli_complain(*err);
+	neap_error_free(*err);
+	*err = NULL;
+}
+
+static void done(void *ctx, const struct neap_run *run, uint32_t number)
+{
+	neap_cli_events_done(ctx, run, number);
+	neap_cli_log_done(ctx, run, number);
+}
+
+static void measured(void *ctx, const struct neap_run *run, uint32_t number, const char *label, double value)
+{
+	neap_cli_metrics_measured(ctx, run, number, label, value);
+}
+
+int neap_cli_witness_begin(struct neap_cli_witness *witness, struct neap_cli_session *session,
+			   enum neap_run_mode mode)
+{
+	struct neap_error *err = NULL;
+	*witness = (struct neap_cli_witness){
+		.session = session,
+		.mode = mode,
+		.started = neap_cli_witness_now(),
+		.began = neap_cli_witness_seconds(),
+		.observer = { .ctx = witness, .done = done },
+	};
+	if (mode == NEAP_RUN_APPLY || session->options->events)
+		neap_random_id(witness->id);
+	if (session->options->metrics)
+		witness->observer.measured = measured;
+	if (neap_cli_metrics_begin(witness, &err) < 0 || neap_cli_log_begin(witness, &err) < 0 ||
+	    neap_cli_events_begin(witness, &err) < 0)
+		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
+	return 0;
 }
 
 void neap_cli_witness_locked(struct neap_cli_witness *witness, struct neap_state *state)
 {
-	neap_record_begin(state, witness->id, witness->options->operand);
+	neap_record_begin(state, witness->id, witness->session->options->operand);
 }
 
 /* ---- the record ---------------------------------------------------------------------------------------- */
@@ -73,23 +114,24 @@ static void failures_of_problems(struct failures *failures, const struct neap_pr
 	}
 }
 
-static int record(const struct neap_cli_witness *witness, const struct neap_cli_session *session,
-		  const struct neap_run *run, struct neap_state *state, const char *where, int code,
-		  struct neap_error **err)
+static int record(const struct neap_cli_witness *witness, const struct neap_run *run,
+		  struct neap_state *state, const char *where, int code, struct neap_error **err)
 {
+	const struct neap_cli_session *session = witness->session;
+	const struct neap_cli_options *options = session->options;
 	struct neap_record_count counts[NEAP_SUMMARY_PARTS];
 	struct failures failures = { 0 };
 	struct neap_record record = {
-		.recipe = witness->options->operand,
+		.recipe = options->operand,
 		.version = NEAP_VERSION,
-		.tags = witness->options->tags,
+		.tags = options->tags,
 		.pid = getpid(),
 		.started = witness->started,
-		.ended = now_ms(),
+		.ended = witness->ended,
 		.exit_code = code,
 		.signal = run ? run->signal : 0,
 		.timeout = run              ? run->timeout
-			   : *neap_cli_stop ? witness->options->timeout
+			   : *neap_cli_stop ? options->timeout
 					    : 0,
 		.counts = counts,
 	};
@@ -111,15 +153,18 @@ static int record(const struct neap_cli_witness *witness, const struct neap_cli_
 	return r;
 }
 
-void neap_cli_witness_end(struct neap_cli_witness *witness, const struct neap_cli_session *session,
-			  const struct neap_run *run, struct neap_state *state, const char *where, int code)
+void neap_cli_witness_end(struct neap_cli_witness *witness, const struct neap_run *run,
+			  struct neap_state *state, const char *where, int code)
 {
-	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct neap_error *err = NULL;
 	/* Who typed something wrong sees it; another run tells of itself. */
-	if (code == NEAP_EXIT_USAGE || code == NEAP_EXIT_LOCKED)
+	bool counts = code != NEAP_EXIT_USAGE && code != NEAP_EXIT_LOCKED;
+	if (!witness->session)
 		return;
-	if (record(witness, session, run, state, where, code, &err) < 0) {
-		neap_error_prefix(&err, "warning");
-		neap_cli_complain(err);
-	}
+	witness->ended = neap_cli_witness_now();
+	if (witness->mode == NEAP_RUN_APPLY && counts && record(witness, run, state, where, code, &err) < 0)
+		neap_cli_witness_warn(&err);
+	neap_cli_metrics_end(witness, run, where, code);
+	neap_cli_events_end(witness, run, code);
+	neap_cli_log_end(witness, run, code);
 }

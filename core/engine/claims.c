@@ -3,6 +3,7 @@
  * above and below each other are made. Knows paths as text only; what is one object through links is not
  * seen.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,34 @@ void neap_claim_place(struct neap_claims *claims, const char *path)
 		neap_graph_edge(claims->graph, claim->last_place, self, NEAP_WHY_AUTOREQUIRE, false,
 				resource_of(claims, self)->at);
 	claim->last_place = self;
+}
+
+void neap_claim_anywhere(struct neap_claims *claims, const char *directory, const char *name)
+{
+	struct neap_graph *graph = claims->graph;
+	const char *key;
+
+	if (claims->probe)
+		return;
+	key = neap_arena_printf(graph->arena, "%s/%s", directory, name);
+	neap_map_put(&graph->build->anywhere, neap_str(key), graph);
+	neap_vec_push(&claims->anywheres,
+		      (struct neap_after){ claims->resource,
+					   neap_str(neap_arena_strdup(graph->arena, directory)) });
+}
+
+/* Whether it goes by a name that somebody may have in the directories of the one above its own. */
+static bool is_anywhere(const struct neap_graph *graph, struct neap_str path)
+{
+	struct neap_str above = neap_path_parent(neap_path_parent(path)), name = neap_path_name(path);
+	char key[512];
+	int len;
+
+	if (!graph->build->anywhere.count)
+		return false;
+	len = snprintf(key, sizeof(key), "%.*s/%.*s", (int)above.len, above.data, (int)name.len, name.data);
+	return len > 0 && (size_t)len < sizeof(key) &&
+	       neap_map_get(&graph->build->anywhere, (struct neap_str){ key, (size_t)len });
 }
 
 /* The owner of what `name` is of a path, or NONE; who asks first owns it from now on. Names of parts do not
@@ -452,44 +481,134 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 	}
 }
 
-/* Whoever claims something of it. */
-static void mark_claimants(const struct claim *claim, bool *mark)
+/* ---- after a directory --------------------------------------------------------------------------------- */
+
+struct after {
+	struct neap_graph *graph;
+	const struct claim **claims; /* all of them, by path */
+	bool *first, *after;         /* by resource, false between two directories */
+	NEAP_VEC(uint32_t) found;
+};
+
+static int by_path(const void *a, const void *b)
+{
+	const struct claim *one = *(const struct claim *const *)a, *two = *(const struct claim *const *)b;
+
+	return strcmp(one->path.data, two->path.data);
+}
+
+static int by_directory(const void *a, const void *b)
+{
+	const struct neap_after *one = a, *two = b;
+	int order = strcmp(one->directory.data, two->directory.data);
+
+	return order ? order : one->resource < two->resource ? -1 : one->resource > two->resource;
+}
+
+/* Whoever claims something of it, but those who wish to come after it themselves. */
+static void find_claimants(struct after *after, const struct claim *claim)
 {
 	for (unsigned i = 0; i < ASPECTS; i++)
-		if (claim->owner[i] != NONE)
-			mark[claim->owner[i]] = true;
+		if (claim->owner[i] != NONE && !after->after[claim->owner[i]])
+			neap_vec_push(&after->found, claim->owner[i]);
 	for (const struct part *part = claim->parts; part; part = part->next)
-		mark[part->resource] = true;
+		if (!after->after[part->resource])
+			neap_vec_push(&after->found, part->resource);
+}
+
+/* Claims of the directory and below it lie side by side, but for what has a byte before "/" in its place. */
+static void find_below(struct after *after, struct neap_str directory)
+{
+	const struct claim *itself = neap_map_get(&after->graph->owned, directory);
+	size_t low = 0, high = after->graph->owned.count, len = directory.len == 1 ? 0 : directory.len;
+
+	if (itself)
+		find_claimants(after, itself);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const char *path = after->claims[middle]->path.data;
+		int order = strncmp(path, directory.data, len);
+
+		if (order < 0 || (order == 0 && (unsigned char)path[len] < '/'))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < after->graph->owned.count; low++) {
+		const struct claim *claim = after->claims[low];
+
+		if (neap_path_below(claim->path, directory))
+			find_claimants(after, claim);
+		else if (claim != itself)
+			break;
+	}
+}
+
+/* Who makes a directory in it: its existence is claimed, and no bytes. */
+static void find_directories(struct after *after, struct neap_str directory)
+{
+	for (size_t i = 0; i < after->graph->owned.count; i++) {
+		const struct claim *claim = after->graph->owned.entries[i].value;
+		uint32_t owner = claim->owner[EXISTENCE];
+
+		if (owner != NONE && claim->owner[CONTENT] == NONE && !after->after[owner] &&
+		    neap_str_equal(neap_path_parent(claim->path), directory))
+			neap_vec_push(&after->found, owner);
+	}
+}
+
+static void order_directory(struct after *after, const struct neap_after *wishes, size_t count,
+			    void (*find)(struct after *, struct neap_str))
+{
+	after->found.count = 0;
+	for (size_t i = 0; i < count; i++)
+		after->after[wishes[i].resource] = true;
+	find(after, wishes[0].directory);
+	for (size_t i = 0; i < after->found.count; i++)
+		after->first[after->found.items[i]] = true;
+	if (after->found.count)
+		neap_graph_order_after(after->graph, after->first, after->after);
+	for (size_t i = 0; i < after->found.count; i++)
+		after->first[after->found.items[i]] = false;
+	for (size_t i = 0; i < count; i++)
+		after->after[wishes[i].resource] = false;
 }
 
 /* Each directory that somebody named is looked through once. */
+static void order_wishes(struct after *after, struct neap_after *wishes, size_t count,
+			 void (*find)(struct after *, struct neap_str))
+{
+	if (count)
+		qsort(wishes, count, sizeof(*wishes), by_directory);
+	for (size_t i = 0, j; i < count; i = j) {
+		for (j = i + 1; j < count && neap_str_equal(wishes[j].directory, wishes[i].directory); j++)
+			;
+		order_directory(after, &wishes[i], j - i, find);
+	}
+}
+
 static void order_after(struct neap_claims *claims)
 {
 	struct neap_graph *graph = claims->graph;
-	size_t count = graph->resources.count;
-	NEAP_AUTO_FREE bool *first = neap_alloc(count + 1), *after = neap_alloc(count + 1);
+	size_t owned = graph->owned.count;
+	struct after after = { .graph = graph };
 
-	for (size_t i = 0; i < claims->afters.count; i++) {
-		struct neap_str directory = claims->afters.items[i].directory;
-
-		if (!directory.data)
-			continue;
-		memset(first, 0, count + 1);
-		memset(after, 0, count + 1);
-		for (size_t j = i; j < claims->afters.count; j++) {
-			struct neap_after *wish = &claims->afters.items[j];
-
-			if (!wish->directory.data || !neap_str_equal(wish->directory, directory))
-				continue;
-			after[wish->resource] = true;
-			wish->directory.data = NULL;
-		}
-		for (size_t j = 0; j < graph->owned.count; j++)
-			if (neap_str_equal(graph->owned.entries[j].key, directory) ||
-			    neap_path_below(graph->owned.entries[j].key, directory))
-				mark_claimants(graph->owned.entries[j].value, first);
-		neap_graph_order_after(graph, first, after);
-	}
+	if (!claims->afters.count && !claims->anywheres.count)
+		return;
+	after.first = neap_alloc(graph->resources.count + 1);
+	after.after = neap_alloc(graph->resources.count + 1);
+	after.claims = neap_alloc((owned + 1) * sizeof(*after.claims));
+	memset(after.first, 0, graph->resources.count + 1);
+	memset(after.after, 0, graph->resources.count + 1);
+	for (size_t i = 0; i < owned; i++)
+		after.claims[i] = graph->owned.entries[i].value;
+	qsort(after.claims, owned, sizeof(*after.claims), by_path);
+	order_wishes(&after, claims->afters.items, claims->afters.count, find_below);
+	order_wishes(&after, claims->anywheres.items, claims->anywheres.count, find_directories);
+	free(after.first);
+	free(after.after);
+	free(after.claims);
+	neap_vec_done(&after.found);
 }
 
 void neap_claims_collect(struct neap_graph *graph)
@@ -505,6 +624,7 @@ void neap_claims_collect(struct neap_graph *graph)
 		neap_claims_owners(&claims, &graph->resources.items[i]);
 	}
 	neap_claims_order_accounts(&claims);
+	neap_claims_order_net(&claims);
 	for (i = 0; i < graph->owned.count; i++) {
 		order_path(&claims, graph->owned.entries[i].value);
 		check_patterns(&claims, graph->owned.entries[i].value);
@@ -512,6 +632,7 @@ void neap_claims_collect(struct neap_graph *graph)
 	neap_claims_accounts_done(&claims);
 	order_after(&claims);
 	neap_vec_done(&claims.afters);
+	neap_vec_done(&claims.anywheres);
 }
 
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
@@ -527,6 +648,9 @@ const struct neap_resource *neap_graph_other_owner(const struct neap_graph *grap
 		self->type->claim(self->want, &probe);
 	if (probe.probed)
 		return NULL;
+	for (unsigned i = 0; i < ASPECTS; i++)
+		if (claim->owner[i] == resource)
+			return NULL; /* by a parameter that is not known yet */
 	for (unsigned i = 0; i < ASPECTS; i++)
 		if (claim->owner[i] != NONE)
 			return &graph->resources.items[claim->owner[i]];
@@ -574,7 +698,7 @@ bool neap_graph_owns(const struct neap_graph *graph, const char *path)
 	struct neap_str key = neap_str(path);
 	size_t i;
 
-	if (neap_map_get(&graph->owned, key) || in_tree(graph, key))
+	if (neap_map_get(&graph->owned, key) || in_tree(graph, key) || is_anywhere(graph, key))
 		return true;
 	if (!build->above_made) {
 		/* Only a purge asks. A directory met before has its own parents already. */

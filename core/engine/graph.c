@@ -60,6 +60,7 @@ void neap_graph_free(struct neap_graph *graph)
 	neap_buf_done(&build->list);
 	neap_map_done(&build->joins);
 	neap_map_done(&build->parts);
+	neap_map_done(&build->anywhere);
 	neap_map_done(&build->above);
 	neap_vec_done(&graph->resources);
 	neap_vec_done(&graph->joins);

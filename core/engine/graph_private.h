@@ -26,6 +26,17 @@ struct neap_after { /* who comes after all that lies below a directory */
 	struct neap_str directory;
 };
 
+struct neap_link_need {
+	uint32_t resource;
+	const char *name;
+	enum neap_link_claim claim;
+};
+
+struct neap_reach { /* who needs a way to an address */
+	uint32_t resource;
+	struct neap_net_ip ip;
+};
+
 struct claim;
 struct neap_claims {
 	struct neap_graph *graph;
@@ -41,6 +52,13 @@ struct neap_claims {
 	struct neap_map joined;  /* resource, group, user */
 	struct neap_map only[2]; /* users, groups -> resource + 1 */
 	NEAP_VEC(struct neap_after) afters;
+	struct neap_map links;    /* name -> who makes it */
+	struct neap_map networks; /* network -> who makes it reachable */
+	struct neap_map sole;     /* words -> resource + 1 */
+	NEAP_VEC(struct neap_link_need) link_needs;
+	NEAP_VEC(struct neap_reach) reaches;
+	bool lens[2][129];                     /* of those networks, IPv4 and IPv6 */
+	NEAP_VEC(struct neap_after) anywheres; /* after the owners of the directories in it */
 };
 
 struct neap_pending {      /* a target given by an address that was not declared yet */
@@ -60,6 +78,7 @@ struct neap_graph_build {
 	struct neap_buf list;                  /* scratch for the key of a list */
 	struct neap_map joins;                 /* lists of targets already joined; value: join number + 1 */
 	struct neap_map parts;                 /* path and part claimed; value: resource + 1 */
+	struct neap_map anywhere;              /* directory, "/" and a name, see neap_claim_anywhere() */
 	struct neap_map above;                 /* directories above what is owned, once somebody asks */
 	bool above_made;
 	bool trees;   /* some path is claimed with all that is below it */
@@ -94,6 +113,8 @@ void neap_graph_claim(struct neap_resource *resource, struct neap_claims *claims
 void neap_claims_owners(struct neap_claims *claims, const struct neap_resource *resource);
 void neap_claims_order_accounts(struct neap_claims *claims);
 void neap_claims_accounts_done(struct neap_claims *claims);
+/* The edges of all who make or need links and ways; and an end to it. claims_net.c */
+void neap_claims_order_net(struct neap_claims *claims);
 /* Whether `resource` names an account, as an owner, that `maker` makes. */
 bool neap_claims_needs(const struct neap_claims *claims, uint32_t resource, uint32_t maker);
 /* "file[/x] (site.lua:3)" */

@@ -65,6 +65,12 @@ static void failed(void *ctx, uint32_t step, struct neap_error *err)
 	neap_landing_fail(ctx, step, err);
 }
 
+static int midway(void *ctx, struct neap_error **err)
+{
+	const struct run *run = ctx;
+	return run->acting ? neap_step_owns(run->acting, err) : 0;
+}
+
 /* The overlay has landed: every step of the group is now on the machine, or failed, or held back. The step
  * under way (it runs a process) is not in the group yet. */
 static void landed(void *ctx, const struct neap_error *err)
@@ -95,9 +101,12 @@ void neap_landing_init(struct run *run)
 {
 	run->landings = 1;
 	run->landing = NEAP_NO_STEP;
-	run->commit = (struct neap_commit){
-		.ctx = run, .about = neap_notices_write, .may = may, .failed = failed, .landed = landed
-	};
+	run->commit = (struct neap_commit){ .ctx = run,
+					    .about = neap_notices_write,
+					    .midway = midway,
+					    .may = may,
+					    .failed = failed,
+					    .landed = landed };
 	if (!run->plan)
 		neap_overlay_commit(run->overlay, &run->commit);
 }
@@ -112,6 +121,36 @@ void neap_landing_land(struct run *run)
 		landed(run, NULL);
 }
 
+/* It was as wanted, and what another resource changed may have taken it along. */
+static bool can_be_undone(const struct run *run, uint32_t number)
+{
+	const struct neap_result *result = &run->pub.results[number];
+
+	/* A reason: it was spared, or not looked at. */
+	return run->pub.graph->resources.items[number].type->undone_by_others &&
+	       result->action == NEAP_ACTION_NONE && !result->reason;
+}
+
+void neap_landing_verify_apply(struct run *run)
+{
+	bool changed = false;
+
+	for (uint32_t i = 0; i < run->pub.graph->resources.count && !changed; i++)
+		changed = run->pub.results[i].outcome == NEAP_OUTCOME_CHANGED;
+	run->verifying = true;
+	for (uint32_t i = 0; i < run->pub.graph->resources.count && changed; i++) {
+		enum neap_outcome outcome = run->pub.results[i].outcome;
+		struct neap_error *err = NULL;
+		bool later = outcome == NEAP_OUTCOME_CHANGED &&
+			     run->pub.graph->resources.items[i].type->undone_by_others;
+
+		if ((later || (outcome == NEAP_OUTCOME_UNCHANGED && can_be_undone(run, i))) &&
+		    neap_step_verify(run, i, &err) < 0)
+			neap_landing_fail(run, i, err);
+	}
+	run->verifying = false;
+}
+
 /* What one group shows after landing, a plan finds at its end: that a later step undoes what an earlier did.
  */
 void neap_landing_verify_plan(struct run *run)
@@ -120,9 +159,9 @@ void neap_landing_verify_plan(struct run *run)
 	for (uint32_t i = 0; i < run->pub.graph->resources.count; i++) {
 		const struct neap_result *result = &run->pub.results[i];
 		struct neap_error *err = NULL;
-		bool sure = result->outcome == NEAP_OUTCOME_UNCHANGED &&
-			    result->action > NEAP_ACTION_REFRESH && result->cause == NEAP_NO_STEP &&
-			    !run->nodes[i].opaque;
+		bool sure = result->outcome == NEAP_OUTCOME_UNCHANGED && result->cause == NEAP_NO_STEP &&
+			    !run->nodes[i].opaque &&
+			    (result->action > NEAP_ACTION_REFRESH || can_be_undone(run, i));
 		if (sure && neap_step_verify(run, i, &err) < 0)
 			neap_landing_fail(run, i, err);
 	}

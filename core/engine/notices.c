@@ -40,6 +40,7 @@ void neap_notices_init(struct run *run)
 		node = &run->nodes[number];
 		node->refresh = NEAP_YES;
 		node->left = &notices->items[i];
+		node->itself = strcmp(node->left->cause, node->left->address) == 0;
 		node->owed = NEAP_OWED_WRITTEN;
 	}
 }
@@ -79,14 +80,28 @@ static void owe_by_lists(struct run *run, uint32_t from)
 	}
 }
 
+/* It may be written already that it is owed to a change of another's: that it is its own has to be written
+ * too. */
+static void owe_itself(struct run *run, uint32_t number)
+{
+	struct node *node = &run->nodes[number];
+	bool said = node->itself;
+
+	node->itself = true;
+	if (!said && node->owed == NEAP_OWED_WRITTEN)
+		node->owed = NEAP_NOT_OWED;
+	if (are_kept(run))
+		owe(run, number, number);
+}
+
 void neap_notices_owe(struct run *run, uint32_t number, bool itself)
 {
-	if (!are_kept(run))
-		return;
-	owe_direct(run, number, number);
-	owe_by_lists(run, number);
+	if (are_kept(run)) {
+		owe_direct(run, number, number);
+		owe_by_lists(run, number);
+	}
 	if (itself)
-		owe(run, number, number);
+		owe_itself(run, number);
 }
 
 int neap_notices_write(void *ctx, struct neap_error **err)
@@ -105,7 +120,7 @@ int neap_notices_write(void *ctx, struct neap_error **err)
 			continue;
 		notices[count++] = (struct neap_notice){
 			.address = address_of(run, owed->to),
-			.cause = address_of(run, owed->from),
+			.cause = address_of(run, run->nodes[owed->to].itself ? owed->to : owed->from),
 			.recipe = run->options.recipe,
 			.since = neap_view_clock(&run->overlay->view),
 		};

@@ -115,8 +115,7 @@ static void emit_change(struct neap_emit *emit, const struct neap_change_entry *
 	neap_emit_close(emit, '}');
 }
 
-/* In a plan a resource that was not planned has the action "error", and `error` says why. */
-static const char *plan_error(const struct neap_run *run, const struct neap_result *result)
+const char *neap_report_error(const struct neap_run *run, const struct neap_result *result)
 {
 	switch (result->outcome) {
 	case NEAP_OUTCOME_FAILED:
@@ -137,7 +136,7 @@ static void emit_resource(struct neap_emit *emit, const struct neap_run *run, ui
 	const struct neap_resource *resource = &graph->resources.items[number];
 	const struct neap_result *result = &run->results[number];
 	bool plan = run->mode == NEAP_RUN_PLAN;
-	const char *error = plan_error(run, result);
+	const char *error = neap_report_error(run, result);
 
 	neap_emit_line(emit);
 	neap_emit_open(emit, '{');

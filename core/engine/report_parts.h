@@ -24,6 +24,9 @@ static inline unsigned neap_summary_get(const struct neap_summary *summary, size
 }
 /* "summary": {create, delete …} */
 void neap_report_emit_summary(struct neap_emit *emit, const struct neap_summary *summary);
+/* In a plan a resource that was not planned has the action "error", and this says why; in an apply it is that
+ * of one that failed. NULL: it is none. */
+const char *neap_report_error(const struct neap_run *run, const struct neap_result *result);
 /* "stopped": {signal, timeout}, or null: it came to its end */
 void neap_report_emit_stopped(struct neap_emit *emit, const struct neap_run *run);
 /* "timed out after 10m", "stopped by SIGTERM". False: it came to its end. */

@@ -107,13 +107,16 @@ struct neap_param {
 	size_t offset;              /* in the want struct */
 };
 
-/* First member of every want struct. Bit i = parameter i of the table. */
+/* First member of every want struct. Bit i = parameter i of the table. `awaited` is for the few types that
+ * have to tell what will be given from what never is. */
 struct neap_want {
 	uint64_t given;
-	bool guarded;                          /* only_if or not_if is given */
+	uint64_t awaited; /* an output of another that is not known yet: not given, for now */
+	bool guarded;     /* only_if or not_if is given */
 	const struct neap_resource_type *type; /* whose it is: functions that serve many types ask it */
 };
 #define neap_given(want, index) (((want)->base.given >> (index)) & 1)
+#define neap_awaited(want, index) (((want)->base.awaited >> (index)) & 1)
 
 struct neap_output {
 	const char *name, *doc;
@@ -196,6 +199,11 @@ void neap_claim_entries(struct neap_claims *claims, const char *path);
  * whoever owns the nearest directory above, and before whoever owns the path or anything below it. */
 void neap_claim_place(struct neap_claims *claims, const char *path);
 
+/* "What goes by this name in the directories of `directory` may be mine, and I know which is when I look": a
+ * purge leaves it alone, and I come after whoever makes one of these directories. Two may say so, and it is
+ * no claim against another. */
+void neap_claim_anywhere(struct neap_claims *claims, const char *directory, const char *name);
+
 /*
  * Accounts, by name. Who makes one is done before whoever needs it; every parameter of kind OWNER says by
  * itself that its resource does. Two makers of one account are an error, and so is needing what another makes
@@ -216,8 +224,27 @@ void neap_claim_account(struct neap_claims *claims, enum neap_account_kind kind,
 void neap_claim_member(struct neap_claims *claims, const char *group, const char *user);
 void neap_claim_only_members(struct neap_claims *claims, enum neap_account_kind kind, const char *name);
 
-/* "What I do depends on everything below this directory": after all who claim something there, but for those
- * who stand on this resource themselves. */
+/*
+ * Links, by name. Who makes one is done before whoever needs it; two makers are an error, and so is needing
+ * what another makes absent. Who takes something off a link is done before it goes.
+ */
+enum neap_link_claim {
+	NEAP_LINK_MAKES,
+	NEAP_LINK_REMOVES,
+	NEAP_LINK_NEEDS,
+	NEAP_LINK_LEAVES,  /* takes something off it */
+	NEAP_LINK_FOLLOWS, /* NEEDS, and what it puts there can go with what others take off: after them */
+};
+void neap_claim_link(struct neap_claims *claims, const char *name, enum neap_link_claim claim);
+/* "By me hosts of this network are reached (or no more), or this address is the machine's"; "I need a way to
+ * this address": it comes after the former, for the smallest such network. */
+void neap_claim_network(struct neap_claims *claims, const struct neap_net_prefix *network);
+void neap_claim_reaches(struct neap_claims *claims, const struct neap_net_ip *ip);
+/* "Nobody but me says this": what it is about, in words, is an error for the second to say so. */
+void neap_claim_sole(struct neap_claims *claims, const char *what);
+
+/* "What I do depends on this path and everything below it": after all who claim something there, but for
+ * those who stand on this resource themselves, or say the same. */
 void neap_claim_after(struct neap_claims *claims, const char *directory);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
@@ -225,8 +252,9 @@ void neap_claim_after(struct neap_claims *claims, const char *directory);
 /*
  * What read, diff and apply may use beside the host. `scratch` lives until the resource is done with (its
  * diff included). `again`: this look comes after the change, to see that it has been done. `owned(path)`:
- * whether some resource of the graph, or neap itself, owns the path or something below it. `declared` walks
- * over all resources of the type: *at starts at 0, false at the end; may be NULL.
+ * whether some resource of the graph, or neap itself, owns the path or something below it. `others(path)`:
+ * whether another resource than this one owns just that; may be NULL. `declared` walks over all resources of
+ * the type: *at starts at 0, false at the end; may be NULL.
  */
 struct neap_declared {
 	const char *address;
@@ -234,9 +262,11 @@ struct neap_declared {
 };
 struct neap_context {
 	struct neap_arena *scratch;
-	bool again;
+	bool again, itself;
 	const void *engine;
+	uint32_t self; /* its number */
 	bool (*owned)(const void *engine, const char *path);
+	bool (*others)(const struct neap_context *ctx, const char *path);
 	bool (*accounted)(const void *engine, enum neap_account_kind kind, const char *name);
 	const struct neap_resource_type *type;
 	bool (*declared)(const struct neap_context *ctx, size_t *at, struct neap_declared *ret);
@@ -247,6 +277,18 @@ struct neap_batched {
 	const void *want;
 	void *have; /* for read_all: comes zeroed. For apply_all: NULL when not known, as for apply */
 	struct neap_error *err; /* read_all may fail one of them and go on */
+};
+
+/*
+ * A number about what is there that somebody may want to watch, as until when a certificate is good: for
+ * --metrics. In base units; `metric` and `label` are names as Prometheus has them.
+ */
+struct neap_measure {
+	const char *metric, *help;
+	const char *label; /* of each value: what tells it from the others */
+	/* `have` is what read() has made of it; when that failed or it is not known, as much of it as it came
+	 * to, and zeros. False: there is nothing to measure. */
+	bool (*of)(const void *want, const void *have, const char **ret_label, double *ret_value);
 };
 
 struct neap_resource_type {
@@ -286,6 +328,9 @@ struct neap_resource_type {
 	/* It was notified: whether refresh() has something to do once apply() has done what differs. `have`
 	 * NULL: not known. No function: it always has. */
 	bool (*needs_refresh)(const void *want, const void *have);
+	/* What it keeps can go with what another changes (a route with its link): when a run has changed
+	 * something it is looked at once more, at the end. */
+	bool undone_by_others;
 	bool refreshes_itself; /* diff() may say neap_diff_refresh() */
 	/* Holds until what others stand on is there: called when the resource is as wanted. Never a change;
 	 * the host knows not to wait in a plan. */
@@ -293,4 +338,5 @@ struct neap_resource_type {
 		    struct neap_error **err);
 	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		      unsigned index, struct neap_text *ret, struct neap_error **err);
+	const struct neap_measure *measure; /* or NULL; not of a type with read_all */
 };

@@ -52,6 +52,8 @@ static void gather(struct run *run, uint32_t node)
 			self->blocked_by = from->blocked_by;
 		if (from->held > self->held)
 			self->held = from->held;
+		if (from->behind > self->behind)
+			self->behind = from->behind;
 		uint32_t pending = from->opaque ? edge->from : from->pending;
 		if (pending != NEAP_NO_STEP && (self->pending == NEAP_NO_STEP || from->opaque))
 			self->pending = pending;
@@ -241,8 +243,10 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		follow(run, node);
 		prefetch(run, node);
 		neap_step(run, node);
-		if (run->nodes[node].changed != NEAP_NO)
+		if (run->nodes[node].changed != NEAP_NO) {
 			run->moved = node;
+			run->nodes[node].behind = neap_overlay_serial(run->overlay);
+		}
 		note_acted(run, node);
 		uint64_t bytes;
 		if (!run->plan &&
@@ -251,8 +255,10 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 	}
 	if (run->plan)
 		neap_landing_verify_plan(run);
-	else
+	else {
 		neap_landing_land(run);
+		neap_landing_verify_apply(run);
+	}
 	machine->watch = (struct neap_machine_watch){ 0 };
 	summarise(&run->pub);
 	neap_notices_end(run);

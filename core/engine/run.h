@@ -70,6 +70,9 @@ struct neap_run_observer {
 	void (*done)(void *ctx, const struct neap_run *run, uint32_t resource);
 	/* Something long goes on in the resource begun last: bytes; total 0: not known. */
 	void (*bytes)(void *ctx, const struct neap_run *run, uint64_t done, uint64_t total);
+	/* What the type of a resource measures, at each look; `label` NULL: there is nothing to measure. */
+	void (*measured)(void *ctx, const struct neap_run *run, uint32_t resource, const char *label,
+			 double value);
 };
 
 struct neap_run_options {

@@ -20,11 +20,13 @@ struct node {
 	uint32_t pending;    /* nearest opaque change before it that a plan did not run; NEAP_NO_STEP */
 	uint32_t moved;      /* nearest step before it that changes or may change something; NEAP_NO_STEP */
 	uint32_t held;       /* the landing at which it is seen whether it may go on; 0: none */
+	uint64_t behind; /* its changes, and those that it stands on, are held before this one of the run */
 	enum neap_maybe changed;
 	enum neap_maybe refresh;        /* what its notifiers say */
 	bool opaque;                    /* it made such a change itself */
 	enum neap_owed owed;            /* a refresh, beyond the run; of a list: those it leads to */
 	const struct neap_notice *left; /* by an earlier run; or NULL */
+	bool itself;                    /* it is (also) for its own change that it is to be refreshed */
 };
 
 struct acted {
@@ -36,6 +38,8 @@ struct owed {
 	uint32_t to, from;
 };
 
+struct step;
+
 struct run {
 	struct neap_run pub; /* first */
 	struct neap_run_options options;
@@ -45,6 +49,7 @@ struct run {
 	struct neap_host *overlay;
 	struct node *nodes;
 	struct neap_commit commit;
+	const struct step *acting; /* the one whose apply is under way */
 	struct neap_aliases *aliases;
 	struct neap_map changed;  /* paths changed so far, without links: as they were named */
 	NEAP_VEC(uint32_t) group; /* resources done since the last landing, in order */
@@ -87,6 +92,8 @@ void neap_step_at(const struct step *step);
 int neap_step_resolve(struct step *step, struct neap_error **err);
 /* What the look says becomes the result. */
 void neap_step_record(struct step *step, bool known);
+/* What the step has changed and not landed yet must be its own. */
+int neap_step_owns(const struct step *step, struct neap_error **err);
 int neap_step_protected(const struct step *step, struct neap_error **err);
 /* `r` and `failure` (taken) come from a try; in an apply more follow as often as `retries` says. */
 int neap_step_retry(struct step *step, int r, struct neap_error *failure, struct neap_error **err);
@@ -129,4 +136,6 @@ void neap_landing_init(struct run *run);
 void neap_landing_land(struct run *run);
 /* `number` has failed (takes err): so has, by skipping, everything that stands on it. */
 void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err);
+/* As the next one, for types whose things can go with others', after the last landing. */
+void neap_landing_verify_apply(struct run *run);
 void neap_landing_verify_plan(struct run *run);

@@ -35,6 +35,14 @@ static bool owned(const void *engine, const char *path)
 	return neap_aliases_own(run->aliases, path);
 }
 
+static bool others(const struct neap_context *ctx, const char *path)
+{
+	const struct run *run = ctx->engine;
+	const char *claimed = neap_aliases_claimed(run->aliases, path);
+
+	return neap_graph_other_owner(run->pub.graph, ctx->self, claimed ? claimed : path) != NULL;
+}
+
 static bool accounted(const void *engine, enum neap_account_kind kind, const char *name)
 {
 	return neap_graph_accounts(((const struct run *)engine)->pub.graph, kind, name);
@@ -81,11 +89,13 @@ int neap_step_resolve(struct step *step, struct neap_error **err)
 		struct lookup lookup = { .run = run, .cause = NEAP_NO_STEP };
 		struct neap_text text;
 		resource->want->given &= ~((uint64_t)1 << deferred->param);
+		resource->want->awaited &= ~((uint64_t)1 << deferred->param);
 		int r = neap_expr_eval(deferred->expr, output, &lookup, run->arena, &text, err);
 		if (r < 0)
 			return r;
 		if (r == NEAP_UNKNOWN) {
 			step->unknown |= (uint64_t)1 << deferred->param;
+			resource->want->awaited |= (uint64_t)1 << deferred->param;
 			step->result->cause = lookup.cause;
 			continue;
 		}
@@ -123,6 +133,7 @@ void neap_step_at(const struct step *step)
 {
 	neap_overlay_step(step->run->overlay, step->number, step->node->pending);
 	neap_overlay_moved(step->run->overlay, step->node->moved, step->run->moved);
+	neap_overlay_behind(step->run->overlay, step->node->behind);
 }
 
 void neap_step_begin(struct step *step, struct run *run, uint32_t number)
@@ -135,7 +146,9 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 		.node = &run->nodes[number],
 		.context = { .scratch = run->arena,
 			     .engine = run,
+			     .self = number,
 			     .owned = owned,
+			     .others = others,
 			     .accounted = accounted,
 			     .declared = declared },
 		.diff = { .arena = run->arena },
@@ -145,11 +158,27 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
 }
 
+/* Only what is there: not what a plan would make. */
+static void measure(const struct step *step)
+{
+	const struct neap_run_observer *observer = step->run->options.observer;
+	const struct neap_measure *measure = step->resource->type->measure;
+	const char *label = NULL;
+	double value = 0;
+
+	if (!observer || !observer->measured || !measure || (step->run->plan && step->context.again))
+		return;
+	if (!measure->of(step->resource->want, step->have, &label, &value))
+		label = NULL;
+	observer->measured(observer->ctx, &step->run->pub, step->number, label, value);
+}
+
 /* As a type's read(), and diff() when that is known. */
 static int look(struct step *step, struct neap_error **err)
 {
 	const struct neap_resource_type *type = step->resource->type;
 	int r = type->read(&step->run->overlay->view, &step->context, step->resource->want, step->have, err);
+	measure(step);
 	if (r == 0)
 		r = type->diff(&step->context, step->resource->want, step->have, &step->diff, err);
 	return r;
@@ -196,7 +225,7 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
  * What a step changes must be its own. Two paths can be one object through a link on the way, which the graph
  * cannot see; then the later change would undo the earlier one and the plan would be a lie.
  */
-static int check_owner(const struct step *step, struct neap_error **err)
+int neap_step_owns(const struct step *step, struct neap_error **err)
 {
 	struct run *run = step->run;
 	size_t count;
@@ -242,7 +271,7 @@ static enum neap_maybe refresh_due(const struct step *step, bool known)
 	const struct neap_resource_type *type = step->resource->type;
 	enum neap_maybe due = step->node->refresh;
 
-	if (known && step->diff.refresh)
+	if (known && (step->diff.refresh || step->node->itself)) /* it may have failed in an earlier try */
 		due = NEAP_YES;
 	else if (!known && type->refreshes_itself && due == NEAP_NO)
 		due = NEAP_MAYBE;
@@ -268,14 +297,17 @@ static int act(struct step *step, bool known, struct neap_error **err)
 	const struct neap_resource_type *type = step->resource->type;
 	struct run *run = step->run;
 	if (!known || !neap_diff_empty(&step->diff)) {
+		run->acting = step;
 		int r = type->apply(run->overlay, &step->context, step->resource->want,
 				    known ? step->have : NULL, err);
+		run->acting = NULL;
 		if (r == 0)
-			r = check_owner(step, err);
+			r = neap_step_owns(step, err);
 		if (r < 0)
 			return r;
 	}
 	if (refresh_due(step, known) != NEAP_NO) {
+		step->context.itself = step->node->itself;
 		int r = type->refresh(run->overlay, &step->context, step->resource->want, err);
 		if (r < 0)
 			return failed_refresh(err);
@@ -417,7 +449,7 @@ static int consider(struct step *step, struct neap_error **err)
 	int r = look(step, &failure);
 	bool refreshed = step->node->refresh != NEAP_NO && type->refresh;
 
-	if (r == NEAP_UNKNOWN)
+	if (r == NEAP_UNKNOWN && !step->unknown) /* else it may be for what it waits for, which is known */
 		step->result->cause = neap_view_cause(&run->overlay->view);
 	if (r != 0 || !neap_diff_empty(&step->diff) || refreshed || type->wait) {
 		int guard = neap_guards(run, step->resource, &step->note, err);

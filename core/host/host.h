@@ -11,8 +11,7 @@
  * So there is no dry-run flag: both run the same code against the same overlay.
  *
  * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), units (of
- *systemd), network (fetching, waiting for who answers), clock. To come, each with its issue: addresses and
- *routes, firewall.
+ * systemd), firewall, network (fetching, waiting for who answers), net (links, addresses, routes), clock.
  *
  * Paths are absolute and normalised (base/path.h), below the host's root. Directories on the way may be
  * links (they are resolved inside the root); the last component is never followed. Returns: 0, negative with
@@ -29,7 +28,9 @@
 #include "base/checksum.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/iptables.h"
 #include "base/str.h"
+#include "host/net.h"
 
 enum neap_file_kind {
 	NEAP_FILE_ABSENT, /* also when a directory on the way is absent */
@@ -176,6 +177,57 @@ bool neap_view_running(const struct neap_view *view);
 int neap_view_kernel(const struct neap_view *view, const char *name, struct neap_arena *arena,
 		     const char **ret, struct neap_error **err);
 
+/* Links, addresses and routes of the namespace neap runs in. Each is copied to *ret, and *ret_found says
+ * whether it is there. Not on a machine that does not run. */
+int neap_view_net_link(const struct neap_view *view, const char *name, struct neap_net_link *ret,
+		       bool *ret_found, struct neap_error **err);
+int neap_view_net_address(const struct neap_view *view, const struct neap_net_address_key *key,
+			  struct neap_net_address *ret, bool *ret_found, struct neap_error **err);
+int neap_view_net_route(const struct neap_view *view, const struct neap_net_route_key *key,
+			struct neap_net_route *ret, bool *ret_found, struct neap_error **err);
+/* ---- the packet filter: iptables, in the variant that is in use here ---- */
+
+enum neap_family { NEAP_FAMILY_IPV4, NEAP_FAMILY_IPV6 };
+struct neap_table {
+	enum neap_family family;
+	const char *name; /* one of neap_table_kinds */
+};
+/* "iptables-nft", "ip6tables-legacy" …: by which variant, for people. */
+const char *neap_view_firewall_name(const struct neap_view *view, enum neap_family family,
+				    struct neap_arena *arena);
+
+/* A chain: NULL when there is none. Rules are in the form that iptables prints. Borrowed: good until the next
+ * change. */
+int neap_view_chain(const struct neap_view *view, const struct neap_table *table, const char *name,
+		    const struct neap_chain **ret, struct neap_error **err);
+/* How often a rule is in a chain. No chain: never. `wanted` is what the step has in mind: another that wants
+ * the opposite of the same rule will be refused to bring it about. */
+int neap_view_rule(const struct neap_view *view, const struct neap_table *table, const char *chain,
+		   const char *rule, bool wanted, size_t *ret, struct neap_error **err);
+
+/* A rule as a person has written it, without "-A CHAIN". */
+struct neap_rule_wish {
+	const char *chain, *text;
+};
+/* The rules that iptables makes of it: one, or one for each address of a list. */
+struct neap_rule_form {
+	const char *const *rules;
+	size_t count;
+};
+/* Others that will be asked for too, of the same table: false at the end. */
+struct neap_rule_others {
+	bool (*next)(void *ctx, struct neap_rule_wish *ret);
+	void *ctx;
+};
+/*
+ * What iptables makes of a rule: it is loaded where nobody sees it, and read back. `others` (or NULL) are
+ * looked at by the same call, where that is needed. A rule that iptables refuses is an error; one that jumps
+ * to a chain that is not there is one with the errno ENOENT.
+ */
+int neap_view_rule_form(const struct neap_view *view, const struct neap_table *table,
+			const struct neap_rule_wish *wish, const struct neap_rule_others *others,
+			struct neap_arena *arena, struct neap_rule_form *ret, struct neap_error **err);
+
 /* Data derived from what else is there, kept in neap's state by kind and key: 0 and content, which has data
  * NULL when there is none. Never fails. */
 void neap_view_cached(const struct neap_view *view, const char *kind, const char *key,
@@ -282,6 +334,26 @@ int neap_host_unsettle(struct neap_host *host, const char *path, struct neap_err
 /* A setting of the kernel, as neap_view_kernel() names it. Transparent: a plan reads what was set. */
 int neap_host_kernel(struct neap_host *host, const char *name, const char *value, struct neap_error **err);
 
+/* A change of links, addresses or routes. Transparent: a plan knows what follows from it (with a link go its
+ * addresses and routes), and what the kernel would refuse is refused in the plan. */
+int neap_host_net(struct neap_host *host, const struct neap_net_change *change, struct neap_error **err);
+
+/*
+ * The packet filter. Transparent. Rules are in the form of neap_view_rule_form(), and others' rules are left
+ * alone: each change names its own. Those of one table land together, all or none.
+ */
+enum neap_firewall_change {
+	NEAP_FIREWALL_MAKE,    /* a chain; it must not be there */
+	NEAP_FIREWALL_DROP,    /* a chain, empty, that nothing jumps to */
+	NEAP_FIREWALL_POLICY,  /* of a built-in chain: `rule` is ACCEPT or DROP */
+	NEAP_FIREWALL_APPEND,  /* a rule, at the end */
+	NEAP_FIREWALL_PREPEND, /* a rule, at the beginning */
+	NEAP_FIREWALL_REMOVE,  /* a rule, the first one like it */
+};
+int neap_host_firewall(struct neap_host *host, const struct neap_table *table,
+		       enum neap_firewall_change change, const char *chain, const char *rule,
+		       struct neap_error **err);
+
 /*
  * A value that cannot be foreseen (a key, a signature, a random token): `make` is called where changes are
  * really made; in a plan it is not, and *ret is content that is not known. Either way *ret is for
@@ -363,6 +435,9 @@ int neap_host_units_reload(struct neap_host *host, struct neap_error **err);
 
 /* Where kernel settings are files. */
 #define NEAP_KERNEL_ROOT "/proc/sys"
+/* Below it each chain has a path, /ipv4/nat/POSTROUTING, by which claims name it. Nothing is there. */
+#define NEAP_FIREWALL_ROOT "/proc/xtables"
+const char *neap_firewall_path(const struct neap_table *table, const char *chain, struct neap_arena *arena);
 
 /* ---- for hosts --------------------------------------------------------------------------------------- */
 
@@ -392,6 +467,26 @@ struct neap_reads {
 	/* `path` is the setting's below /proc/sys, as of a file. */
 	int (*kernel)(const struct neap_view *, const char *path, struct neap_arena *, const char **,
 		      struct neap_error **);
+	/* A table with at least these parts, good until the next change. */
+	int (*net)(const struct neap_view *, unsigned parts, const struct neap_net **, struct neap_error **);
+	/* What a look into that table ends with; takes the error. NULL: with what it found. */
+	int (*net_settle)(const struct neap_view *, int r, bool absent, struct neap_error **local,
+			  struct neap_error **);
+	/* Borrowed: good until the next change. */
+	int (*ruleset)(const struct neap_view *, const struct neap_table *, const struct neap_ruleset **,
+		       struct neap_error **);
+	/* What is asked for is not in the set: 0, it is so; NEAP_UNKNOWN. May be NULL. `rule` NULL: the
+	 * chain. */
+	int (*rule_absent)(const struct neap_view *, const struct neap_table *, const char *chain,
+			   const char *rule);
+	/* `set`: the chains that there are. */
+	int (*rule_form)(const struct neap_view *, const struct neap_table *, const struct neap_ruleset *set,
+			 const struct neap_rule_wish *, const struct neap_rule_others *, struct neap_arena *,
+			 struct neap_rule_form *, struct neap_error **);
+	/* May be NULL. */
+	void (*rule_wanted)(const struct neap_view *, const struct neap_table *, const char *chain,
+			    const char *rule, bool wanted);
+	const char *(*firewall_name)(const struct neap_view *, enum neap_family, struct neap_arena *);
 	void (*cached)(const struct neap_view *, const char *kind, const char *key, struct neap_arena *,
 		       struct neap_content *);
 	int (*checksum)(const struct neap_view *, const char *path, enum neap_checksum_kind,
@@ -417,6 +512,9 @@ struct neap_changes {
 	int (*run)(struct neap_host *, const struct neap_process *, struct neap_arena *,
 		   struct neap_process_result *, struct neap_error **);
 	int (*kernel)(struct neap_host *, const char *path, const char *value, struct neap_error **);
+	int (*net)(struct neap_host *, const struct neap_net_change *, struct neap_error **);
+	int (*firewall)(struct neap_host *, const struct neap_table *, enum neap_firewall_change,
+			const char *chain, const char *rule, struct neap_error **);
 	int (*make)(struct neap_host *, neap_make_fn *, void *ctx, struct neap_arena *, struct neap_content *,
 		    struct neap_error **);
 	void (*cache)(struct neap_host *, const char *kind, const char *key, const void *data, size_t len);

@@ -519,8 +519,10 @@ static void local_free(struct neap_machine *machine)
 	neap_accounts_free(local->accounts);
 	neap_local_units_free(local);
 	neap_local_answers_drop(local);
+	neap_local_firewall_free(local);
 	neap_map_done(&local->answers);
 	neap_arena_free(local->answer_arena);
+	neap_local_net_free(local);
 	free(local->cache);
 	neap_local_fetched_all(local);
 	neap_local_dir_unref(local->top);
@@ -556,6 +558,10 @@ static const struct neap_reads reads = {
 	.clock = neap_local_clock,
 	.running = neap_local_running,
 	.kernel = neap_local_kernel,
+	.net = neap_local_net,
+	.ruleset = neap_local_ruleset,
+	.rule_form = neap_local_rule_form,
+	.firewall_name = neap_local_firewall_name,
 	.cached = neap_local_cached,
 	.checksum = local_checksum,
 	.manager = neap_local_manager,

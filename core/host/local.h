@@ -4,7 +4,8 @@
  *
  *	local.c         reads, and the table of functions
  *	local_system.c  programs, settings of the kernel, neap's cache
- *	local_fetch.c   the network
+ *	local_net.c     links, addresses, routes
+ *	local_fetch.c   what servers have
  *	local_units.c   what the service manager says of units
  *	local_jobs.c    what it is told to do
  *	local_reasons.c  why a unit is not as it should be afterwards
@@ -12,6 +13,8 @@
  *	local_stage.c   staging directories and the temps in them
  *	local_commit.c  a group of changes: stage, sync, validate, land, sync
  *	local_land.c    one change taking its place
+ *	local_firewall.c  rules of the packet filter: what is there, and their landing
+ *	local_rules.c     what iptables makes of a rule
  *	local_accounts.c  the lock under which account files land
  *	local_tree.c    emptying a directory of leftovers
  */
@@ -86,9 +89,11 @@ struct neap_local {
 	/* What shared queries have said, by argv, until something may have changed. */
 	struct neap_map answers;
 	struct neap_arena *answer_arena;
-	struct neap_local_units *units; /* NULL: nobody has asked yet */
-	char *cache;                    /* directory of neap's cache, or NULL */
-	NEAP_VEC(char *) downloads;     /* whole ones that have not landed yet, by path */
+	struct neap_local_net *net;           /* links, addresses, routes; NULL: nobody has asked */
+	struct neap_local_units *units;       /* NULL: nobody has asked yet */
+	struct neap_local_firewall *firewall; /* the same */
+	char *cache;                          /* directory of neap's cache, or NULL */
+	NEAP_VEC(char *) downloads;           /* whole ones that have not landed yet, by path */
 
 	NEAP_VEC(struct neap_local_stage *) stages;
 	uint64_t commits;
@@ -118,6 +123,31 @@ void neap_local_cache(struct neap_machine *machine, const char *kind, const char
 		      size_t len);
 /* Something has changed: what queries have said counts no more. */
 void neap_local_answers_drop(struct neap_local *local);
+
+/* ---- local_net.c ---- */
+
+int neap_local_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
+		   struct neap_error **err);
+int neap_local_land_net(struct neap_local *local, const struct neap_net_change *change,
+			struct neap_error **err);
+void neap_local_net_drop(struct neap_local *local); /* it may have changed */
+void neap_local_net_free(struct neap_local *local);
+/* ---- local_firewall.c, local_rules.c ---- */
+
+int neap_local_ruleset(const struct neap_view *view, const struct neap_table *table,
+		       const struct neap_ruleset **ret, struct neap_error **err);
+const char *neap_local_firewall_name(const struct neap_view *view, enum neap_family family,
+				     struct neap_arena *arena);
+int neap_local_rule_form(const struct neap_view *view, const struct neap_table *table,
+			 const struct neap_ruleset *set, const struct neap_rule_wish *wish,
+			 const struct neap_rule_others *others, struct neap_arena *arena,
+			 struct neap_rule_form *ret, struct neap_error **err);
+/* All of one table: all or none. */
+int neap_local_land_firewall(struct neap_local *local, const struct neap_change *const *changes, size_t count,
+			     struct neap_error **err);
+/* Rules may have changed: what was read counts no more. */
+void neap_local_firewall_drop(struct neap_local *local);
+void neap_local_firewall_free(struct neap_local *local);
 
 /* ---- local_fetch.c ---- */
 

@@ -13,6 +13,9 @@
  * Account files land under their lock. /etc/passwd is what makes an account, so no entry of it may stand on
  * the disk before its group or its password: of the other files a WRITE before the last one of /etc/passwd is
  * not superseded by one after it.
+ *
+ * Rules of the packet filter land by tables: all changes of one table as one batch, at the place of the
+ * first, but for those that stand on something that lands after it.
  */
 #include "host/local.h"
 
@@ -23,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "host/firewall.h"
 #include "host/process.h"
 
 #define FSYNC_MAX 3 /* up to so many files are synced one by one */
@@ -43,8 +47,9 @@ struct item {
 	bool fresh; /* what stands there now is not what will be replaced */
 	bool out;   /* has failed, or may not go on */
 	bool landed;
-	uint32_t parted;   /* account files: the WRITE before it that it does not supersede, or NONE */
-	uint32_t keystone; /* the next WRITE of /etc/passwd that lands, or NONE */
+	uint32_t parted;      /* account files: the WRITE before it that it does not supersede, or NONE */
+	uint32_t keystone;    /* the next WRITE of /etc/passwd that lands, or NONE */
+	uint32_t batch, mate; /* FIREWALL: the first of its batch, the next one in it, or NONE */
 };
 
 struct group {
@@ -150,6 +155,49 @@ static void link_paths(struct group *group)
 			for (uint32_t j = item->earlier; j != NONE && !group->items[j].superseded;
 			     j = group->items[j].earlier)
 				group->items[j].superseded = true;
+	}
+}
+
+/* A batch of rules that others may join: `end` is the first change after its first that is not of it. */
+struct open_batch {
+	uint32_t first, last;
+	uint64_t end;
+};
+
+/* Whether the change can be made where the batch is: all that it stands on is before that, or in it. */
+static bool joins(const struct group *group, const struct open_batch *batch, uint32_t number)
+{
+	const struct neap_change *change = group->items[number].change;
+
+	if (batch->first == NONE || change->behind > batch->end)
+		return false;
+	for (uint32_t i = number; i-- > 0 && group->items[i].change->step == change->step;)
+		if (group->items[i].batch != batch->first)
+			return false;
+	return true;
+}
+
+static void link_batches(struct group *group)
+{
+	struct open_batch open[NEAP_TABLES_MAX];
+
+	for (size_t i = 0; i < NEAP_TABLES_MAX; i++)
+		open[i] = (struct open_batch){ NONE, NONE, 0 };
+	for (uint32_t i = 0; i < group->count; i++) {
+		const struct neap_change *change = group->items[i].change;
+		struct open_batch *batch;
+
+		if (change->kind != NEAP_CHANGE_FIREWALL)
+			continue;
+		batch = &open[neap_table_number(&change->table)];
+		if (joins(group, batch, i))
+			group->items[batch->last].mate = i;
+		else
+			*batch = (struct open_batch){ i, i, change->serial };
+		group->items[i].batch = batch->first;
+		batch->last = i;
+		if (batch->end == change->serial)
+			batch->end++;
 	}
 }
 
@@ -570,6 +618,40 @@ static void land_chain(struct group *group, uint32_t last)
 	neap_vec_done(&after);
 }
 
+/* Fails all who are in it: none of it was done. */
+static void fail_batch(const struct group *group, uint32_t first, const struct neap_error *err)
+{
+	for (uint32_t i = first; i != NONE; i = group->items[i].mate) {
+		struct neap_error *copy NEAP_AUTO_ERROR = NULL;
+
+		if (group->items[i].out)
+			continue;
+		neap_error_set(&copy, "%s", err->message);
+		if (err->hint)
+			neap_error_hint(&copy, "%s", err->hint);
+		fail(group, &group->items[i], &copy);
+	}
+}
+
+static void land_batch(struct group *group, uint32_t first)
+{
+	NEAP_VEC(const struct neap_change *) changes = { 0 };
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+
+	if (group->items[first].batch != first)
+		return;
+	for (uint32_t i = first; i != NONE; i = group->items[i].mate) {
+		struct item *item = &group->items[i];
+
+		item->out = !may(group, item);
+		if (!item->out)
+			neap_vec_push(&changes, item->change);
+	}
+	if (changes.count && neap_local_land_firewall(group->local, changes.items, changes.count, &err) < 0)
+		fail_batch(group, first, err);
+	neap_vec_done(&changes);
+}
+
 static void land(struct group *group, uint32_t number)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
@@ -605,11 +687,27 @@ static void land(struct group *group, uint32_t number)
 		    neap_local_land_removal(group->local, group->dirty, item->change, &err) < 0)
 			fail(group, item, &err);
 		return;
+	case NEAP_CHANGE_FIREWALL:
+		land_batch(group, number);
+		return;
 	case NEAP_CHANGE_KERNEL:
 		if (may(group, item) && neap_local_land_kernel(group->local, item->change, &err) < 0)
 			fail(group, item, &err);
 		return;
+	case NEAP_CHANGE_NET:
+		if (may(group, item) && neap_local_land_net(group->local, item->change->net, &err) < 0)
+			fail(group, item, &err);
+		return;
 	}
+}
+
+/* What the kernel has may have changed. */
+static bool moves_kernel(const struct neap_change *changes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (changes[i].kind == NEAP_CHANGE_NET || changes[i].kind == NEAP_CHANGE_KERNEL)
+			return true;
+	return false;
 }
 
 int neap_local_commit(struct neap_machine *machine, const struct neap_change *changes, size_t count,
@@ -626,6 +724,8 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 		return neap_error_set(err, "commit: too many changes");
 	local->commits++;
 	neap_local_answers_drop(local);
+	if (moves_kernel(changes, count))
+		neap_local_net_drop(local);
 	neap_local_units_drop(local);
 	group.count = (uint32_t)count;
 	group.items = neap_alloc((count ? count : 1) * sizeof(*group.items));
@@ -637,8 +737,11 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 			.moved = NONE,
 			.pick = NONE,
 			.parted = NONE,
+			.batch = NONE,
+			.mate = NONE,
 		};
 	link_paths(&group);
+	link_batches(&group);
 	stage_all(&group);
 	rc = sync_files(&group, err);
 	for (uint32_t i = 0; i < group.count; i++)

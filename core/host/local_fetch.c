@@ -103,6 +103,7 @@ int neap_local_wait(struct neap_machine *machine, const struct neap_probe *probe
 	struct neap_web_tls tls;
 
 	neap_arena_wipe(keys);
+	neap_local_net_drop(neap_local_of(&machine->view)); /* what is waited for may bring links */
 	if (neap_tls_read(&machine->view, &probe->tls, keys, &tls, err) < 0)
 		return -1;
 	return neap_probe_wait(probe, &tls, &machine->view, &machine->watch, err);

@@ -22,7 +22,8 @@ const char *neap_local_operation(const struct neap_change *change)
 		[NEAP_CHANGE_WRITE] = "write",   [NEAP_CHANGE_ATTRIBUTES] = "set owner and mode of",
 		[NEAP_CHANGE_MKDIR] = "mkdir",   [NEAP_CHANGE_SYMLINK] = "link",
 		[NEAP_CHANGE_UNLINK] = "remove", [NEAP_CHANGE_RMDIR] = "rmdir",
-		[NEAP_CHANGE_KERNEL] = "set",
+		[NEAP_CHANGE_KERNEL] = "set",    [NEAP_CHANGE_FIREWALL] = "change",
+		[NEAP_CHANGE_NET] = "change",
 	};
 
 	return names[change->kind];

@@ -46,6 +46,7 @@ int neap_local_run(struct neap_machine *machine, const struct neap_process *proc
 
 	neap_local_forget(local);
 	neap_local_answers_drop(local);
+	neap_local_net_drop(local);
 	neap_local_units_drop(local);
 	neap_accounts_drop(local->accounts);
 	return rc;
@@ -53,6 +54,7 @@ int neap_local_run(struct neap_machine *machine, const struct neap_process *proc
 
 void neap_local_answers_drop(struct neap_local *local)
 {
+	neap_local_firewall_drop(local);
 	if (!local->answers.count)
 		return;
 	neap_map_done(&local->answers);

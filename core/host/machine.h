@@ -16,7 +16,9 @@ enum neap_change_kind {
 	NEAP_CHANGE_SYMLINK,
 	NEAP_CHANGE_UNLINK,
 	NEAP_CHANGE_RMDIR,
-	NEAP_CHANGE_KERNEL, /* `path` below /proc/sys, content */
+	NEAP_CHANGE_KERNEL,   /* `path` below /proc/sys, content */
+	NEAP_CHANGE_FIREWALL, /* `path` names the table for people */
+	NEAP_CHANGE_NET,      /* `net`; `path` is a name for it, and no path */
 };
 
 /* Everything is resolved: `path` goes through no link, mode and owners are numbers (KEEP only for
@@ -34,6 +36,14 @@ struct neap_change {
 	const char *const *validate;       /* WRITE */
 	bool backup, secret;               /* WRITE */
 	enum neap_accounts_write accounts; /* WRITE */
+	const struct neap_net_change *net; /* NET */
+	/* FIREWALL */
+	enum neap_firewall_change firewall;
+	struct neap_table table;
+	const char *chain, *rule;
+	/* The place of the change among all of the run; and all that its step stands on was held before this
+	 * one. */
+	uint64_t serial, behind;
 };
 
 /* How a commit talks to the engine. */
@@ -42,6 +52,9 @@ struct neap_commit {
 	/* Called by the overlay before a group lands and before an opaque change is made. Negative: it must
 	 * not be. May be NULL. */
 	int (*about)(void *ctx, struct neap_error **err);
+	/* Called by the overlay before what a step under way has changed so far lands, as something outside
+	 * is about to look. Negative: the step has to end, and it does not land. May be NULL. */
+	int (*midway)(void *ctx, struct neap_error **err);
 	/* Whether `step` may go on: false once it or something it stands on has failed. Asked before each
 	 * change. */
 	bool (*may)(void *ctx, uint32_t step);
@@ -116,8 +129,14 @@ void neap_host_memory_on_run(struct neap_machine *memory, neap_host_memory_run_f
 
 /* What a query or a run prints: set by the function above it. */
 void neap_host_memory_say(struct neap_machine *memory, const char *out, const char *errors);
+/* A rule of its packet filter, or with `rule` NULL a chain, put there or taken away, without counting. */
+void neap_host_memory_rule(struct neap_machine *memory, const struct neap_table *table, const char *chain,
+			   const char *rule, bool there);
 /* A setting of the kernel, without counting. `value` NULL: there is none. */
 void neap_host_memory_kernel(struct neap_machine *memory, const char *name, const char *value);
+/* A change of its network as if by other hands, without counting: 0 or an errno. A link without a kind is a
+ * device. */
+int neap_host_memory_net(struct neap_machine *memory, const struct neap_net_change *change);
 void neap_host_memory_clock(struct neap_machine *memory, int64_t now);
 /* What its network has at a URL, or "HOST:PORT" for somebody who listens; data NULL: nothing any more. */
 void neap_host_memory_serve(struct neap_machine *memory, const char *url, const char *data, size_t len);

@@ -270,6 +270,18 @@ static int memory_kernel(const struct neap_view *view, const char *path, struct 
 	return 0;
 }
 
+static int memory_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
+		      struct neap_error **err)
+{
+	struct memory *memory = neap_memory_of(view);
+
+	(void)parts;
+	if (neap_memory_has_to_fail(memory))
+		return neap_error_errno(err, memory->errnum, "look at the network");
+	*ret = neap_memory_net_read(&memory->net);
+	return 0;
+}
+
 static const char *cache_key(struct neap_arena *arena, const char *kind, const char *key)
 {
 	return neap_arena_printf(arena, "%s/%s", kind, key);
@@ -334,6 +346,10 @@ static const struct neap_reads memory_reads = {
 	.clock = memory_clock,
 	.running = memory_running,
 	.kernel = memory_kernel,
+	.net = memory_net,
+	.ruleset = neap_memory_ruleset,
+	.rule_form = neap_memory_rule_form,
+	.firewall_name = neap_memory_firewall_name,
 	.cached = memory_cached,
 	.checksum = memory_checksum,
 	.manager = neap_memory_manager,
@@ -342,41 +358,6 @@ static const struct neap_reads memory_reads = {
 };
 
 /* ---- changes ----------------------------------------------------------------------------------------- */
-
-static int read_source(struct memory *memory, const char *path, const char **ret, size_t *ret_size)
-{
-	NEAP_AUTO_BUF struct neap_buf bytes = { 0 };
-	FILE *file = fopen(path, "re");
-	size_t got;
-
-	if (!file)
-		return errno;
-	do {
-		got = fread(neap_buf_reserve(&bytes, 65536), 1, 65536, file);
-		bytes.len += got;
-	} while (got);
-	fclose(file);
-	*ret = neap_arena_copy(memory->arena, bytes.data, bytes.len);
-	*ret_size = bytes.len;
-	return 0;
-}
-
-static int read_stream(struct memory *memory, const struct neap_stream *stream, const char **ret,
-		       size_t *ret_size)
-{
-	NEAP_AUTO_BUF struct neap_buf bytes = { 0 };
-	ssize_t got;
-	void *reader;
-
-	if (stream->open(stream->ctx, &reader, NULL) < 0)
-		return EIO;
-	while ((got = stream->read(reader, neap_buf_reserve(&bytes, 65536), 65536, NULL)) > 0)
-		bytes.len += (size_t)got;
-	stream->close(reader);
-	*ret = neap_arena_copy(memory->arena, bytes.data ? bytes.data : "", bytes.len);
-	*ret_size = bytes.len;
-	return got < 0 ? EIO : 0;
-}
 
 /* A new thing with what the change says of it. */
 static struct thing *changed(struct memory *memory, const struct neap_change *change, struct thing *parent,
@@ -393,23 +374,16 @@ static struct thing *changed(struct memory *memory, const struct neap_change *ch
 static int land_write(struct memory *memory, const struct neap_change *change, struct thing *parent,
 		      struct neap_str name, const struct thing *old)
 {
-	const char *data = NULL;
+	const char *data;
 	struct thing *thing;
-	size_t size = change->content.size;
-	int errnum = 0;
+	size_t size;
+	int errnum;
 
 	if (change->mode == NEAP_KEEP || change->uid == NEAP_KEEP || change->gid == NEAP_KEEP)
 		return EINVAL;
 	if (old && old->kind == NEAP_FILE_DIRECTORY)
 		return EISDIR;
-	if (change->content.data)
-		data = neap_arena_copy(memory->arena, change->content.data, size);
-	else if (change->content.source)
-		errnum = read_source(memory, change->content.source, &data, &size);
-	else if (change->content.stream)
-		errnum = read_stream(memory, change->content.stream, &data, &size);
-	else
-		errnum = EINVAL;
+	errnum = neap_memory_bytes(&change->content, memory->arena, &data, &size);
 	if (errnum)
 		return errnum;
 	thing = changed(memory, change, parent, name, NEAP_FILE_REGULAR);
@@ -479,8 +453,12 @@ static int land(struct memory *memory, const struct neap_change *change)
 	struct neap_str name;
 	int errnum;
 
+	if (change->kind == NEAP_CHANGE_NET)
+		return neap_memory_net_land(&memory->net, change->net);
 	if (change->kind == NEAP_CHANGE_KERNEL)
 		return land_kernel(memory, change);
+	if (change->kind == NEAP_CHANGE_FIREWALL)
+		return neap_memory_land_firewall(memory, change);
 	errnum = walk(memory, change->path, true, &parent, &name, &old);
 	if (errnum)
 		return errnum;
@@ -501,6 +479,8 @@ static int land(struct memory *memory, const struct neap_change *change)
 	case NEAP_CHANGE_UNLINK:
 	case NEAP_CHANGE_RMDIR:
 	case NEAP_CHANGE_KERNEL:
+	case NEAP_CHANGE_FIREWALL:
+	case NEAP_CHANGE_NET:
 		break;
 	}
 	return land_removal(change, old);
@@ -522,7 +502,7 @@ static int memory_commit(struct neap_machine *machine, const struct neap_change 
 		if (errnum) {
 			neap_error_errno(&failure, errnum, "change %s", changes[i].path);
 			commit->failed(commit->ctx, changes[i].step, failure);
-		} else {
+		} else if (changes[i].kind != NEAP_CHANGE_ATTRIBUTES) {
 			neap_memory_units_changed(memory, changes[i].path);
 		}
 		neap_accounts_drop(memory->accounts);
@@ -612,7 +592,9 @@ static void memory_free(struct neap_machine *machine)
 		neap_map_done(&thing->entries);
 	neap_map_done(&memory->settings);
 	neap_map_done(&memory->cache);
+	neap_memory_tables_done(memory);
 	neap_map_done(&memory->network);
+	neap_memory_net_done(&memory->net);
 	neap_memory_units_done(memory);
 	neap_accounts_free(memory->accounts);
 	neap_arena_free(memory->arena);
@@ -642,6 +624,8 @@ int neap_host_memory_new(struct neap_machine **ret)
 		.manager = true,
 		.accounts = neap_accounts_new(),
 	};
+	memory->net.arena = memory->arena;
+	memory->net.settings = &memory->settings;
 	memory->root = make_thing(memory, NULL, NEAP_STR(""), NEAP_FILE_DIRECTORY);
 	memory->root->mode = 0755;
 	*ret = &memory->machine;
@@ -729,6 +713,11 @@ void neap_host_memory_kernel(struct neap_machine *machine, const char *name, con
 	neap_map_remove(&memory->settings, neap_str(path));
 	if (value)
 		neap_map_put(&memory->settings, neap_str(path), neap_arena_strdup(memory->arena, value));
+}
+
+int neap_host_memory_net(struct neap_machine *machine, const struct neap_net_change *change)
+{
+	return neap_memory_net_land(&neap_memory_of(&machine->view)->net, change);
 }
 
 void neap_host_memory_clock(struct neap_machine *machine, int64_t now)

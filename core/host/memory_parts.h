@@ -2,6 +2,9 @@
  * What the files of the memory machine share: the machine itself. Private to memory*.c.
  *
  *	memory.c        files, accounts, programs, settings of the kernel, the network
+ *	memory_net.c    links, addresses, routes
+ *	memory_bytes.c  bytes of wanted content
+ *	memory_firewall.c  the packet filter
  *	memory_units.c  the service manager
  */
 #pragma once
@@ -9,6 +12,7 @@
 #include "base/map.h"
 #include "host/accounts.h"
 #include "host/machine.h"
+#include "host/memory_net.h"
 
 struct thing {
 	enum neap_file_kind kind;
@@ -32,8 +36,10 @@ struct memory {
 	void *run_ctx;
 	const char *out, *errors; /* of the program under way */
 	struct neap_map settings; /* of the kernel: path → value */
+	struct neap_map tables;   /* of the packet filter: path → ruleset */
 	struct neap_map cache;    /* kind/key → content */
 	struct neap_map network;  /* URL, or host:port → content */
+	struct neap_memory_net net;
 	int64_t clock;
 	struct neap_accounts *accounts;
 
@@ -54,6 +60,25 @@ static inline struct memory *neap_memory_of(const struct neap_view *view)
 bool neap_memory_has_to_fail(struct memory *memory);
 /* What is at `path`, links on the way followed; NULL: nothing, or nothing leads there. Not counted. */
 const struct thing *neap_memory_at(struct memory *memory, const char *path);
+
+/* ---- memory_bytes.c ---- */
+
+/* An errno. */
+int neap_memory_bytes(const struct neap_content *content, struct neap_arena *arena, const char **ret,
+		      size_t *ret_size);
+
+/* ---- memory_firewall.c ---- */
+
+int neap_memory_ruleset(const struct neap_view *view, const struct neap_table *table,
+			const struct neap_ruleset **ret, struct neap_error **err);
+int neap_memory_rule_form(const struct neap_view *view, const struct neap_table *table,
+			  const struct neap_ruleset *set, const struct neap_rule_wish *wish,
+			  const struct neap_rule_others *others, struct neap_arena *arena,
+			  struct neap_rule_form *ret, struct neap_error **err);
+const char *neap_memory_firewall_name(const struct neap_view *view, enum neap_family family,
+				      struct neap_arena *arena);
+int neap_memory_land_firewall(struct memory *memory, const struct neap_change *change); /* an errno */
+void neap_memory_tables_done(struct memory *memory);
 
 /* ---- memory_units.c ---- */
 

@@ -23,7 +23,10 @@ void neap_overlay_step(struct neap_host *host, uint32_t step, uint32_t pending)
 	overlay->opaque = false;
 	overlay->held_before = overlay->held.count;
 	overlay->bytes_before = overlay->bytes;
+	overlay->behind = overlay->landed + overlay->held.count; /* of everything: until it is said */
 	neap_overlay_tree_begin(&overlay->tree);
+	neap_overlay_firewall_begin(overlay->firewall);
+	neap_overlay_net_begin(overlay);
 	neap_overlay_units_step(overlay);
 	neap_overlay_bytes_step(&overlay->pool);
 	neap_accounts_pending(overlay->accounts, neap_overlay_pends(overlay));
@@ -35,6 +38,18 @@ void neap_overlay_moved(struct neap_host *host, uint32_t moved, uint32_t any)
 
 	overlay->moved = overlay->mode == NEAP_OVERLAY_PLAN ? moved : NEAP_NO_STEP;
 	overlay->moved_any = overlay->mode == NEAP_OVERLAY_PLAN ? any : NEAP_NO_STEP;
+}
+
+uint64_t neap_overlay_serial(const struct neap_host *host)
+{
+	const struct neap_overlay *overlay = neap_overlay_of(&host->view);
+
+	return overlay->landed + overlay->held.count;
+}
+
+void neap_overlay_behind(struct neap_host *host, uint64_t serial)
+{
+	neap_overlay_of(&host->view)->behind = serial;
 }
 
 bool neap_overlay_opaque(const struct neap_host *host)
@@ -66,10 +81,12 @@ void neap_overlay_undo(struct neap_host *host)
 	if (overlay->tree.log.count)
 		neap_accounts_drop(overlay->accounts);
 	neap_overlay_tree_undo(&overlay->tree);
+	neap_overlay_firewall_undo(overlay->firewall);
 	neap_overlay_bytes_undo(&overlay->pool);
 	neap_overlay_units_undo(overlay);
 	overlay->held.count = overlay->held_before;
 	overlay->bytes = overlay->bytes_before;
+	neap_overlay_net_undo(overlay);
 	if (overlay->mode == NEAP_OVERLAY_PLAN)
 		overlay->opaque = false; /* in an apply it has run, and that cannot be taken back */
 }
@@ -79,8 +96,11 @@ void neap_overlay_undo(struct neap_host *host)
 static void forget(struct neap_overlay *overlay)
 {
 	neap_overlay_tree_forget(&overlay->tree);
+	neap_overlay_firewall_forget(overlay->firewall);
+	neap_overlay_net_forget(overlay);
 	neap_overlay_units_forget(overlay);
 	neap_arena_reset(overlay->arena);
+	overlay->landed += overlay->held.count;
 	overlay->held.count = overlay->held_before = 0;
 	overlay->bytes = overlay->bytes_before = 0;
 	neap_accounts_drop(overlay->accounts);
@@ -159,6 +179,9 @@ int neap_overlay_land_first(struct neap_overlay *overlay, const char *doing, con
 		return 0;
 	if (!overlay->commit)
 		return neap_error_set(err, "%s %s: changes are held and nobody lands them", doing, what);
+	if (overlay->held.count > overlay->held_before && overlay->commit->midway &&
+	    overlay->commit->midway(overlay->commit->ctx, err) < 0)
+		return -1;
 	r = neap_overlay_land(&overlay->host, overlay->commit, err);
 	/* Who is told of the landing looks at other steps. */
 	neap_overlay_step(&overlay->host, step, NEAP_NO_STEP);
@@ -220,6 +243,8 @@ static const struct neap_changes overlay_changes = {
 	.unsettle = neap_overlay_unsettle,
 	.run = overlay_run,
 	.kernel = neap_overlay_kernel,
+	.net = neap_overlay_net,
+	.firewall = neap_overlay_firewall,
 	.make = neap_overlay_make,
 	.cache = neap_overlay_cache,
 	.fetch = neap_overlay_fetch,
@@ -244,6 +269,7 @@ struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overl
 		.arena = neap_arena_new(),
 		.scratch = neap_arena_new(),
 		.accounts = neap_accounts_new(),
+		.firewall = neap_overlay_firewall_new(),
 	};
 	neap_arena_wipe(overlay->arena); /* contents may be secret */
 	neap_overlay_tree_init(&overlay->tree, &machine->view, overlay->arena);
@@ -258,9 +284,11 @@ void neap_overlay_free(struct neap_host *host)
 		return;
 	overlay = neap_overlay_of(&host->view);
 	neap_overlay_tree_done(&overlay->tree);
+	neap_overlay_net_forget(overlay);
 	neap_overlay_bytes_done(&overlay->pool);
 	neap_overlay_units_done(overlay);
 	neap_accounts_free(overlay->accounts);
+	neap_overlay_firewall_free(overlay->firewall);
 	neap_vec_done(&overlay->held);
 	neap_buf_done(&overlay->path);
 	neap_map_done(&overlay->cached);

@@ -36,6 +36,10 @@ void neap_overlay_step(struct neap_host *overlay, uint32_t step, uint32_t pendin
  * NEAP_NO_STEP: in a plan a query cannot see that change, so its answer is not known. `any`: the last step at
  * all that does, for queries that may look at anything. */
 void neap_overlay_moved(struct neap_host *overlay, uint32_t moved, uint32_t any);
+/* How many changes of the run have been held by now; and the same of the last that the current step stands
+ * on: changes of one table land together, but none before what it stands on. */
+uint64_t neap_overlay_serial(const struct neap_host *overlay);
+void neap_overlay_behind(struct neap_host *overlay, uint64_t serial);
 /* Whether the current step has made an opaque change. */
 bool neap_overlay_opaque(const struct neap_host *overlay);
 /* Changes and bytes held since the last landing; the number at which the current step began. */

@@ -137,6 +137,7 @@ static struct neap_change *hold_change(struct neap_overlay *overlay, enum neap_c
 				       const char *path)
 {
 	const char *canonical = neap_arena_strdup(overlay->arena, path);
+	uint64_t serial = overlay->landed + overlay->held.count;
 
 	neap_vec_push(&overlay->held,
 		      (struct neap_change){
@@ -149,6 +150,8 @@ static struct neap_change *hold_change(struct neap_overlay *overlay, enum neap_c
 			      .mode = NEAP_KEEP,
 			      .uid = NEAP_KEEP,
 			      .gid = NEAP_KEEP,
+			      .serial = serial,
+			      .behind = overlay->behind,
 		      });
 	return &overlay->held.items[overlay->held.count - 1];
 }
@@ -502,6 +505,16 @@ int neap_overlay_unsettle(struct neap_host *host, const char *path, struct neap_
 	return 0;
 }
 
+void neap_overlay_hold_net(struct neap_overlay *overlay, const struct neap_net_change *change)
+{
+	struct neap_net_change *copy = neap_arena_new_of(overlay->arena, struct neap_net_change);
+	const char *name = neap_net_object(change, overlay->arena);
+
+	*copy = *change;
+	overlay->asked = name;
+	hold_change(overlay, NEAP_CHANGE_NET, name)->net = copy;
+}
+
 void neap_overlay_hold_kernel(struct neap_overlay *overlay, const char *path,
 			      const struct neap_overlay_state *was, const char *value)
 {
@@ -513,4 +526,19 @@ void neap_overlay_hold_kernel(struct neap_overlay *overlay, const char *path,
 	overlay->asked = path;
 	change = hold(overlay, NEAP_CHANGE_KERNEL, path, was, &state);
 	change->content = state.content;
+}
+
+void neap_overlay_hold_firewall(struct neap_overlay *overlay, const struct neap_table *table,
+				enum neap_firewall_change what, const char *chain, const char *rule)
+{
+	const char *path = neap_firewall_path(table, NULL, overlay->scratch);
+	struct neap_change *change;
+
+	overlay->asked = path;
+	change = hold_change(overlay, NEAP_CHANGE_FIREWALL, path);
+	change->firewall = what;
+	change->table = (struct neap_table){ table->family, neap_arena_strdup(overlay->arena, table->name) };
+	change->chain = chain;
+	change->rule = rule;
+	neap_arena_reset(overlay->scratch);
 }

@@ -5,6 +5,8 @@
  *	overlay_read.c    locating and reads
  *	overlay_change.c  transparent changes
  *	overlay_system.c  what is no file: queries, settings of the kernel, values made in an apply
+ *	overlay_net*.c    links, addresses, routes: what follows from each change
+ *	overlay_firewall.c  rules of the packet filter
  *	overlay_bytes.c   what a plan has written over
  *	overlay_fetch.c   the network, and checksums of what is held
  *	overlay_units.c   units of the service manager
@@ -16,8 +18,10 @@
 #include "host/accounts.h"
 #include "host/overlay.h"
 #include "host/overlay_bytes.h"
+#include "host/overlay_firewall.h"
 #include "host/overlay_tree.h"
 
+struct neap_overlay_net;
 /* Units in a plan, and the files of units that are held. */
 struct neap_overlay_foreseen;
 struct neap_overlay_units {
@@ -48,14 +52,18 @@ struct neap_overlay {
 	uint64_t bytes;
 	size_t held_before; /* the step */
 	uint64_t bytes_before;
+	uint64_t landed; /* changes, before those that are held */
+	uint64_t behind; /* all that the step stands on was held before this change of the run */
 
 	const struct neap_commit *commit;
 	struct neap_accounts *accounts;
+	struct neap_overlay_firewall *firewall;
 	struct neap_buf path; /* of the place located last */
 	const char *asked;    /* by the change under way; the caller's */
 	struct neap_arena *scratch;
 	struct neap_overlay_units units;
-	struct neap_map cached; /* in a plan, which keeps nothing: kind/key → content */
+	struct neap_overlay_net *net; /* once something of it is changed; else the machine's is true */
+	struct neap_map cached;       /* in a plan, which keeps nothing: kind/key → content */
 };
 
 static inline struct neap_overlay *neap_overlay_of(const struct neap_view *view)
@@ -136,6 +144,21 @@ void neap_overlay_cache(struct neap_host *host, const char *kind, const char *ke
 int neap_overlay_fetch(struct neap_host *host, const struct neap_fetch *fetch, struct neap_arena *arena,
 		       struct neap_content *ret, struct neap_error **err);
 int neap_overlay_wait(struct neap_host *host, const struct neap_probe *probe, struct neap_error **err);
+int neap_overlay_net_read(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
+			  struct neap_error **err);
+int neap_overlay_net_settle(const struct neap_view *view, int r, bool absent, struct neap_error **local,
+			    struct neap_error **err);
+int neap_overlay_net(struct neap_host *host, const struct neap_net_change *change, struct neap_error **err);
+/* A step begins; its changes are taken back; all that is held has landed, or the machine may have moved. */
+void neap_overlay_net_begin(struct neap_overlay *overlay);
+void neap_overlay_net_undo(struct neap_overlay *overlay);
+void neap_overlay_net_forget(struct neap_overlay *overlay);
+/* Of the link whose setting `path` is: whether it is made here (*ret_step: by whom), or gone. */
+enum neap_overlay_fate { NEAP_OVERLAY_AS_IT_IS, NEAP_OVERLAY_MADE, NEAP_OVERLAY_GONE };
+enum neap_overlay_fate neap_overlay_net_fate(const struct neap_overlay *overlay, const char *path,
+					     uint32_t *ret_step);
+/* A change of the network, computed, to land with the others. */
+void neap_overlay_hold_net(struct neap_overlay *overlay, const struct neap_net_change *change);
 bool neap_overlay_manager(const struct neap_view *view);
 int neap_overlay_unit_read(const struct neap_view *view, const char *name, struct neap_arena *arena,
 			   struct neap_unit_state *ret, struct neap_error **err);
@@ -153,3 +176,6 @@ int neap_overlay_sum(const struct neap_content *content, enum neap_checksum_kind
 /* The state of a setting of the kernel takes the place of what was; the change is held. */
 void neap_overlay_hold_kernel(struct neap_overlay *overlay, const char *path,
 			      const struct neap_overlay_state *was, const char *value);
+/* `chain` and `rule` are those of the overlay. */
+void neap_overlay_hold_firewall(struct neap_overlay *overlay, const struct neap_table *table,
+				enum neap_firewall_change change, const char *chain, const char *rule);

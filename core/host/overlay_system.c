@@ -107,6 +107,7 @@ int neap_overlay_kernel_read(const struct neap_view *view, const char *path, str
 	const struct neap_overlay_state *state = neap_overlay_tree_get(&overlay->tree, neap_str(path));
 	struct neap_error *local = NULL;
 	const char *value = NULL;
+	uint32_t step;
 	int r;
 
 	if (state && state->kind == NEAP_FILE_REGULAR) {
@@ -116,6 +117,22 @@ int neap_overlay_kernel_read(const struct neap_view *view, const char *path, str
 	if (state) {
 		overlay->cause = state->cause;
 		return NEAP_UNKNOWN;
+	}
+	switch (neap_overlay_net_fate(overlay, path, &step)) {
+	case NEAP_OVERLAY_MADE:
+		/* The kernel will say what a new link's settings are. */
+		if (overlay->mode == NEAP_OVERLAY_PLAN) {
+			overlay->cause = step;
+			return NEAP_UNKNOWN;
+		}
+		if (neap_overlay_land_first(overlay, "read", path, err) < 0)
+			return -1;
+		break;
+	case NEAP_OVERLAY_GONE:
+		*ret = NULL;
+		return 0;
+	case NEAP_OVERLAY_AS_IT_IS:
+		break;
 	}
 	r = below->reads->kernel(below, path, arena, &value, &local);
 	r = neap_overlay_settle(overlay, r, r == 0 && !value, &local, err);

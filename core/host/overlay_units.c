@@ -47,13 +47,19 @@ static void *number_of(size_t index)
 	return (void *)(uintptr_t)(index + 1);
 }
 
+/* Mode and owner of a file are nothing to the manager. */
+static struct neap_str changed_unit(const struct neap_change *change)
+{
+	return change->kind == NEAP_CHANGE_ATTRIBUTES ? NEAP_STR("") : unit_of(change->path);
+}
+
 /* Steps that are over stay as they are, so their changes are looked at once. */
 static void take_in(struct neap_overlay *overlay)
 {
 	struct neap_overlay_units *units = &overlay->units;
 
 	for (; units->seen < overlay->held_before; units->seen++) {
-		struct neap_str name = unit_of(overlay->held.items[units->seen].path);
+		struct neap_str name = changed_unit(&overlay->held.items[units->seen]);
 
 		if (name.len)
 			neap_map_put(&units->files, name, number_of(units->seen));
@@ -69,7 +75,7 @@ static size_t latest(size_t a, size_t b)
 static size_t changed_as(const struct neap_overlay *overlay, struct neap_str name)
 {
 	for (size_t i = overlay->held.count; i > overlay->held_before; i--)
-		if (neap_str_equal(unit_of(overlay->held.items[i - 1].path), name))
+		if (neap_str_equal(changed_unit(&overlay->held.items[i - 1]), name))
 			return i;
 	return (size_t)(uintptr_t)neap_map_get(&overlay->units.files, name);
 }
@@ -112,13 +118,14 @@ static int load_of(struct neap_overlay *overlay, const char *name, struct neap_a
 
 		if (r != 0)
 			return r < 0 ? r : 1 + NEAP_UNKNOWN;
+		state = neap_overlay_tree_get(&overlay->tree, neap_str(path));
 		if (stat.kind == NEAP_FILE_REGULAR || stat.kind == NEAP_FILE_LINK) {
-			bool masks = target ? strcmp(target, "/dev/null") == 0 : stat.size == 0;
+			bool empty = stat.size == 0 && !(state && state->content.unknown);
+			bool masks = target ? strcmp(target, "/dev/null") == 0 : empty;
 
 			*ret = masks ? NEAP_UNIT_MASKED : NEAP_UNIT_LOADED;
 			return 1;
 		}
-		state = neap_overlay_tree_get(&overlay->tree, neap_str(path));
 		*ret_removed |= state && state->kind == NEAP_FILE_ABSENT;
 	}
 	return 0;

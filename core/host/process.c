@@ -163,7 +163,7 @@ struct start {
 };
 
 /* What the child could not do, sent to the parent. */
-enum failure { FAILED_EXEC, FAILED_ROOT, FAILED_USER, FAILED_DIRECTORY, FAILED_PLUMBING };
+enum failure { FAILED_EXEC, FAILED_ROOT, FAILED_USER, FAILED_DIRECTORY, FAILED_NETWORK, FAILED_PLUMBING };
 struct report {
 	enum failure failure;
 	int errnum;
@@ -204,7 +204,7 @@ static void child(const struct start *start)
 {
 	const struct neap_process *process = start->process;
 	struct report report = { FAILED_PLUMBING, 0 };
-	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int in = start->place->input ? start->place->input : open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int report_fd = start->report;
 	bool alone = false; /* in a mount namespace of its own */
 	sigset_t none;
@@ -212,6 +212,10 @@ static void child(const struct start *start)
 	setpgid(0, 0);
 	for (int i = 1; i < NSIG; i++)
 		signal(i, SIG_DFL);
+	report.failure = FAILED_NETWORK;
+	if (start->place->network && setns(start->place->network, CLONE_NEWNET) < 0)
+		goto failed;
+	report.failure = FAILED_PLUMBING;
 	if (in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(start->out, STDOUT_FILENO) < 0 ||
 	    dup2(start->errors, STDERR_FILENO) < 0)
 		goto failed;
@@ -271,6 +275,8 @@ static int tell(const struct start *start, const struct report *report, struct n
 		return neap_error_hint(err, "only root may run programs as somebody else");
 	case FAILED_DIRECTORY:
 		return neap_error_errno(err, report->errnum, "run %s: enter %s", name, process->directory);
+	case FAILED_NETWORK:
+		return neap_error_errno(err, report->errnum, "run %s: enter its network namespace", name);
 	case FAILED_EXEC:
 	case FAILED_PLUMBING:
 		break;

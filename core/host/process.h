@@ -25,6 +25,8 @@ struct neap_process_place {
 	bool read_only;                       /* as root: every file system is read-only for it */
 	const struct neap_identity *identity; /* NULL: the caller */
 	const volatile sig_atomic_t *stop;    /* set: it is ended at once, with EINTR; or NULL */
+	int input;                            /* its standard input; 0: empty */
+	int network;                          /* the network namespace that it runs in; 0: neap's own */
 };
 
 /* No shell; argv[0] is looked up in PATH and the system's usual directories; standard input is empty. 0 when

@@ -113,10 +113,13 @@ static void put_owe(struct neap_buf *buf, const struct neap_notice *notice)
 
 static void owe(struct journal *journal, struct neap_notice notice)
 {
-	struct neap_notice *kept;
+	struct neap_notice *kept = neap_map_get(&journal->owed, neap_str(notice.address));
 
-	if (neap_map_get(&journal->owed, neap_str(notice.address)))
+	if (kept) { /* the oldest, but that a change was its own is not forgotten */
+		if (strcmp(notice.cause, notice.address) == 0)
+			kept->cause = notice.cause;
 		return;
+	}
 	kept = neap_arena_new_of(journal->arena, struct neap_notice);
 	*kept = notice;
 	neap_map_put(&journal->owed, neap_str(kept->address), kept);

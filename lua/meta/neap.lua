@@ -54,6 +54,18 @@
 ---@field facts neap.facts
 local neap = {}
 
+---@class neap.address.params: neap.common
+---@field link string The link it is on.
+---@field address string The address and the length of its network, as the kernel writes them: `10.10.1.1/24`, `fd00::1/64`.
+---@field ensure? "present"|"absent" With `"absent"` it is taken off the link. Not given: "present".
+
+---@class neap.address: neap.handle, neap.address.params
+
+---An IP address on a link.
+---@param params neap.address.params
+---@return neap.address
+function neap.address(params) end
+
 ---@class neap.apt_repository.params: neap.common
 ---@field name string The file is /etc/apt/sources.list.d/NAME.sources, that of the key /etc/apt/keyrings/NAME.asc or NAME.gpg.
 ---@field ensure? "present"|"absent" Whether apt is to know it. With `"absent"` its files go, and no other parameter may be given. Not given: "present".
@@ -104,6 +116,23 @@ function neap.authorized_key(params) end
 ---@param params neap.block.params
 ---@return neap.block
 function neap.block(params) end
+
+---@class neap.bridge.params: neap.common
+---@field name string The link's name, at most 15 bytes.
+---@field members? string|string[] Links that have to be in it. Others stay in it.
+---@field mtu? integer The largest packet, in bytes. Not given: what its members make it.
+---@field stp? boolean Whether it takes part in the spanning tree. Not given: as it is; false for a new one.
+---@field forward_delay? string How long a new member listens before it forwards: `"0s"` at once. With spanning tree from 2s to 30s. Not given: as it is; 15s for a new one.
+---@field ageing_time? string How long it remembers where a neighbour is. Not given: as it is; 300s for a new one.
+---@field up? boolean Whether it is up. Not given: true.
+---@field ensure? "present"|"absent" With `"absent"` it is removed, and with it its addresses and routes; members stay as links. Not given: "present".
+
+---@class neap.bridge: neap.handle, neap.bridge.params
+
+---A bridge and its members.
+---@param params neap.bridge.params
+---@return neap.bridge
+function neap.bridge(params) end
 
 ---@class neap.cert.params: neap.common
 ---@field path string Where the certificate lies, as an absolute path; not a link.
@@ -319,6 +348,37 @@ function neap.image(params) end
 ---@return neap.ini
 function neap.ini(params) end
 
+---@class neap.iptables_chain.params: neap.common
+---@field family? "ipv4"|"ipv6" IPv4 or IPv6: their rules are apart. Not given: "ipv4".
+---@field table? "filter"|"nat"|"mangle"|"raw"|"security" The table it is in. Not given: "filter".
+---@field name string Its name. One that is not built in is made when it is not there.
+---@field rules? string[] The rules that are to be in it, in this order; each as for iptables_rule. Not given, its rules are not looked at.
+---@field policy? "ACCEPT"|"DROP" What happens to what no rule of a built-in chain decides. Not given, it stays as it is. Not given: it stays as it is.
+---@field foreign? "keep"|"remove" What happens to rules in it that are not in `rules`: they are kept, or removed. Not given: `"keep"` in a built-in chain, `"remove"` in another.
+---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` it goes with all rules in it; that is an error while a rule jumps to it, and of a built-in chain. Not given: "present".
+
+---@class neap.iptables_chain: neap.handle, neap.iptables_chain.params
+
+---A chain of the packet filter and the rules in it.
+---@param params neap.iptables_chain.params
+---@return neap.iptables_chain
+function neap.iptables_chain(params) end
+
+---@class neap.iptables_rule.params: neap.common
+---@field family? "ipv4"|"ipv6" IPv4 or IPv6: their rules are apart. Not given: "ipv4".
+---@field table? "filter"|"nat"|"mangle"|"raw"|"security" The table it is in. Not given: "filter".
+---@field chain string The chain it is in, which must be there.
+---@field rule string What follows `-A CHAIN` on the command line of iptables. Double quotes quote, as in a file of iptables-restore; apostrophes do not.
+---@field position? "last"|"first" Where in the chain it is put when it is not there. One that is there stays where it is. Not given: "last".
+---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` all rules like it in the chain go. Not given: "present".
+
+---@class neap.iptables_rule: neap.handle, neap.iptables_rule.params
+
+---A rule of the packet filter.
+---@param params neap.iptables_rule.params
+---@return neap.iptables_rule
+function neap.iptables_rule(params) end
+
 ---@class neap.kernel_module.params: neap.common
 ---@field name string The module. `-` and `_` are one, as for the kernel.
 ---@field ensure? "present"|"absent" Whether it is to be loaded. With `"absent"` it is unloaded, and no longer loaded at boot. Not given: "present".
@@ -408,6 +468,22 @@ function neap.mount(params) end
 ---@return neap.package
 function neap.package(params) end
 
+---@class neap.route.params: neap.common
+---@field to string The network it leads to, as the kernel writes it: `10.10.2.0/24`, `fd00:2::/64`; one host is `…/32`, `…/128`. `default` is everything of IPv4, `::/0` of IPv6.
+---@field table? integer The table it is in. Not given: 254, the main one.
+---@field metric? integer Of several routes to one network the one with the lowest counts. Another metric is another route. Not given: the kernel's: 0, for IPv6 1024.
+---@field via? string The gateway, which a link of the machine has to reach. Not given: none: the network is on the link itself.
+---@field link? string The link it goes through. Required without `via`. Not given: not looked at; a new route goes where `via` is reached.
+---@field source? string The address of the machine that packets are sent from. Not given: not looked at; none for a new route.
+---@field ensure? "present"|"absent" With `"absent"` the route of this network, table and metric is removed, unless the kernel made it for an address. Not given: "present".
+
+---@class neap.route: neap.handle, neap.route.params
+
+---A way to a network.
+---@param params neap.route.params
+---@return neap.route
+function neap.route(params) end
+
 ---@class neap.sysctl.params: neap.common
 ---@field name string The setting as sysctl names it, such as `net.ipv4.ip_forward`. When a slash comes first, slashes separate and dots are dots: `net/ipv4/conf/eth0.1/forwarding`.
 ---@field value? string|integer Its value. Required unless `ensure = "absent"`. Blanks and tabs are one.
@@ -469,6 +545,26 @@ function neap.timezone(params) end
 ---@return neap.token
 function neap.token(params) end
 
+---@class neap.unit.params: neap.common
+---@field name string The whole name: `etcd.service`, `backup.timer`, a template `app@.service` or an instance of it, `app@a.service`.
+---@field content? neap.text What its file in /etc/systemd/system holds. Not given: the file is somebody else's, such as a package's.
+---@field source? string A file of the machine that evaluates the recipe, to be copied there. A relative name starts beside the recipe file that says it. Not given: see content.
+---@field drop_ins? table<string, neap.text> Files in /etc/systemd/system/NAME.d, by their names without `.conf`, and what each holds. Others there are left alone. Not given: none.
+---@field enabled? boolean Whether it is started at boot, or by what [Install] in its file names. Not given: left alone.
+---@field state? "running"|"stopped" Whether it runs now. Not given: left alone.
+---@field masked? boolean With `true` nobody can start it: a link to /dev/null takes the place of its file. Not given: left alone.
+---@field restart? boolean Whether it is restarted when its `content` or `drop_ins` change while it runs. Not given: true.
+---@field reload? boolean Whether it is reloaded when it is notified, and not restarted. One that cannot reload is restarted all the same. Not given: false.
+---@field timeout? string How long it may take to start, stop or reload. Then the resource fails; what systemd has begun goes on. Not given: 5m.
+---@field ensure? "present"|"absent" With `"absent"` it is stopped, disabled, and its file and all that is dropped in to it in /etc/systemd/system are removed. Not given: "present".
+
+---@class neap.unit: neap.handle, neap.unit.params
+
+---A unit of systemd: its file, enabled, running.
+---@param params neap.unit.params
+---@return neap.unit
+function neap.unit(params) end
+
 ---@class neap.user.params: neap.common
 ---@field name string The user. At most 32 bytes; no colon, comma, slash or white space, not all digits.
 ---@field ensure? "present"|"absent" Whether the user is to be there. With `"absent"` only `remove_home` may be given. Not given: "present".
@@ -491,6 +587,20 @@ function neap.token(params) end
 ---@param params neap.user.params
 ---@return neap.user
 function neap.user(params) end
+
+---@class neap.veth.params: neap.common
+---@field name string The name of one end, at most 15 bytes.
+---@field peer? string The name of the other end. Required unless `ensure = "absent"`; given then too, it is known that nothing may need that end.
+---@field mtu? integer The largest packet, in bytes, of both ends. Not given: as it is; 1500 for a new one.
+---@field up? boolean Whether both ends are up. Not given: true.
+---@field ensure? "present"|"absent" With `"absent"` both ends are removed, and with them their addresses and routes. Not given: "present".
+
+---@class neap.veth: neap.handle, neap.veth.params
+
+---Two links that are connected.
+---@param params neap.veth.params
+---@return neap.veth
+function neap.veth(params) end
 
 ---@class neap.wait_for.params: neap.common
 ---@field name? string What it is called, to tell it from others that wait for the same. Required with `command`.

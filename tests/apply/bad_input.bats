@@ -562,7 +562,7 @@ teardown() {
 		[ "$status" = 64 ]
 		[[ $stderr == *"${option%%=*}"* ]]
 	done
-	for verb in show status key agent undo; do
+	for verb in show key agent undo; do
 		run --separate-stderr "$NEAP" "$verb"
 		[ "$status" = 64 ]
 		[[ $stderr == *"$verb"* ]]

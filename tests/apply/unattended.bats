@@ -229,3 +229,112 @@ under() {
 	[[ $stderr == "neap: timed out after 1s: another run holds the lock"* ]]
 	exec 9>&-
 }
+
+# ---- -q ---------------------------------------------------------------------------------------------------
+
+quiet() { "$NEAP" apply -q --root machine "$@"; }
+
+@test "quiet: nothing at all when nothing changed, warnings of the recipe included" {
+	echo secret >key
+	chmod 644 key
+	cat >warns.lua <<-'LUA'
+	local neap = require "neap"
+	neap.file { path = "/etc/motd", content = neap.secret { file = "key" }, mode = "0600" }
+	neap.file { path = "/etc/noop", content = "x", noop = true }
+	LUA
+	run -0 --separate-stderr quiet -D typo=1 warns.lua
+	[ "$output" = "applied: 1 created, 1 unchanged" ]
+	[[ $stderr == *warning*typo* && $stderr == *warning*key* ]]
+	for verb in apply plan; do
+		run -0 --separate-stderr "$NEAP" "$verb" -q -v --diff --root machine -D typo=1 warns.lua
+		[ -z "$output" ]
+		[ -z "$stderr" ]
+	done
+	run -0 --separate-stderr "$NEAP" check -q -D typo=1 warns.lua
+	[ -z "$output" ]
+	[[ $stderr == *warning*typo* ]]
+}
+
+@test "quiet: one line on standard output when something changed, whatever else is asked for" {
+	for options in "" "-v" "--diff" "-vv --diff --color always" "--timeout 10m --lock-wait 5s" "-t a"; do
+		rm -f machine/etc/*
+		cat >tagged.lua <<-'LUA'
+		local neap = require "neap"
+		for i = 1, 30 do neap.file { path = "/etc/" .. i, content = "x\ny\n", tags = { "a" } } end
+		LUA
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr quiet $options tagged.lua
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == *"applied: 30 created"* ]]
+		[ -z "$stderr" ]
+	done
+}
+
+@test "quiet: what failed is on standard error with place, reason and hint; the verdict is one line" {
+	cat >blocked.lua <<-'LUA'
+	local neap = require "neap"
+	neap.file { path = "/etc/fine", content = "x" }
+	local srv = neap.file { path = "/srv", content = "x" }
+	neap.file { path = "/etc/after", content = "x", require = srv }
+	LUA
+	run -4 --separate-stderr quiet blocked.lua
+	[ "$output" = "apply failed: 1 failed, 1 skipped, 1 created" ]
+	[ "$stderr" = 'file[/srv] (blocked.lua:3): /srv is a directory
+    remove it with neap.directory { path = "/srv", ensure = "absent" }' ]
+	# As long as it fails it says so, although nothing changes.
+	run -4 --separate-stderr quiet blocked.lua
+	[ "$output" = "apply failed: 1 failed, 1 skipped, 1 unchanged" ]
+	[ "${#stderr_lines[@]}" = 2 ]
+}
+
+@test "quiet: a time limit and a signal say what they came before" {
+	cat >waits.lua <<-'LUA'
+	local neap = require "neap"
+	neap.wait_for { name = "w", host = "127.0.0.1", port = 1, timeout = "600s" }
+	LUA
+	run -4 --separate-stderr quiet --timeout 1s waits.lua
+	[ "$output" = "timed out after 1s: 1 not done" ]
+	[ "$stderr" = "timed out after 1s before wait_for[w: 127.0.0.1: 1] (waits.lua:2): 1 not done" ]
+	run --separate-stderr timeout -s TERM 1 "$NEAP" apply -q --root machine waits.lua
+	[ "$output" = "stopped by SIGTERM: 1 not done" ]
+	[ "$stderr" = "stopped by SIGTERM before wait_for[w: 127.0.0.1: 1] (waits.lua:2): 1 not done" ]
+}
+
+@test "quiet: a lock that another run holds is one line" {
+	quiet site.lua
+	exec 9<>machine/var/lib/neap/lock
+	flock -x 9
+	printf '4711 %s\n' "$(($(date +%s) - 250))" >machine/var/lib/neap/lock
+	run -3 --separate-stderr quiet site.lua
+	[ -z "$output" ]
+	[ "$stderr" = "neap: another run holds the lock: pid 4711, for 4 min (machine/var/lib/neap/lock)" ]
+	exec 9>&-
+}
+
+@test "quiet: a refresh that is owed is said when it is tried, and when it fails" {
+	cat >owed.lua <<-LUA
+	local neap = require "neap"
+	local file = neap.file { path = "$PWD/machine/etc/motd", content = "x" }
+	neap.exec { name = "reload", shell = "exit \$(cat $PWD/code)", refresh_only = true, subscribe = file }
+	LUA
+	echo 1 >code
+	run -4 --separate-stderr "$NEAP" apply -q --state-dir state owed.lua
+	[ "$output" = "apply failed: 1 failed, 1 created" ]
+	run -4 --separate-stderr "$NEAP" apply -q --state-dir state owed.lua
+	[ "$output" = "apply failed: 1 failed, 1 unchanged" ]
+	[ "${stderr_lines[0]}" = "exec[reload] (owed.lua:3): refresh: exit 1" ]
+	[ "${stderr_lines[1]}" = "    the next run tries it again" ]
+	echo 0 >code
+	run -0 --separate-stderr "$NEAP" apply -q --state-dir state owed.lua
+	[ "$output" = "applied: 1 refreshed, 1 unchanged" ]
+	[ -z "$stderr" ]
+	run -0 --separate-stderr "$NEAP" apply -q --state-dir state owed.lua
+	[ -z "$output$stderr" ]
+}
+
+@test "quiet: a recipe that is wrong is told in full, on standard error" {
+	echo 'require "neap".file { path = "/etc/motd", ownr = "root" }' >wrong.lua
+	run -1 --separate-stderr quiet wrong.lua
+	[ -z "$output" ]
+	[[ $stderr == 'wrong.lua:1: file[/etc/motd]: unknown parameter "ownr"'*'did you mean "owner"?'*"1 error; nothing was applied" ]]
+}

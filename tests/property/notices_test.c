@@ -93,7 +93,8 @@ static int service_apply(struct neap_host *host, const struct neap_context *ctx,
 static int service_refresh(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
 			   struct neap_error **err)
 {
-	const char *argv[] = { "refresh", ((const struct service_want *)wanted)->name, NULL };
+	const char *argv[] = { "refresh", ((const struct service_want *)wanted)->name,
+			       ctx->itself ? "itself" : "others", NULL };
 	struct neap_process process = { .argv = argv };
 	struct neap_process_result result;
 	int r = neap_host_run(host, &process, ctx->scratch, &result, err);
@@ -216,7 +217,8 @@ struct machine {
 	uint64_t dies; /* as told to the machine */
 	bool refuses;  /* the journal cannot be written */
 	bool refreshed[SERVICES];
-	bool broken; /* services do not start */
+	bool itself[SERVICES]; /* it was told that its own file had changed */
+	bool broken;           /* services do not start */
 };
 
 static bool is_dead(const struct machine *machine)
@@ -231,8 +233,19 @@ static int keep(void *ctx, const struct neap_notice *notices, size_t count, stru
 	if (is_dead(machine) || machine->refuses)
 		return neap_error_set(err, "write the journal: no space");
 	for (size_t i = 0; i < count; i++) {
-		for (size_t k = 0; k < machine->kept_count; k++)
-			assert_string_not_equal(machine->kept[k].address, notices[i].address);
+		bool own = strcmp(notices[i].cause, notices[i].address) == 0, kept = false;
+		for (size_t k = 0; k < machine->kept_count; k++) {
+			struct neap_notice *is = &machine->kept[k];
+			if (strcmp(is->address, notices[i].address) != 0)
+				continue;
+			/* Only that it is for its own change has to be said again. */
+			assert_true(own);
+			assert_string_not_equal(is->cause, is->address);
+			is->cause = is->address;
+			kept = true;
+		}
+		if (kept)
+			continue;
 		assert_true(machine->kept_count < SERVICES);
 		machine->kept[machine->kept_count++] = (struct neap_notice){
 			.address = neap_arena_strdup(machine->arena, notices[i].address),
@@ -266,6 +279,7 @@ static int on_run(struct neap_machine *memory, const struct neap_process *proces
 	if (machine->broken)
 		return 1;
 	machine->refreshed[process->argv[1][1] - '0'] = true;
+	machine->itself[process->argv[1][1] - '0'] = strcmp(process->argv[2], "itself") == 0;
 	return 0;
 }
 
@@ -425,6 +439,11 @@ static void check_next(struct machine *machine, const struct scene *scene,
 		if (exact && !again[s])
 			assert_int_equal(machine->refreshed[s], due[s]);
 		assert_int_equal(apply.refresh[FILES + s] == NEAP_YES, machine->refreshed[s]);
+		/* Whether it is for its own change is kept as well. */
+		if (machine->refreshed[s] && before[FILES + s])
+			assert_false(machine->itself[s]);
+		if (machine->refreshed[s] && (changes[FILES + s] || (landed[FILES + s] && owed[s])))
+			assert_true(machine->itself[s]);
 	}
 	assert_int_equal(machine->kept_count, 0);
 	struct done last = run(machine, scene, NEAP_RUN_PLAN);

@@ -302,6 +302,68 @@ static void claims__after_never_makes_a_cycle(void **state)
 	assert_string_equal(order(f), "boot /srv/key /etc/b j1 /etc/c x");
 }
 
+static void tenant_claim(const void *want, struct neap_claims *claims)
+{
+	const char *directory = ((const struct name_want *)want)->name;
+	char path[64];
+
+	snprintf(path, sizeof path, "%s/own", directory[1] ? directory : "");
+	neap_claim_path(claims, path, NEAP_ASPECT_EXISTENCE, false);
+	neap_claim_after(claims, directory);
+}
+
+static const struct neap_resource_type type_tenant = { .name = "tenant",
+						       .params = name_params,
+						       .param_count = NAME_PARAMS,
+						       .want_size = sizeof(struct name_want),
+						       .claim = tenant_claim };
+
+static void claims__who_waits_and_owns_something_there_waits_for_the_others(void **state)
+{
+	struct fixture *f = *state;
+
+	declare(f, &type_tenant, 1, "name", "/", NULL);
+	declare(f, &type_tenant, 2, "name", "/etc/a", NULL);
+	declare(f, &type_tenant, 3, "name", "/etc/a-b", NULL);
+	file(f, 4, "/etc/a-b/c");
+	file(f, 5, "/etc/a-b");
+	file(f, 6, "/etc/a!/c");
+	finish_good(f);
+	assert_string_equal(order(f), "/etc/a /etc/a-b /etc/a-b/c /etc/a-b /etc/a!/c /");
+}
+
+static void guest_claim(const void *want, struct neap_claims *claims)
+{
+	(void)want;
+	neap_claim_anywhere(claims, "/etc", "guest");
+}
+
+static const struct neap_resource_type type_guest = { .name = "guest",
+						      .params = name_params,
+						      .param_count = NAME_PARAMS,
+						      .want_size = sizeof(struct name_want),
+						      .claim = guest_claim };
+
+static void claims__what_may_be_ones_own_is_spared_and_nobodys(void **state)
+{
+	struct fixture *f = *state;
+
+	declare(f, &type_guest, 1, "name", "g", NULL);
+	declare(f, &type_guest, 2, "name", "h", NULL);
+	file(f, 3, "/etc/a/guest");
+	declare(f, &type_directory, 4, "path", "/etc/b", NULL);
+	declare(f, &type_directory, 5, "path", "/etc/b/c", NULL);
+	file(f, 6, "/etc/d");
+	finish_good(f);
+	assert_string_equal(order(f), "/etc/a/guest /etc/b j1 g h /etc/b/c /etc/d");
+	assert_true(neap_graph_owns(f->graph, "/etc/x/guest"));
+	assert_false(neap_graph_owns(f->graph, "/etc/guest"));
+	assert_false(neap_graph_owns(f->graph, "/etc/x/y/guest"));
+	assert_false(neap_graph_owns(f->graph, "/guest"));
+	assert_false(neap_graph_owns(f->graph, "/etc/x/other"));
+	assert_null(neap_graph_other_owner(f->graph, 3, "/etc/x/guest"));
+}
+
 static void claims__nobody_there_is_nobody_to_wait_for(void **state)
 {
 	struct fixture *f = *state;
@@ -332,6 +394,8 @@ int main(void)
 		TEST(claims__after_a_directory_is_after_all_that_is_owned_there),
 		TEST(claims__one_follower_needs_no_join),
 		TEST(claims__after_never_makes_a_cycle),
+		TEST(claims__who_waits_and_owns_something_there_waits_for_the_others),
+		TEST(claims__what_may_be_ones_own_is_spared_and_nobodys),
 		TEST(claims__nobody_there_is_nobody_to_wait_for),
 	};
 

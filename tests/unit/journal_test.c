@@ -88,6 +88,26 @@ static void journal__what_is_owed_is_there_for_the_next_run_and_what_is_settled_
 	close_kept(&kept);
 }
 
+static void journal__of_one_that_is_owed_twice_its_own_change_is_kept(void **state)
+{
+	static const char *const causes[] = { "file[/x]", "unit[a]", "file[/y]" };
+	struct fixture *f = *state;
+	struct kept kept;
+
+	assert_int_equal(open_kept(f, &kept, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		owe(&kept, "unit[a]", causes[i]);
+	close_kept(&kept);
+	assert_int_equal(open_kept(f, &kept, NULL), 0);
+	assert_int_equal(kept.notices.count, 1);
+	assert_string_equal(kept.notices.items[0].cause, "unit[a]");
+	kept.notices.settle(kept.notices.ctx, "unit[a]");
+	close_kept(&kept);
+	assert_int_equal(open_kept(f, &kept, NULL), 0);
+	assert_int_equal(kept.notices.count, 0);
+	close_kept(&kept);
+}
+
 static void journal__is_cut_to_its_first_line_when_nothing_is_owed(void **state)
 {
 	struct fixture *f = *state;
@@ -260,6 +280,7 @@ int main(void)
 #define TEST(fact) cmocka_unit_test_setup_teardown(fact, begin, fixture_free)
 	const struct CMUnitTest tests[] = {
 		TEST(journal__what_is_owed_is_there_for_the_next_run_and_what_is_settled_is_not),
+		TEST(journal__of_one_that_is_owed_twice_its_own_change_is_kept),
 		TEST(journal__is_cut_to_its_first_line_when_nothing_is_owed),
 		TEST(journal__torn_anywhere_keeps_what_is_whole_and_goes_on),
 		TEST(journal__damage_costs_one_record_and_is_counted_once),

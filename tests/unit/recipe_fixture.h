@@ -116,7 +116,8 @@ struct recipe {
 	const char *name; /* of an embedded recipe to evaluate instead of site.lua, or NULL */
 	struct neap_param_value params[4];
 	size_t param_count;
-	struct neap_facts *facts; /* of the test, or NULL */
+	struct neap_facts *facts;             /* of the test, or NULL */
+	const struct neap_registry *registry; /* NULL: the types above */
 	/* of the last evaluation */
 	struct neap_arena *arena;
 	struct neap_problems problems;
@@ -236,7 +237,8 @@ static inline int recipe_evaluate(struct recipe *recipe, const char *text)
 	assert_int_equal(neap_sources_open(recipe->arena, recipe->name ? recipe->name : path,
 					   recipe->embedded, &recipe->sources, NULL),
 			 0);
-	recipe->graph = neap_graph_new(&fixture_registry, recipe->sources, &recipe->problems);
+	recipe->graph = neap_graph_new(recipe->registry ? recipe->registry : &fixture_registry,
+				       recipe->sources, &recipe->problems);
 	options.sources = recipe->sources;
 	recipe->result = neap_recipe_evaluate(&options, recipe->graph);
 	return recipe->result;

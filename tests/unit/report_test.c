@@ -11,6 +11,7 @@
 
 #include "engine/diff.h"
 #include "engine/emit.h"
+#include "engine/event.h"
 #include "engine/report.h"
 
 static struct neap_arena *arena;
@@ -638,6 +639,83 @@ static void report__graph_formats_escape_names_and_give_reasons(void **state)
 	}
 }
 
+/* ---- events ------------------------------------------------------------------------------------------- */
+
+static json_t *event_of(struct fixture *f, uint32_t number)
+{
+	const struct neap_event event = { .run = "0123456789abcdef0123456789abcdef", .time = 951826154999 };
+	struct neap_buf line NEAP_AUTO_BUF = { 0 };
+	json_error_t error;
+	neap_event_resource(&line, &event, &f->run, number);
+	assert_int_equal(line.data[line.len - 1], '\n');
+	assert_ptr_equal(strchr(line.data, '\n'), line.data + line.len - 1);
+	json_t *root = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES, &error);
+	if (!root)
+		fail_msg("%s in %s", error.text, line.data);
+	return root;
+}
+
+static const char *member(const json_t *root, const char *name)
+{
+	return json_string_value(json_object_get(root, name));
+}
+
+static void report__an_event_names_parameters_and_no_values(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture(NEAP_RUN_APPLY);
+	struct neap_diff *d = diff();
+	neap_diff_mode(d, "mode", 0644, 0600);
+	content(d, "before\n", neap_text("after\n"), false);
+	neap_diff_reason(d, "because");
+	struct neap_result *result = add(f, "/b\xff\n", NEAP_ACTION_UPDATE);
+	keep(result, d);
+	result->refresh = NEAP_MAYBE;
+	result->seconds = 1.5f;
+	json_t *root = event_of(f, 0);
+	assert_string_equal(member(root, "address"), "file[/b\\xff\n]");
+	assert_string_equal(member(root, "action"), "update");
+	assert_string_equal(member(root, "outcome"), "changed");
+	assert_string_equal(member(root, "reason"), "because");
+	assert_string_equal(member(root, "refresh"), "unknown");
+	assert_string_equal(member(root, "time"), "2000-02-29T12:09:14.999Z");
+	assert_string_equal(member(root, "run"), "0123456789abcdef0123456789abcdef");
+	assert_true(json_real_value(json_object_get(root, "seconds")) == 1.5);
+	char *all = json_dumps(root, 0);
+	assert_non_null(strstr(all, "\"changes\": [\"mode\", \"content\"]"));
+	assert_null(strstr(all, "after"));
+	assert_null(strstr(all, "before"));
+	free(all);
+	json_decref(root);
+}
+
+static void report__an_event_is_no_longer_than_a_pipe_takes_at_once(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture(NEAP_RUN_APPLY);
+	struct neap_result *failed = add(f, "/x", NEAP_ACTION_UPDATE);
+	char text[10000];
+	for (size_t i = 0; i + 3 < sizeof text; i += 3)
+		memcpy(text + i, "\xe2\x82\xac", 4);
+	failed->outcome = NEAP_OUTCOME_FAILED;
+	failed->reason = text;
+	neap_error_set(&failed->error, "%s", text);
+	neap_error_hint(&failed->error, "%s", text);
+	json_t *root = event_of(f, 0);
+	static const char *const names[] = { "error", "hint", "reason" };
+	for (size_t i = 0; i < 3; i++) {
+		const char *cut = member(root, names[i]);
+		assert_in_range(strlen(cut), 998, 1003);
+		assert_string_equal(cut + strlen(cut) - 3, "\xe2\x80\xa6"); /* … */
+		assert_null(strstr(cut, "\\x"));
+	}
+	char *all = json_dumps(root, 0);
+	assert_true(strlen(all) < 4096);
+	free(all);
+	json_decref(root);
+	neap_error_free(failed->error);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -672,6 +750,8 @@ int main(void)
 		cmocka_unit_test(report__a_hint_that_quotes_lines_shows_each_on_its_own),
 		cmocka_unit_test(report__problems_name_place_resource_and_hint),
 		cmocka_unit_test(report__graph_formats_escape_names_and_give_reasons),
+		cmocka_unit_test(report__an_event_names_parameters_and_no_values),
+		cmocka_unit_test(report__an_event_is_no_longer_than_a_pipe_takes_at_once),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

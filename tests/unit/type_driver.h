@@ -52,6 +52,7 @@ struct driver {
 	uint32_t step;
 	const char *const *owned;
 	struct neap_error *failed; /* of a landing */
+	struct neap_commit commit;
 };
 
 /* ---- the machine ------------------------------------------------------------------------------------- */
@@ -76,12 +77,6 @@ DRIVER_UNUSED static void driver_begin(struct driver *driver, enum neap_overlay_
 	assert_int_equal(neap_host_memory_new(&driver->machine), 0);
 	for (size_t i = 0; i < sizeof base / sizeof *base; i++)
 		driver_put(driver, &base[i]);
-}
-
-DRIVER_UNUSED static void driver_open(struct driver *driver)
-{
-	driver->overlay = neap_overlay_new(driver->machine, driver->mode);
-	neap_overlay_step(driver->overlay, driver->step, NEAP_NO_STEP);
 }
 
 DRIVER_UNUSED static void driver_end(struct driver *driver)
@@ -109,13 +104,22 @@ static void driver_failed(void *ctx, uint32_t step, struct neap_error *err)
 		driver->failed = err;
 }
 
+DRIVER_UNUSED static void driver_open(struct driver *driver)
+{
+	driver->overlay = neap_overlay_new(driver->machine, driver->mode);
+	neap_error_free(driver->failed);
+	driver->failed = NULL;
+	driver->commit = (struct neap_commit){ .ctx = driver, .may = driver_may, .failed = driver_failed };
+	if (driver->mode == NEAP_OVERLAY_APPLY)
+		neap_overlay_commit(driver->overlay, &driver->commit);
+	neap_overlay_step(driver->overlay, driver->step, NEAP_NO_STEP);
+}
+
 DRIVER_UNUSED static int driver_land(struct driver *driver, struct neap_error **err)
 {
-	const struct neap_commit commit = { .ctx = driver, .may = driver_may, .failed = driver_failed };
-
 	if (driver->mode == NEAP_OVERLAY_PLAN)
 		return 0;
-	if (neap_overlay_land(driver->overlay, &commit, err) < 0)
+	if (neap_overlay_land(driver->overlay, &driver->commit, err) < 0)
 		return -1;
 	if (!driver->failed)
 		return 0;

@@ -1,0 +1,128 @@
+#include "engine/firewall.h"
+
+#include <ctype.h>
+
+#define CHAIN_MAX 28 /* as iptables takes */
+
+const char *const neap_family_choices[] = { "ipv4", "ipv6", NULL };
+const char *const neap_table_choices[] = { "filter", "nat", "mangle", "raw", "security", NULL };
+
+int neap_chain_check(const char *param, const char *name, struct neap_error **err)
+{
+	bool odd = name[0] == '-' || name[0] == '!';
+
+	for (const char *at = name; *at; at++)
+		odd = odd || *at == '"' || *at == '/' || !isgraph((unsigned char)*at);
+	if (odd)
+		return neap_error_set(err, "%s \"%s\" is no name of a chain", param, name);
+	if (strlen(name) > CHAIN_MAX)
+		return neap_error_set(err, "%s \"%s\" is longer than %d bytes", param, name, CHAIN_MAX);
+	return 0;
+}
+
+/* Whoever is used to a shell. */
+static bool has_apostrophe(const char *rule)
+{
+	bool quoted = false, begins = true;
+
+	for (const char *at = rule; *at; at++) {
+		if (*at == '\'' && begins && !quoted)
+			return true;
+		if (*at == '\\' && quoted && at[1])
+			at++;
+		else if (*at == '"')
+			quoted = !quoted;
+		begins = *at == ' ' || *at == '\t';
+	}
+	return false;
+}
+
+int neap_rule_check(const char *rule, struct neap_error **err)
+{
+	static const char *const commands[] = { "-A",       "-I",       "-D",       "-R",      "-t",
+						"--append", "--insert", "--delete", "--table", "--replace" };
+	struct neap_buf word NEAP_AUTO_BUF = { 0 };
+	struct neap_str rest = neap_str(rule);
+	bool first = true;
+	int r;
+
+	if (rest.len > NEAP_RULE_MAX)
+		return neap_error_set(err, "a rule is longer than %d bytes", NEAP_RULE_MAX);
+	for (const char *at = rule; *at; at++)
+		if (iscntrl((unsigned char)*at) && *at != '\t')
+			return neap_error_set(err, "a rule holds a control character");
+	while ((r = neap_rule_word(&rest, &word)) > 0) {
+		for (size_t i = 0; first && i < sizeof commands / sizeof *commands; i++)
+			if (word.len && strcmp(word.data, commands[i]) == 0) {
+				neap_error_set(err, "a rule begins with %s", commands[i]);
+				return neap_error_hint(err, "it is what follows -A CHAIN: table, chain and "
+							    "position are parameters");
+			}
+		first = false;
+	}
+	if (r < 0)
+		return neap_error_set(err, "a double quote is not closed in the rule %s", rule);
+	if (has_apostrophe(rule)) {
+		neap_error_set(err, "an apostrophe quotes nothing in a rule: %s", rule);
+		return neap_error_hint(err, "iptables-restore knows double quotes only");
+	}
+	return 0;
+}
+
+/* The words of a rule as the last part of a path. */
+static const char *part_of(const char *rule, struct neap_arena *arena)
+{
+	struct neap_buf word NEAP_AUTO_BUF = { 0 }, out NEAP_AUTO_BUF = { 0 };
+	struct neap_str rest = neap_str(rule);
+
+	neap_buf_puts(&out, "-A");
+	while (neap_rule_word(&rest, &word) > 0) {
+		const char *quote = !word.len || strpbrk(word.data, " \t") ? "\"" : "";
+
+		neap_buf_putc(&out, ' ');
+		neap_buf_puts(&out, quote);
+		for (const char *at = word.len ? word.data : ""; *at;) {
+			size_t len = strcspn(at, "/");
+
+			neap_buf_append(&out, at, len);
+			at += len;
+			if (*at == '/') {
+				neap_buf_puts(&out, "\u2215");
+				at++;
+			}
+		}
+		neap_buf_puts(&out, quote);
+	}
+	return neap_arena_copy(arena, out.data, out.len);
+}
+
+void neap_rule_claim(struct neap_claims *claims, const struct neap_table *table, const char *chain,
+		     const char *rule, bool absent)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *part = part_of(rule, arena), *target = neap_rule_target(rule, arena);
+
+	neap_claim_path(
+		claims,
+		neap_arena_printf(arena, "%s/rules/%s", neap_firewall_path(table, chain, arena), part),
+		NEAP_ASPECT_EXISTENCE, absent);
+	if (target && *target && !strchr(target, '/') && strcmp(target, chain) != 0)
+		neap_claim_path(claims,
+				neap_arena_printf(arena, "%s/jumps/%s/%s",
+						  neap_firewall_path(table, target, arena), chain, part),
+				NEAP_ASPECT_EXISTENCE, absent);
+}
+
+const char *neap_chain_named(const struct neap_table *table, const char *chain, struct neap_arena *arena)
+{
+	return neap_arena_printf(arena, "chain %s of table %s (%s)", chain, table->name,
+				 neap_family_choices[table->family]);
+}
+
+int neap_chain_missing(const struct neap_table *table, const char *chain, struct neap_error **err)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+
+	neap_error_set(err, "there is no %s", neap_chain_named(table, chain, arena));
+	return neap_error_hint(err, "neap.iptables_chain makes one");
+}

@@ -1,0 +1,91 @@
+/* See net.h. */
+#include "engine/net.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engine/diff.h"
+
+int neap_net_check_name(const char *param, const char *name, struct neap_error **err)
+{
+	if (neap_net_name_ok(name))
+		return 0;
+	neap_error_set(err, "%s: \"%s\" is no name of a link", param, name);
+	return neap_error_hint(err, "at most 15 bytes, without blanks, slashes and colons");
+}
+
+void neap_net_set_name(char ret[NEAP_NET_NAME], const char *name)
+{
+	size_t len = strnlen(name, NEAP_NET_NAME - 1);
+
+	memset(ret, 0, NEAP_NET_NAME);
+	memcpy(ret, name, len);
+}
+
+int neap_net_read_link(const struct neap_view *view, const char *name, const char *kind,
+		       struct neap_net_link *ret, bool *ret_found, struct neap_error **err)
+{
+	int r = neap_view_net_link(view, name, ret, ret_found, err);
+
+	/* Of what a plan only takes to be there the kind may not be known. */
+	if (r != 0 || !*ret_found || strcmp(ret->kind, kind) == 0)
+		return r;
+	neap_error_set(err, "the link %s is there, and is no %s but %s%s", name, kind,
+		       ret->kind[0] ? "a " : "a device", ret->kind);
+	return neap_error_hint(err, "choose another name, or remove it by hand");
+}
+
+int neap_net_no_link(const char *name, struct neap_error **err)
+{
+	neap_error_set(err, "there is no link %s", name);
+	neap_error_mark(err, ENODEV);
+	return neap_error_hint(err, "what makes it has to come first: require it here");
+}
+
+void neap_net_diff_mtu(struct neap_diff *diff, bool found, uint32_t before, uint32_t after)
+{
+	struct neap_arena *arena = neap_diff_arena(diff);
+
+	neap_diff_string(diff, "mtu",
+			 !found   ? NULL
+			 : before ? neap_arena_printf(arena, "%u", before)
+				  : "(as its members)",
+			 neap_arena_printf(arena, "%u", after));
+}
+
+const char *neap_net_seconds(struct neap_arena *arena, uint32_t hundredths)
+{
+	if (hundredths % 100)
+		return neap_arena_printf(arena, "%u.%02us", hundredths / 100, hundredths % 100);
+	return neap_arena_printf(arena, "%us", hundredths / 100);
+}
+
+static int check_spelling(const char *param, const char *text, const char *right, struct neap_error **err)
+{
+	if (strcmp(text, right) == 0)
+		return 0;
+	neap_error_set(err, "%s: \"%s\" is spelled %s", param, text, right);
+	return neap_error_hint(err, "one spelling, so that two resources for one thing are found");
+}
+
+int neap_net_check_ip(const char *param, const char *text, struct neap_net_ip *ret, struct neap_error **err)
+{
+	char right[NEAP_NET_TEXT];
+
+	if (!neap_net_ip_parse(text, ret))
+		return neap_error_set(err, "%s: \"%s\" is no IP address", param, text);
+	return check_spelling(param, text, neap_net_ip_print(ret, right), err);
+}
+
+int neap_net_check_prefix(const char *param, const char *text, struct neap_net_prefix *ret,
+			  struct neap_error **err)
+{
+	char right[NEAP_NET_TEXT];
+
+	if (!neap_net_prefix_parse(text, ret)) {
+		neap_error_set(err, "%s: \"%s\" is no IP address with the length of its network", param,
+			       text);
+		return neap_error_hint(err, "such as 10.0.0.1/24 or fd00::1/64");
+	}
+	return check_spelling(param, text, neap_net_prefix_print(ret, right), err);
+}

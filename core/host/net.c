@@ -1,0 +1,282 @@
+/* Values of the network, and the table of them. */
+#include "host/net.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- addresses ----------------------------------------------------------------------------------------- */
+
+static unsigned bits_of(uint8_t family)
+{
+	return family == 4 ? 32 : 128;
+}
+
+bool neap_net_ip_parse(const char *text, struct neap_net_ip *ret)
+{
+	struct neap_net_ip ip = { .family = strchr(text, ':') ? 6 : 4 };
+
+	if (inet_pton(ip.family == 4 ? AF_INET : AF_INET6, text, ip.bytes) != 1)
+		return false;
+	*ret = ip;
+	return true;
+}
+
+bool neap_net_prefix_parse(const char *text, struct neap_net_prefix *ret)
+{
+	const char *slash = strchr(text, '/');
+	char ip[NEAP_NET_TEXT];
+	unsigned len = 0;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(ip) || strlen(slash + 1) > 3 || !slash[1] ||
+	    slash[1 + strspn(slash + 1, "0123456789")] || (slash[1] == '0' && slash[2]))
+		return false;
+	memcpy(ip, text, (size_t)(slash - text));
+	ip[slash - text] = '\0';
+	for (const char *digit = slash + 1; *digit; digit++)
+		len = len * 10 + (unsigned)(*digit - '0');
+	if (!neap_net_ip_parse(ip, &ret->ip) || len > bits_of(ret->ip.family))
+		return false;
+	ret->len = (uint8_t)len;
+	return true;
+}
+
+const char *neap_net_ip_print(const struct neap_net_ip *ip, char ret[NEAP_NET_TEXT])
+{
+	ret[0] = '\0';
+	if (ip->family)
+		inet_ntop(ip->family == 4 ? AF_INET : AF_INET6, ip->bytes, ret, NEAP_NET_TEXT);
+	return ret;
+}
+
+const char *neap_net_prefix_print(const struct neap_net_prefix *prefix, char ret[NEAP_NET_TEXT])
+{
+	size_t len = strlen(neap_net_ip_print(&prefix->ip, ret));
+
+	snprintf(ret + len, NEAP_NET_TEXT - len, "/%u", prefix->len);
+	return ret;
+}
+
+bool neap_net_ip_equal(const struct neap_net_ip *a, const struct neap_net_ip *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+struct neap_net_prefix neap_net_network(const struct neap_net_prefix *prefix)
+{
+	struct neap_net_prefix network = *prefix;
+
+	for (unsigned i = 0; i < sizeof(network.ip.bytes); i++) {
+		unsigned kept = prefix->len > 8 * i ? prefix->len - 8 * i : 0;
+
+		if (kept < 8)
+			network.ip.bytes[i] &= (uint8_t)(0xff00U >> kept);
+	}
+	return network;
+}
+
+bool neap_net_has(const struct neap_net_prefix *network, const struct neap_net_ip *ip)
+{
+	struct neap_net_prefix mine = neap_net_network(network), its = { *ip, network->len };
+
+	its = neap_net_network(&its);
+	return neap_net_ip_equal(&mine.ip, &its.ip);
+}
+
+bool neap_net_link_local(const struct neap_net_ip *ip)
+{
+	return ip->family == 6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
+bool neap_net_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len || len >= NEAP_NET_NAME || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (const char *at = name; *at; at++)
+		if (*at <= ' ' || *at >= 0x7f || strchr("/:%\"\\", *at))
+			return false;
+	/* Where its settings lie, these stand for others. */
+	return strcmp(name, "all") != 0 && strcmp(name, "default") != 0;
+}
+
+bool neap_net_link_of_setting(const char *name, char ret[NEAP_NET_NAME])
+{
+	static const char *const places[] = { "net/ipv4/conf/", "net/ipv6/conf/", "net/ipv4/neigh/",
+					      "net/ipv6/neigh/" };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		size_t before = strlen(places[i]), len;
+
+		if (strncmp(name, places[i], before) != 0)
+			continue;
+		len = strcspn(name + before, "/");
+		if (len >= NEAP_NET_NAME || !name[before + len])
+			return false;
+		memcpy(ret, name + before, len);
+		ret[len] = '\0';
+		return neap_net_name_ok(ret);
+	}
+	return false;
+}
+
+/* ---- keys ---------------------------------------------------------------------------------------------- */
+
+struct neap_net_address_key neap_net_address_key(const char *link, const struct neap_net_prefix *prefix)
+{
+	struct neap_net_address_key key = { .family = prefix->ip.family,
+					    .len = prefix->ip.family == 4 ? prefix->len : 0 };
+
+	snprintf(key.link, sizeof(key.link), "%s", link);
+	memcpy(key.bytes, prefix->ip.bytes, sizeof(key.bytes));
+	return key;
+}
+
+struct neap_net_route_key neap_net_route_key(const struct neap_net_prefix *to, uint32_t table,
+					     uint32_t metric)
+{
+	struct neap_net_route_key key = {
+		.table = table, .metric = metric, .family = to->ip.family, .len = to->len
+	};
+
+	memcpy(key.bytes, to->ip.bytes, sizeof(key.bytes));
+	return key;
+}
+
+struct neap_net_prefix neap_net_address_prefix(const struct neap_net_address *address)
+{
+	struct neap_net_prefix prefix = { .ip.family = address->key.family, .len = address->len };
+
+	memcpy(prefix.ip.bytes, address->key.bytes, sizeof(prefix.ip.bytes));
+	return prefix;
+}
+
+struct neap_net_prefix neap_net_route_to(const struct neap_net_route *route)
+{
+	struct neap_net_prefix prefix = { .ip.family = route->key.family, .len = route->key.len };
+
+	memcpy(prefix.ip.bytes, route->key.bytes, sizeof(prefix.ip.bytes));
+	return prefix;
+}
+
+uint32_t neap_net_metric(uint8_t family)
+{
+	return family == 4 ? 0 : 1024;
+}
+
+/* ---- the table ----------------------------------------------------------------------------------------- */
+
+void neap_net_init(struct neap_net *net)
+{
+	*net = (struct neap_net){ .arena = neap_arena_new() };
+}
+
+void neap_net_done(struct neap_net *net)
+{
+	neap_map_done(&net->links);
+	neap_map_done(&net->addresses);
+	neap_map_done(&net->routes);
+	neap_arena_free(net->arena);
+	*net = (struct neap_net){ 0 };
+}
+
+static struct neap_str bytes_of(const void *key, size_t size)
+{
+	return (struct neap_str){ key, size };
+}
+
+const struct neap_net_link *neap_net_link(const struct neap_net *net, const char *name)
+{
+	return neap_map_get(&net->links, neap_str(name));
+}
+
+const struct neap_net_address *neap_net_address(const struct neap_net *net,
+						const struct neap_net_address_key *key)
+{
+	return neap_map_get(&net->addresses, bytes_of(key, sizeof(*key)));
+}
+
+const struct neap_net_route *neap_net_route(const struct neap_net *net, const struct neap_net_route_key *key)
+{
+	return neap_map_get(&net->routes, bytes_of(key, sizeof(*key)));
+}
+
+void neap_net_put_link(struct neap_net *net, const struct neap_net_link *link)
+{
+	struct neap_net_link *copy = neap_arena_new_of(net->arena, struct neap_net_link);
+
+	*copy = *link;
+	neap_map_put(&net->links, neap_str(copy->name), copy);
+}
+
+void neap_net_put_address(struct neap_net *net, const struct neap_net_address *address)
+{
+	struct neap_net_address *copy = neap_arena_new_of(net->arena, struct neap_net_address);
+
+	*copy = *address;
+	neap_map_put(&net->addresses, bytes_of(&copy->key, sizeof(copy->key)), copy);
+}
+
+void neap_net_put_route(struct neap_net *net, const struct neap_net_route *route)
+{
+	struct neap_net_route *copy = neap_arena_new_of(net->arena, struct neap_net_route);
+
+	*copy = *route;
+	neap_map_put(&net->routes, bytes_of(&copy->key, sizeof(copy->key)), copy);
+}
+
+/* ---- changes ------------------------------------------------------------------------------------------- */
+
+void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, unsigned fields)
+{
+	if (fields & NEAP_NET_UP)
+		to->up = from->up;
+	if (fields & NEAP_NET_MTU)
+		to->mtu = from->mtu;
+	if (fields & NEAP_NET_MASTER)
+		memcpy(to->master, from->master, sizeof(to->master));
+	if (fields & NEAP_NET_STP)
+		to->stp = from->stp;
+	if (fields & NEAP_NET_FORWARD_DELAY)
+		to->forward_delay = from->forward_delay;
+	if (fields & NEAP_NET_AGEING_TIME)
+		to->ageing_time = from->ageing_time;
+}
+
+const char *neap_net_object(const struct neap_net_change *change, struct neap_arena *arena)
+{
+	char text[NEAP_NET_TEXT];
+	struct neap_net_prefix prefix;
+
+	switch (change->op) {
+	case NEAP_NET_LINK_ADD:
+	case NEAP_NET_LINK_SET:
+	case NEAP_NET_LINK_REMOVE:
+		return neap_arena_printf(arena, "the link %s", change->link.name);
+	case NEAP_NET_ADDRESS_ADD:
+	case NEAP_NET_ADDRESS_REMOVE:
+		prefix = neap_net_address_prefix(&change->address);
+		return neap_arena_printf(arena, "the address %s on %s", neap_net_prefix_print(&prefix, text),
+					 change->address.key.link);
+	case NEAP_NET_ROUTE_PUT:
+	case NEAP_NET_ROUTE_REMOVE:
+		break;
+	}
+	prefix = neap_net_route_to(&change->route);
+	return neap_arena_printf(arena, "the route to %s, metric %u in table %u",
+				 neap_net_prefix_print(&prefix, text), change->route.key.metric,
+				 change->route.key.table);
+}
+
+const char *neap_net_describe(const struct neap_net_change *change, struct neap_arena *arena)
+{
+	static const char *const words[] = {
+		[NEAP_NET_LINK_ADD] = "add",          [NEAP_NET_LINK_SET] = "set up",
+		[NEAP_NET_LINK_REMOVE] = "remove",    [NEAP_NET_ADDRESS_ADD] = "add",
+		[NEAP_NET_ADDRESS_REMOVE] = "remove", [NEAP_NET_ROUTE_PUT] = "put",
+		[NEAP_NET_ROUTE_REMOVE] = "remove",
+	};
+
+	return neap_arena_printf(arena, "%s %s", words[change->op], neap_net_object(change, arena));
+}

@@ -1,0 +1,146 @@
+/*
+ * The network of a machine as values: links, their addresses, routes; a table of them, and one change of it.
+ * Only what lies in the namespace that neap runs in. It must not know how a machine is asked or changed.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/map.h"
+
+#define NEAP_NET_NAME 16 /* of a link, with its NUL: the kernel's IFNAMSIZ */
+#define NEAP_NET_TABLE_MAIN 254
+
+struct neap_net_ip {
+	uint8_t family; /* 4, 6; 0: none */
+	uint8_t bytes[16];
+};
+
+/* An address and the length of its network. */
+struct neap_net_prefix {
+	struct neap_net_ip ip;
+	uint8_t len;
+};
+
+#define NEAP_NET_TEXT 52 /* of either, with its NUL */
+
+bool neap_net_ip_parse(const char *text, struct neap_net_ip *ret);
+bool neap_net_prefix_parse(const char *text, struct neap_net_prefix *ret); /* "10.0.0.1/24" */
+const char *neap_net_ip_print(const struct neap_net_ip *ip, char ret[NEAP_NET_TEXT]);
+const char *neap_net_prefix_print(const struct neap_net_prefix *prefix, char ret[NEAP_NET_TEXT]);
+bool neap_net_ip_equal(const struct neap_net_ip *a, const struct neap_net_ip *b);
+bool neap_net_has(const struct neap_net_prefix *network, const struct neap_net_ip *ip);
+/* Without the bits of the host. */
+struct neap_net_prefix neap_net_network(const struct neap_net_prefix *prefix);
+/* fe80::/10: good only together with a link. */
+bool neap_net_link_local(const struct neap_net_ip *ip);
+/* Of a setting of the kernel, "net/ipv4/conf/eth0/forwarding": whether it is one link's, and whose. */
+bool neap_net_link_of_setting(const char *name, char ret[NEAP_NET_NAME]);
+/* Whether a link can be called so. */
+bool neap_net_name_ok(const char *name);
+
+struct neap_net_link {
+	char name[NEAP_NET_NAME];
+	char kind[NEAP_NET_NAME]; /* "bridge", "veth" …; empty: a device of its own */
+	bool up;
+	uint32_t mtu; /* 0: what its members make it */
+	char master[NEAP_NET_NAME];
+	char peer[NEAP_NET_NAME]; /* of a veth, where it is in this namespace */
+	bool stp;                 /* of a bridge; hundredths of a second: */
+	uint32_t forward_delay, ageing_time;
+};
+
+/* IPv6 has one address once on a link, whatever its length; IPv4 once with each length. */
+struct neap_net_address_key {
+	char link[NEAP_NET_NAME];
+	uint8_t bytes[16];
+	uint8_t family, len, unused[2];
+};
+struct neap_net_address {
+	struct neap_net_address_key key; /* first */
+	uint8_t len;
+	bool secondary; /* goes with the first one of its network, unless the kernel is told to promote it */
+	bool routeless; /* came without a route to its network */
+};
+
+struct neap_net_route_key {
+	uint8_t bytes[16];
+	uint32_t table, metric;
+	uint8_t family, len, unused[2];
+};
+struct neap_net_route {
+	struct neap_net_route_key key; /* first */
+	struct neap_net_ip via;        /* family 0: on the link itself */
+	struct neap_net_ip source;
+	char link[NEAP_NET_NAME];
+	bool plain;   /* one way, to somewhere: no blackhole, not several ways */
+	bool kernels; /* it came with an address */
+};
+
+struct neap_net_address_key neap_net_address_key(const char *link, const struct neap_net_prefix *prefix);
+struct neap_net_route_key neap_net_route_key(const struct neap_net_prefix *to, uint32_t table,
+					     uint32_t metric);
+struct neap_net_prefix neap_net_address_prefix(const struct neap_net_address *address);
+struct neap_net_prefix neap_net_route_to(const struct neap_net_route *route);
+/* The metric of a route for which none is said. */
+uint32_t neap_net_metric(uint8_t family);
+
+/* ---- a table ------------------------------------------------------------------------------------------- */
+
+enum neap_net_part { NEAP_NET_LINKS = 1 << 0, NEAP_NET_ADDRESSES = 1 << 1, NEAP_NET_ROUTES = 1 << 2 };
+#define NEAP_NET_ALL (NEAP_NET_LINKS | NEAP_NET_ADDRESSES | NEAP_NET_ROUTES)
+
+/* Entries never change: another one takes their place. */
+struct neap_net {
+	unsigned parts;            /* what of it is known */
+	struct neap_map links;     /* name → neap_net_link */
+	struct neap_map addresses; /* key → neap_net_address */
+	struct neap_map routes;    /* key → neap_net_route */
+	struct neap_arena *arena;
+};
+
+void neap_net_init(struct neap_net *net);
+void neap_net_done(struct neap_net *net);
+const struct neap_net_link *neap_net_link(const struct neap_net *net, const char *name);
+const struct neap_net_address *neap_net_address(const struct neap_net *net,
+						const struct neap_net_address_key *key);
+const struct neap_net_route *neap_net_route(const struct neap_net *net, const struct neap_net_route_key *key);
+/* Each takes a copy; what had its place is replaced. */
+void neap_net_put_link(struct neap_net *net, const struct neap_net_link *link);
+void neap_net_put_address(struct neap_net *net, const struct neap_net_address *address);
+void neap_net_put_route(struct neap_net *net, const struct neap_net_route *route);
+
+/* ---- one change ---------------------------------------------------------------------------------------- */
+
+enum neap_net_op {
+	NEAP_NET_LINK_ADD,    /* there must be none of that name */
+	NEAP_NET_LINK_SET,    /* what `fields` says, of one that is there */
+	NEAP_NET_LINK_REMOVE, /* only what was made, and not a device */
+	NEAP_NET_ADDRESS_ADD,
+	NEAP_NET_ADDRESS_REMOVE,
+	NEAP_NET_ROUTE_PUT, /* takes the place of one with its key */
+	NEAP_NET_ROUTE_REMOVE,
+};
+
+enum neap_net_field {
+	NEAP_NET_UP = 1 << 0,
+	NEAP_NET_MTU = 1 << 1,
+	NEAP_NET_MASTER = 1 << 2, /* empty: none */
+	NEAP_NET_STP = 1 << 3,
+	NEAP_NET_FORWARD_DELAY = 1 << 4,
+	NEAP_NET_AGEING_TIME = 1 << 5,
+};
+
+struct neap_net_change {
+	enum neap_net_op op;
+	unsigned fields;           /* LINK_ADD, LINK_SET: which of `link` count, beside name, kind, peer */
+	struct neap_net_link link; /* of LINK_*: a veth is added with its peer, which is like it */
+	struct neap_net_address address;
+	struct neap_net_route route;
+};
+
+/* "add the link br0": for errors. */
+const char *neap_net_describe(const struct neap_net_change *change, struct neap_arena *arena);
+/* "the link br0", "the route 10.0.0.0/8": what it is about. */
+const char *neap_net_object(const struct neap_net_change *change, struct neap_arena *arena);
+/* Puts the given fields of `from` into `to`. */
+void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, unsigned fields);

@@ -1,0 +1,57 @@
+/*
+ * What the overlay's files about the network share. Private to overlay_net*.c.
+ *
+ *	overlay_net.c       the table, taking back, links, and which change is which
+ *	overlay_net_ways.c  addresses and routes: what follows from theirs and from links'
+ */
+#pragma once
+
+#include "host/overlay_parts.h"
+
+struct neap_overlay_net {
+	struct neap_net net;
+	struct neap_map firsts; /* IPv4: key of a network on a link → its address that is not secondary */
+	struct neap_map made;   /* links made here → step + 1 */
+	NEAP_VEC(struct undo {
+		struct neap_map *map;
+		struct neap_str key;
+		void *before;
+	})
+	log;
+	size_t held, held_before; /* changes */
+	bool odd;                 /* a route has a metric that is not usual */
+};
+
+/* `value` NULL: nothing any more. The key lies in the table's memory. Can be taken back. */
+void neap_overlay_net_set(struct neap_overlay_net *own, struct neap_map *map, struct neap_str key,
+			  void *value);
+void neap_overlay_net_set_route(struct neap_overlay_net *own, const struct neap_net_route *route);
+void neap_overlay_net_set_address(struct neap_overlay_net *own, const struct neap_net_address *address);
+/* The key of an address's network on its link. */
+struct neap_str neap_overlay_net_network_name(struct neap_overlay_net *own,
+					      const struct neap_net_address *address);
+
+static inline struct neap_str neap_overlay_net_route_name(const struct neap_net_route *route)
+{
+	return (struct neap_str){ (const char *)&route->key, sizeof(route->key) };
+}
+
+static inline struct neap_str neap_overlay_net_address_name(const struct neap_net_address *address)
+{
+	return (struct neap_str){ (const char *)&address->key, sizeof(address->key) };
+}
+
+/* Each 0 or the errno that the kernel would give. */
+int neap_overlay_net_put_route(struct neap_overlay_net *own, const struct neap_net_route *wanted);
+int neap_overlay_net_add_address(struct neap_overlay_net *own, const struct neap_net_address *wanted);
+int neap_overlay_net_remove_address(struct neap_overlay *overlay, const struct neap_net_address *wanted);
+/* Takes a route away. */
+void neap_overlay_net_cut(struct neap_overlay_net *own, const struct neap_net_route *gone);
+/* Routes over a link that goes down are gone, and its IPv6 addresses; with `all` the others too. */
+void neap_overlay_net_cut_link(struct neap_overlay_net *own, const char *name, bool all);
+/* It has come up: the networks of its addresses are reached. */
+void neap_overlay_net_reconnect(struct neap_overlay_net *own, const char *name);
+/* Routes of usual metrics are found by their keys. */
+#define NEAP_OVERLAY_NET_USUAL 3
+extern const uint32_t neap_overlay_net_usual[NEAP_OVERLAY_NET_USUAL];
+bool neap_overlay_net_is_odd(const struct neap_net_route *route);

@@ -1,0 +1,180 @@
+/*
+ * neap.address: an IP address on a link, as it is now.
+ *
+ * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
+ * a plan.
+ */
+#include "engine/net.h"
+
+enum { LINK, ADDRESS, ENSURE, PARAM_COUNT };
+enum { PRESENT, ABSENT };
+
+struct address_want {
+	struct neap_want base;
+	const char *link, *address;
+	unsigned ensure;
+};
+
+struct address_have {
+	bool running, found;
+	struct neap_net_address address;
+};
+
+static struct neap_net_prefix prefix_of(const struct address_want *want)
+{
+	struct neap_net_prefix prefix = { 0 };
+
+	(void)neap_net_prefix_parse(want->address, &prefix); /* checked */
+	return prefix;
+}
+
+static int address_check(const void *wanted, struct neap_error **err)
+{
+	const struct address_want *want = wanted;
+	struct neap_net_prefix prefix;
+
+	if (neap_net_check_name("link", want->link, err) < 0)
+		return -1;
+	if (strchr(want->address, '/') || !neap_net_ip_parse(want->address, &prefix.ip))
+		return neap_net_check_prefix("address", want->address, &prefix, err);
+	neap_error_set(err, "address: \"%s\" says no length of its network", want->address);
+	return neap_error_hint(err, "alone in it: %s/%u", want->address, prefix.ip.family == 4 ? 32 : 128);
+}
+
+static void address_claim(const void *wanted, struct neap_claims *claims)
+{
+	const struct address_want *want = wanted;
+	struct neap_net_prefix prefix = prefix_of(want);
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	char text[NEAP_NET_TEXT];
+
+	/* IPv6 has an address once on a link, whatever its length. */
+	if (prefix.ip.family == 6)
+		neap_claim_sole(claims, neap_arena_printf(arena, "the address %s on %s",
+							  neap_net_ip_print(&prefix.ip, text), want->link));
+	neap_claim_link(claims, want->link, want->ensure == ABSENT ? NEAP_LINK_LEAVES : NEAP_LINK_NEEDS);
+	neap_claim_network(claims, &prefix);
+	prefix.len = prefix.ip.family == 4 ? 32 : 128;
+	neap_claim_network(claims, &prefix);
+}
+
+static int address_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+			void *had, struct neap_error **err)
+{
+	const struct address_want *want = wanted;
+	struct neap_net_prefix prefix = prefix_of(want);
+	struct neap_net_address_key key = neap_net_address_key(want->link, &prefix);
+	struct address_have *have = had;
+	struct neap_net_link link;
+	bool found = true;
+	int r = 0;
+
+	(void)ctx;
+	have->running = neap_view_running(view);
+	if (!have->running)
+		return 0;
+	if (want->ensure == PRESENT)
+		r = neap_view_net_link(view, want->link, &link, &found, err);
+	if (r == 0 && !found)
+		return neap_net_no_link(want->link, err);
+	if (r == 0)
+		r = neap_view_net_address(view, &key, &have->address, &have->found, err);
+	if (r != 0 || !have->found || have->address.len == prefix.len)
+		return r;
+	if (want->ensure == ABSENT) { /* it is another one */
+		have->found = false;
+		return 0;
+	}
+	neap_error_set(err, "%s has this address with the length %u", want->link, have->address.len);
+	return neap_error_hint(err, "an IPv6 address is once on a link: remove that one by hand first");
+}
+
+static int address_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+			struct neap_diff *diff, struct neap_error **err)
+{
+	const struct address_want *want = wanted;
+	const struct address_have *have = had;
+
+	(void)ctx;
+	(void)err;
+	if (!have->running || have->found == (want->ensure == PRESENT))
+		return 0;
+	neap_diff_action(diff, have->found ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
+	neap_diff_string(diff, "live", have->found ? want->address : NULL,
+			 have->found ? NULL : want->address);
+	return 0;
+}
+
+static int address_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+			 const void *had, struct neap_error **err)
+{
+	const struct address_want *want = wanted;
+	struct neap_net_prefix prefix = prefix_of(want);
+	struct neap_net_change change = {
+		.op = want->ensure == PRESENT ? NEAP_NET_ADDRESS_ADD : NEAP_NET_ADDRESS_REMOVE,
+		.address = { .key = neap_net_address_key(want->link, &prefix), .len = prefix.len },
+	};
+
+	(void)ctx;
+	(void)had;
+	return neap_view_running(&host->view) ? neap_host_net(host, &change, err) : 0;
+}
+
+static const char *const ensure_choices[] = { "present", "absent", NULL };
+
+static const struct neap_param params[PARAM_COUNT] = {
+	[LINK] = {
+		.name = "link",
+		.kind = NEAP_PARAM_STRING,
+		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED,
+		.doc = "The link it is on.",
+		.offset = offsetof(struct address_want, link),
+	},
+	[ADDRESS] = {
+		.name = "address",
+		.kind = NEAP_PARAM_STRING,
+		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED,
+		.doc = "The address and the length of its network, as the kernel writes them: `10.10.1.1/24`, "
+		       "`fd00::1/64`.",
+		.offset = offsetof(struct address_want, address),
+	},
+	[ENSURE] = {
+		.name = "ensure",
+		.kind = NEAP_PARAM_CHOICE,
+		.doc = "With `\"absent\"` it is taken off the link.",
+		.choices = ensure_choices,
+		.offset = offsetof(struct address_want, ensure),
+	},
+};
+
+static const char description[] =
+	"An address on a link, as it is now: after a boot the next run puts it there again.\n"
+	"\n"
+	"- Other addresses of the link stay, also one in the same network or of another length: to change\n"
+	"  an address, make the old one absent.\n"
+	"- It comes after the resource that makes its link, and before routes that go through its network.\n"
+	"- The route to its network comes and goes with it. When the first IPv4 address of a network is\n"
+	"  removed, the kernel removes the others of that network on the link too, unless\n"
+	"  `net.ipv4.conf.LINK.promote_secondaries` is 1.\n"
+	"- Below `--root` there is nothing to do.\n";
+
+static const char example[] = "neap.bridge { name = \"br0\" }\n"
+			      "neap.address { link = \"br0\", address = \"10.10.1.1/24\" }\n";
+
+extern const struct neap_resource_type neap_type_address;
+const struct neap_resource_type neap_type_address = {
+	.name = "address",
+	.summary = "an IP address on a link",
+	.description = description,
+	.example = example,
+	.params = params,
+	.param_count = PARAM_COUNT,
+	.want_size = sizeof(struct address_want),
+	.have_size = sizeof(struct address_have),
+	.check = address_check,
+	.claim = address_claim,
+	.read = address_read,
+	.diff = address_diff,
+	.apply = address_apply,
+	.undone_by_others = true,
+};

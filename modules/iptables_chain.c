@@ -1,0 +1,419 @@
+/*
+ * neap.iptables_chain: a chain of the packet filter, its policy where it is built in, and rules in it in
+ * their order; rules of others in it stay or go, as is said.
+ *
+ * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
+ * a plan.
+ */
+#include "base/map.h"
+#include "engine/firewall.h"
+
+enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PARAM_COUNT };
+enum { PRESENT, ABSENT };
+enum { KEEP, REMOVE };
+
+struct chain_want {
+	struct neap_want base;
+	unsigned family, table;
+	const char *name;
+	struct neap_strings rules;
+	unsigned policy, foreign, ensure;
+};
+
+static const char *const policy_choices[] = { "ACCEPT", "DROP", NULL };
+
+struct list { /* in the memory of the step */
+	const char **items;
+	size_t count, size;
+};
+
+struct chain_have {
+	const char *by; /* which iptables */
+	bool there;
+	const char *policy;
+	struct list wanted;  /* in the form of iptables */
+	struct list found;   /* those of them, or of all, that are there, in their order */
+	struct list removed; /* what has to go, of others and of those out of place */
+	size_t foreign;      /* so many of them are others' */
+	size_t kept;         /* of the wanted: the first so many are in place */
+};
+
+static struct neap_table table_of(const struct chain_want *want)
+{
+	return (struct neap_table){ (enum neap_family)want->family, neap_table_choices[want->table] };
+}
+
+static bool is_built_in(const struct chain_want *want)
+{
+	return neap_table_has(neap_table_choices[want->table], want->name);
+}
+
+/* Whether all rules of the chain are the resource's. */
+static bool owns_all(const struct chain_want *want)
+{
+	if (!neap_given(want, RULES))
+		return false;
+	return neap_given(want, FOREIGN) ? want->foreign == REMOVE : !is_built_in(want);
+}
+
+static int chain_check(const void *wanted, struct neap_error **err)
+{
+	const struct chain_want *want = wanted;
+	bool built_in = is_built_in(want);
+
+	if (neap_chain_check("name", want->name, err) < 0)
+		return -1;
+	for (size_t i = 0; i < want->rules.count; i++)
+		if (neap_rule_check(want->rules.items[i], err) < 0)
+			return -1;
+	if (want->ensure == ABSENT && built_in)
+		return neap_error_set(err, "%s is built in: it cannot be absent", want->name);
+	if (want->ensure == ABSENT && (neap_given(want, RULES) || neap_given(want, FOREIGN)))
+		return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
+				      neap_given(want, RULES) ? "rules" : "foreign");
+	if (neap_given(want, POLICY) && !built_in)
+		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
+	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
+		return neap_error_set(err, "foreign has no meaning without rules");
+	return 0;
+}
+
+static void chain_claim(const void *wanted, struct neap_claims *claims)
+{
+	const struct chain_want *want = wanted;
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_table table = table_of(want);
+	unsigned aspects = NEAP_ASPECT_EXISTENCE | (owns_all(want) ? NEAP_ASPECT_CONTENT : 0);
+
+	neap_claim_path(claims, neap_firewall_path(&table, want->name, arena), aspects,
+			want->ensure == ABSENT);
+	for (size_t i = 0; i < want->rules.count; i++)
+		neap_rule_claim(claims, &table, want->name, want->rules.items[i], false);
+}
+
+/* ---- what is there --------------------------------------------------------------------------------- */
+
+/* The rules of this resource, and of the others in the same table: iptables looks at all of them at once. */
+struct others {
+	const struct neap_context *ctx;
+	const struct chain_want *want, *at_want;
+	size_t at, rule;
+};
+
+static bool next_other(void *ctx, struct neap_rule_wish *ret)
+{
+	struct others *others = ctx;
+	struct neap_declared declared;
+
+	while (true) {
+		const struct chain_want *at = others->at_want;
+
+		if (at && others->rule < at->rules.count) {
+			*ret = (struct neap_rule_wish){ at->name, at->rules.items[others->rule++] };
+			return true;
+		}
+		if (!others->ctx->declared || !others->ctx->declared(others->ctx, &others->at, &declared))
+			return false;
+		at = declared.want;
+		others->rule = 0;
+		others->at_want = at != others->want && at->family == others->want->family &&
+						  at->table == others->want->table && neap_given(at, NAME) &&
+						  neap_given(at, RULES)
+					  ? at
+					  : NULL;
+	}
+}
+
+static void add(struct list *list, const char *rule, struct neap_arena *arena)
+{
+	if (list->count == list->size) {
+		const char **items;
+
+		list->size = list->size ? 2 * list->size : 16;
+		items = neap_arena_array_of(arena, const char *, list->size);
+		if (list->count)
+			memcpy(items, list->items, list->count * sizeof *items);
+		list->items = items;
+	}
+	list->items[list->count++] = neap_arena_strdup(arena, rule);
+}
+
+static int find_forms(const struct neap_view *view, const struct neap_context *ctx,
+		      const struct chain_want *want, struct list *wanted, struct neap_map *mine,
+		      struct neap_error **err)
+{
+	struct neap_table table = table_of(want);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < want->rules.count; i++) {
+		const struct neap_rule_wish wish = { want->name, want->rules.items[i] };
+		struct others walk = { ctx, want, want, 0, i + 1 };
+		const struct neap_rule_others others = { next_other, &walk };
+		struct neap_rule_form form;
+
+		r = neap_view_rule_form(view, &table, &wish, &others, ctx->scratch, &form, err);
+		for (size_t j = 0; r == 0 && j < form.count; j++) {
+			/* A copy: the form need not outlive the next one. */
+			const char *rule = neap_arena_strdup(ctx->scratch, form.rules[j]);
+			const char *twin = neap_map_put(mine, neap_str(rule), (void *)(uintptr_t)wish.text);
+
+			if (twin)
+				return neap_error_set(err, "two of its rules are one to iptables: %s and %s",
+						      twin, wish.text);
+			add(wanted, rule, ctx->scratch);
+		}
+	}
+	return r;
+}
+
+/* What stands where: the wanted ones that are in place at its beginning stay, the others go and come anew
+ * behind. So nothing hangs on numbers of rules, which others move. */
+static void compare(const struct chain_want *want, const struct neap_chain *chain,
+		    const struct neap_map *mine, struct neap_arena *arena, struct chain_have *have)
+{
+	size_t count = chain ? chain->rules.count : 0;
+	bool in_place = true, all = owns_all(want);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *rule = chain->rules.items[i];
+		bool own = neap_map_get(mine, neap_str(rule)) != NULL;
+
+		if (!own && !all)
+			continue;
+		add(&have->found, rule, arena);
+		/* Of one that is there twice the first would go. */
+		in_place = in_place && (!own || (have->kept < have->wanted.count &&
+						 strcmp(have->wanted.items[have->kept], rule) == 0 &&
+						 neap_chain_count(chain, rule) == 1));
+		if (own && in_place)
+			have->kept++;
+		else
+			add(&have->removed, rule, arena);
+		have->foreign += !own;
+	}
+}
+
+static int read_rules(const struct neap_view *view, const struct neap_context *ctx,
+		      const struct chain_want *want, struct chain_have *have, struct neap_error **err)
+{
+	struct neap_table table = table_of(want);
+	const struct neap_chain *chain;
+	struct neap_map mine = { 0 };
+	int r = find_forms(view, ctx, want, &have->wanted, &mine, err);
+
+	for (size_t i = 0; r == 0 && i < have->wanted.count; i++) {
+		size_t count; /* one that is not there may not be known */
+
+		r = neap_view_rule(view, &table, want->name, have->wanted.items[i], true, &count, err);
+	}
+	if (r == 0)
+		r = neap_view_chain(view, &table, want->name, &chain, err);
+	if (r == 0)
+		compare(want, chain, &mine, ctx->scratch, have);
+	neap_map_done(&mine);
+	return r;
+}
+
+static int chain_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
+{
+	const struct chain_want *want = wanted;
+	struct chain_have *have = had;
+	struct neap_table table = table_of(want);
+	const struct neap_chain *chain;
+	int r = neap_view_chain(view, &table, want->name, &chain, err);
+
+	if (r != 0)
+		return r;
+	have->by = neap_view_firewall_name(view, table.family, ctx->scratch);
+	have->there = chain != NULL;
+	have->policy = chain && chain->policy ? neap_arena_strdup(ctx->scratch, chain->policy) : NULL;
+	if (want->ensure == PRESENT)
+		return neap_given(want, RULES) ? read_rules(view, ctx, want, have, err) : 0;
+	for (size_t i = 0; chain && i < chain->rules.count; i++)
+		add(&have->removed, chain->rules.items[i], ctx->scratch);
+	have->found = have->removed;
+	return 0;
+}
+
+/* ---- what differs ---------------------------------------------------------------------------------- */
+
+static bool rules_differ(const struct chain_have *have)
+{
+	return have->removed.count || have->kept < have->wanted.count;
+}
+
+static bool policy_differs(const struct chain_want *want, const struct chain_have *have)
+{
+	return neap_given(want, POLICY) &&
+	       (!have->policy || strcmp(have->policy, policy_choices[want->policy]) != 0);
+}
+
+static int chain_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff, struct neap_error **err)
+{
+	const struct chain_want *want = wanted;
+	const struct chain_have *have = had;
+
+	(void)ctx;
+	(void)err;
+	if (want->ensure == ABSENT && !have->there)
+		return 0;
+	if (want->ensure == ABSENT || !have->there)
+		neap_diff_action(diff, want->ensure == ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
+	if (policy_differs(want, have))
+		neap_diff_string(diff, "policy", have->policy, policy_choices[want->policy]);
+	if (rules_differ(have))
+		neap_diff_list(diff, "rules", have->found.items, have->found.count, have->wanted.items,
+			       have->wanted.count);
+	if (neap_diff_empty(diff))
+		return 0;
+	neap_diff_reason(diff, "by %s", have->by);
+	if (have->foreign)
+		neap_diff_reason(diff, "removes %zu rule%s of others", have->foreign,
+				 have->foreign == 1 ? "" : "s");
+	return 0;
+}
+
+/* ---- changing -------------------------------------------------------------------------------------- */
+
+static int each(struct neap_host *host, const struct chain_want *want, enum neap_firewall_change change,
+		const char *const *rules, size_t count, struct neap_error **err)
+{
+	struct neap_table table = table_of(want);
+
+	for (size_t i = 0; i < count; i++)
+		if (neap_host_firewall(host, &table, change, want->name, rules[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		       const void *had, struct neap_error **err)
+{
+	/* What is there is not known: all that was wanted, as it was written. */
+	static const struct chain_have nothing;
+	const struct chain_want *want = wanted;
+	const struct chain_have *have = had ? had : &nothing;
+	struct neap_table table = table_of(want);
+	const char *policy = policy_choices[want->policy];
+	const char *const *added = had ? have->wanted.items + have->kept : want->rules.items;
+	size_t count = had ? have->wanted.count - have->kept : want->rules.count;
+
+	(void)ctx;
+	if (want->ensure == PRESENT && !have->there && !is_built_in(want) &&
+	    neap_host_firewall(host, &table, NEAP_FIREWALL_MAKE, want->name, NULL, err) < 0)
+		return -1;
+	if (each(host, want, NEAP_FIREWALL_REMOVE, have->removed.items, have->removed.count, err) < 0 ||
+	    each(host, want, NEAP_FIREWALL_APPEND, added, count, err) < 0)
+		return -1;
+	if (want->ensure == ABSENT)
+		return neap_host_firewall(host, &table, NEAP_FIREWALL_DROP, want->name, NULL, err);
+	/* Last: the rules are there by then. */
+	return policy_differs(want, have)
+		       ? neap_host_firewall(host, &table, NEAP_FIREWALL_POLICY, want->name, policy, err)
+		       : 0;
+}
+
+static const char *const ensure_choices[] = { "present", "absent", NULL };
+static const char *const foreign_choices[] = { "keep", "remove", NULL };
+
+static const struct neap_param params[PARAM_COUNT] = {
+	[FAMILY] = {
+		.name = "family",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_KEY,
+		.doc = "IPv4 or IPv6: their rules are apart.",
+		.choices = neap_family_choices,
+		.offset = offsetof(struct chain_want, family),
+	},
+	[TABLE] = {
+		.name = "table",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_KEY,
+		.doc = "The table it is in.",
+		.choices = neap_table_choices,
+		.offset = offsetof(struct chain_want, table),
+	},
+	[NAME] = {
+		.name = "name",
+		.kind = NEAP_PARAM_STRING,
+		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED,
+		.doc = "Its name. One that is not built in is made when it is not there.",
+		.offset = offsetof(struct chain_want, name),
+	},
+	[RULES] = {
+		.name = "rules",
+		.kind = NEAP_PARAM_STRINGS,
+		.flags = NEAP_PARAM_KNOWN,
+		.doc = "The rules that are to be in it, in this order; each as for iptables_rule. Not given, its rules "
+		       "are not looked at.",
+		.offset = offsetof(struct chain_want, rules),
+	},
+	[POLICY] = {
+		.name = "policy",
+		.kind = NEAP_PARAM_CHOICE,
+		.doc = "What happens to what no rule of a built-in chain decides. Not given, it stays as it is.",
+		.choices = policy_choices,
+		.fallback = "it stays as it is",
+		.offset = offsetof(struct chain_want, policy),
+	},
+	[FOREIGN] = {
+		.name = "foreign",
+		.kind = NEAP_PARAM_CHOICE,
+		.doc = "What happens to rules in it that are not in `rules`: they are kept, or removed.",
+		.choices = foreign_choices,
+		.fallback = "`\"keep\"` in a built-in chain, `\"remove\"` in another",
+		.offset = offsetof(struct chain_want, foreign),
+	},
+	[ENSURE] = {
+		.name = "ensure",
+		.kind = NEAP_PARAM_CHOICE,
+		.doc = "Whether it is to be there. With `\"absent\"` it goes with all rules in it; that is an error "
+		       "while a rule jumps to it, and of a built-in chain.",
+		.choices = ensure_choices,
+		.offset = offsetof(struct chain_want, ensure),
+	},
+};
+
+static const char description[] =
+	"A chain of the packet filter, and rules in it in their order.\n"
+	"\n"
+	"- Rules are written and compared as those of iptables_rule, and land with them.\n"
+	"- Of rules that are not in their order, or not there, all from the first such one on are put at "
+	"the\n"
+	"  end of the chain anew, at one moment: rules of others that are kept may come to stand before "
+	"them.\n"
+	"- A rule that is taken out of `rules` goes where `foreign` is `\"remove\"`. Where it is `\"keep\"` "
+	"it\n"
+	"  stays, as nothing tells it from one of somebody else's: iptables_rule with `ensure = \"absent\"`\n"
+	"  removes it.\n"
+	"- Other resources may have rules in the chain only where `foreign` is `\"keep\"`.\n"
+	"- Rules that jump to the chain come after it, without an edge being written.\n";
+
+static const char example[] = "neap.iptables_chain {\n"
+			      "  name = \"SITE\",\n"
+			      "  rules = {\n"
+			      "    \"-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\",\n"
+			      "    \"-p tcp -m multiport --dports 22,6443 -j ACCEPT\",\n"
+			      "    \"-j DROP\",\n"
+			      "  },\n"
+			      "}\n"
+			      "neap.iptables_rule { chain = \"INPUT\", rule = \"-i eth0 -j SITE\" }\n";
+
+extern const struct neap_resource_type neap_type_iptables_chain;
+const struct neap_resource_type neap_type_iptables_chain = {
+	.name = "iptables_chain",
+	.summary = "a chain of the packet filter and the rules in it",
+	.description = description,
+	.example = example,
+	.params = params,
+	.param_count = PARAM_COUNT,
+	.want_size = sizeof(struct chain_want),
+	.have_size = sizeof(struct chain_have),
+	.check = chain_check,
+	.claim = chain_claim,
+	.read = chain_read,
+	.diff = chain_diff,
+	.apply = chain_apply,
+};

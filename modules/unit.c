@@ -1,0 +1,773 @@
+/*
+ * neap.unit: a unit of systemd: its file and what is dropped in to it, whether it is enabled, masked, and
+ * running. What files say is compared in files; what runs is asked of the service manager, where there is
+ * one.
+ *
+ * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
+ * a plan.
+ */
+#include "engine/part.h"
+#include "engine/unit_judge.h"
+#include "engine/unit_links.h"
+#include "engine/unit_removal.h"
+
+enum {
+	NAME,
+	CONTENT,
+	SOURCE,
+	DROP_INS,
+	ENABLED,
+	STATE,
+	MASKED,
+	RESTART,
+	RELOAD,
+	TIMEOUT,
+	ENSURE,
+	PARAM_COUNT
+};
+enum { PRESENT, ABSENT };
+enum { RUNNING, STOPPED };
+
+struct unit_want {
+	struct neap_want base;
+	const char *name;
+	struct neap_text content;
+	struct neap_source source;
+	struct neap_texts drop_ins;
+	bool enabled;
+	unsigned state;
+	bool masked, restart, reload;
+	int64_t timeout;
+	unsigned ensure;
+};
+
+struct unit_have {
+	bool manager; /* one runs here */
+	struct neap_unit_state is;
+	struct neap_unit_own_state own;
+	struct neap_unit_file file;
+	struct neap_unit_links_state links;
+	struct neap_unit_removal removal;
+	bool others; /* of a template: its instances may be known to the manager */
+};
+
+static const struct neap_param params[PARAM_COUNT];
+
+/* ---- what is wanted ------------------------------------------------------------------------------------ */
+
+static bool is_template(const struct unit_want *want)
+{
+	return neap_unit_name(want->name) == NEAP_UNIT_NAME_TEMPLATE;
+}
+
+static const char *suffix_of(const struct unit_want *want)
+{
+	return strrchr(want->name, '.');
+}
+
+static bool has_content(const struct unit_want *want)
+{
+	return neap_given(want, CONTENT) || neap_given(want, SOURCE);
+}
+
+static bool wants_enabled(const struct unit_want *want)
+{
+	return neap_given(want, ENABLED) && want->enabled;
+}
+
+static bool wants_state(const struct unit_want *want, unsigned state)
+{
+	return neap_given(want, STATE) && want->state == state;
+}
+
+static bool restarts(const struct unit_want *want)
+{
+	return !neap_given(want, RESTART) || want->restart;
+}
+
+static bool wants_masked(const struct unit_want *want)
+{
+	return neap_given(want, MASKED) && want->masked;
+}
+
+static bool is_secret(const struct unit_want *want)
+{
+	bool secret = neap_given(want, CONTENT) && want->content.span_count > 0;
+
+	for (size_t i = 0; i < want->drop_ins.count; i++)
+		secret |= want->drop_ins.texts[i].span_count > 0;
+	return secret;
+}
+
+static struct neap_unit_own own_of(const struct unit_want *want)
+{
+	struct neap_unit_own own = {
+		.name = want->name,
+		.whole = has_content(want),
+		.drop_ins = &want->drop_ins,
+		.mask = neap_given(want, MASKED) && want->masked,
+		.unmask = neap_given(want, MASKED) && !want->masked,
+	};
+
+	if (neap_given(want, SOURCE)) {
+		own.content = want->source.content;
+	} else if (own.whole) {
+		own.content = (struct neap_content){ .data = want->content.data, .size = want->content.len };
+		own.text = &want->content;
+		own.secret = want->content.span_count > 0;
+	}
+	return own;
+}
+
+/* ---- check --------------------------------------------------------------------------------------------- */
+
+static int check_name(const struct unit_want *want, struct neap_error **err)
+{
+	const char *suffix;
+
+	if (neap_unit_name(want->name) == NEAP_UNIT_NAME_WRONG) {
+		neap_error_set(err, "\"%.100s\" is no name of a unit", want->name);
+		if (!neap_unit_has_suffix(want->name))
+			return neap_error_hint(err, "did you mean \"%.100s.service\"?", want->name);
+		return neap_error_hint(err,
+				       "letters, digits and :-_.\\ are allowed, and a @ before an instance");
+	}
+	suffix = suffix_of(want);
+	if (strcmp(suffix, ".device") != 0 && strcmp(suffix, ".scope") != 0)
+		return 0;
+	neap_error_set(err, "%s: units that end in %s cannot be managed", want->name, suffix);
+	return neap_error_hint(err, "they are made by the kernel or by programs");
+}
+
+static int no_meaning(unsigned param, const char *with, struct neap_error **err)
+{
+	return neap_error_set(err, "%s has no meaning with %s", params[param].name, with);
+}
+
+static int contradict(const char *one, const char *two, struct neap_error **err)
+{
+	return neap_error_set(err, "%s and %s contradict each other", one, two);
+}
+
+static int check_drop_ins(const struct unit_want *want, struct neap_error **err)
+{
+	for (size_t i = 0; i < want->drop_ins.count; i++) {
+		const char *name = want->drop_ins.names[i];
+		size_t len = strlen(name);
+
+		if (!len || len > 200 || name[0] == '.' || strchr(name, '/') || strchr(name, '\n'))
+			return neap_error_set(err, "drop_ins: \"%.60s\" cannot be the name of a file", name);
+		if (len > 5 && strcmp(name + len - 5, ".conf") == 0)
+			return neap_error_set(err, "drop_ins: %s: leave out the .conf, which is added", name);
+	}
+	return 0;
+}
+
+static int check_mask(const struct unit_want *want, struct neap_error **err)
+{
+	if (has_content(want))
+		return contradict("masked = true", neap_given(want, CONTENT) ? "content" : "source", err);
+	if (wants_enabled(want))
+		return contradict("masked = true", "enabled = true", err);
+	return wants_state(want, RUNNING) ? contradict("masked = true", "state = \"running\"", err) : 0;
+}
+
+static struct neap_unit_use use_of(const struct unit_want *want)
+{
+	return (struct neap_unit_use){ .enabled = wants_enabled(want),
+				       .running = wants_state(want, RUNNING) };
+}
+
+static int unit_check(const void *wanted, struct neap_error **err)
+{
+	static const unsigned of_jobs[] = { STATE, RESTART, RELOAD, TIMEOUT };
+	const struct unit_want *want = wanted;
+	const struct neap_unit_own own = own_of(want);
+	const struct neap_unit_use use = use_of(want);
+
+	if (check_name(want, err) < 0)
+		return -1;
+	for (unsigned i = CONTENT; want->ensure == ABSENT && i < ENSURE; i++)
+		if (neap_given(want, i) && i != TIMEOUT)
+			return no_meaning(i, "ensure = \"absent\"", err);
+	for (size_t i = 0; is_template(want) && i < sizeof of_jobs / sizeof *of_jobs; i++) {
+		if (!neap_given(want, of_jobs[i]))
+			continue;
+		no_meaning(of_jobs[i], "a template, which does not run", err);
+		return neap_error_hint(err, "say it of an instance, in a resource of its own");
+	}
+	if (neap_given(want, CONTENT) && neap_given(want, SOURCE)) {
+		contradict("content", "source", err);
+		return neap_error_hint(err, "give one of them");
+	}
+	if (check_drop_ins(want, err) < 0 || (wants_masked(want) && check_mask(want, err) < 0))
+		return -1;
+	return neap_unit_judge_text(&own, neap_given(want, SOURCE) ? want->source.path : "content", &use,
+				    err);
+}
+
+/* ---- claim --------------------------------------------------------------------------------------------- */
+
+static void unit_claim(const void *wanted, struct neap_claims *claims)
+{
+	const struct unit_want *want = wanted;
+	const struct neap_unit_own own = own_of(want);
+
+	if (want->ensure == ABSENT)
+		neap_unit_own_claim_absent(want->name, claims);
+	else
+		neap_unit_own_claim(&own, wants_enabled(want), claims);
+}
+
+static void unit_prefetch(const struct neap_view *view, const void *const *wants, size_t count)
+{
+	NEAP_AUTO_FREE const char **names = neap_alloc((count + 1) * sizeof(*names));
+	size_t asked = 0;
+
+	if (!neap_view_manager(view))
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (!is_template(wants[i]))
+			names[asked++] = ((const struct unit_want *)wants[i])->name;
+	neap_view_units_expected(view, names, asked);
+}
+
+/* ---- read ---------------------------------------------------------------------------------------------- */
+
+/* Whether the unit is another resource's: then that one says whether it is enabled. */
+static bool is_others(const struct neap_context *ctx, const char *name)
+{
+	struct neap_declared declared;
+	size_t at = 0;
+
+	while (ctx->declared && ctx->declared(ctx, &at, &declared))
+		if (strcmp(((const struct unit_want *)declared.want)->name, name) == 0)
+			return true;
+	return false;
+}
+
+static int read_links(const struct neap_view *view, const struct neap_context *ctx,
+		      const struct neap_unit_source *source, const struct neap_unit_file *file, bool enabled,
+		      struct unit_have *have, struct neap_error **err)
+{
+	const struct neap_unit_enabling enabling = {
+		.source = source,
+		.file = file,
+		.enabled = enabled,
+		.is_others = is_others,
+		.context = ctx,
+	};
+
+	return neap_unit_links_read(view, ctx->scratch, &enabling, &have->links, err);
+}
+
+static bool is_active(const struct unit_have *have)
+{
+	return have->manager && have->is.active == NEAP_UNIT_ACTIVE;
+}
+
+/* The file that counts, where it has to be known. */
+static int read_file(const struct neap_view *view, struct neap_arena *arena, const struct unit_want *want,
+		     const struct neap_unit_source *source, struct unit_have *have, struct neap_error **err)
+{
+	struct neap_unit_use use = use_of(want);
+	int r;
+
+	use.running &= have->manager && !is_active(have);
+	use.known = have->manager && have->is.load != NEAP_UNIT_NOT_FOUND;
+	if (!use.enabled && !use.running)
+		return 0;
+	r = neap_unit_file_read(view, arena, source, &have->file, err);
+	return r == 0 ? neap_unit_judge(want->name, &have->file, &use, err) : r;
+}
+
+static int read_enabled(const struct neap_view *view, const struct neap_context *ctx,
+			const struct unit_want *want, const struct neap_unit_source *source,
+			struct unit_have *have, struct neap_error **err)
+{
+	const struct neap_unitfile *says = &have->file.says;
+	struct neap_error *wrong NEAP_AUTO_ERROR = NULL;
+	int r;
+
+	if (!neap_given(want, ENABLED))
+		return 0;
+	if (!want->enabled) {
+		/* What cannot be read asks for nothing. */
+		r = neap_unit_file_read(view, ctx->scratch, source, &have->file, &wrong);
+		if (r > 0)
+			return r;
+		if (r < 0 && wrong->errnum && err && !*err) {
+			*err = wrong;
+			wrong = NULL;
+			return r;
+		}
+		return read_links(view, ctx, source, r == 0 ? &have->file : NULL, false, have, err);
+	}
+	r = read_links(view, ctx, source, &have->file, true, have, err);
+	if (r == 0 && !have->links.wanted_count && !says->also.count)
+		return neap_unit_refuse_static(want->name, err);
+	return r;
+}
+
+/* Of a template: whether instances may be known to the manager by what was there before. */
+static int read_others(const struct neap_view *view, struct neap_arena *arena, const struct unit_want *want,
+		       struct unit_have *have, struct neap_error **err)
+{
+	struct neap_unit_file behind;
+	int r;
+
+	have->others = have->own.place != NEAP_UNIT_PLACE_NOTHING || !has_content(want);
+	if (have->others)
+		return 0;
+	r = neap_unit_file_behind(view, arena, want->name, &behind, err);
+	have->others = behind.found != NEAP_UNIT_FILE_NONE;
+	return r;
+}
+
+static int read_absent(const struct neap_view *view, const struct neap_context *ctx,
+		       const struct unit_want *want, struct unit_have *have, struct neap_error **err)
+{
+	const struct neap_unit_source source = { .name = want->name };
+	int r = neap_unit_removal_read(view, ctx->scratch, want->name, &have->removal, err);
+
+	if (r == 0)
+		r = read_links(view, ctx, &source, NULL, false, have, err);
+	have->others = have->removal.count > 0;
+	return r;
+}
+
+static int unit_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		     void *had, struct neap_error **err)
+{
+	const struct unit_want *want = wanted;
+	const struct neap_unit_own own = own_of(want);
+	const struct neap_unit_source source = neap_unit_own_source(&own, ctx->scratch);
+	struct unit_have *have = had;
+	int r = 0;
+
+	if (neap_awaited(want, CONTENT))
+		return NEAP_UNKNOWN;
+	if (own.whole && !own.content.size) {
+		neap_error_set(err, "an empty file masks a unit");
+		return neap_error_hint(err, "if that is meant: masked = true");
+	}
+	have->manager = neap_view_manager(view);
+	if (have->manager && !is_template(want))
+		r = neap_view_unit(view, want->name, ctx->scratch, &have->is, err);
+	if (r == 0 && want->ensure == ABSENT)
+		return read_absent(view, ctx, want, have, err);
+	if (r == 0)
+		r = neap_unit_own_read(view, ctx->scratch, &own, &have->own, err);
+	if (r == 0 && is_template(want))
+		r = read_others(view, ctx->scratch, want, have, err);
+	if (r == 0)
+		r = read_file(view, ctx->scratch, want, &source, have, err);
+	return r == 0 ? read_enabled(view, ctx, want, &source, have, err) : r;
+}
+
+/* ---- what is to be done -------------------------------------------------------------------------------- */
+
+enum job { JOB_NONE, JOB_START, JOB_RESTART, JOB_STOP };
+
+/* It is there, or was meant to be when it failed. */
+static bool runs(const struct unit_have *have)
+{
+	return have->manager &&
+	       (have->is.active == NEAP_UNIT_ACTIVE || have->is.active == NEAP_UNIT_ACTIVATING ||
+		have->is.active == NEAP_UNIT_FAILED);
+}
+
+static bool is_stopped(const struct unit_have *have)
+{
+	return have->is.active == NEAP_UNIT_INACTIVE || have->is.active == NEAP_UNIT_FAILED;
+}
+
+static enum job job_of(const struct unit_want *want, const struct unit_have *have)
+{
+	if (!have->manager || is_template(want))
+		return JOB_NONE;
+	if (want->ensure == ABSENT || wants_state(want, STOPPED))
+		return is_stopped(have) ? JOB_NONE : JOB_STOP;
+	if (!wants_state(want, RUNNING) || is_active(have))
+		return JOB_NONE;
+	/* What is on its way up by its old file would be found so. */
+	return !is_stopped(have) && have->own.changes && restarts(want) ? JOB_RESTART : JOB_START;
+}
+
+static bool changes_files(const struct unit_want *want, const struct unit_have *have)
+{
+	return want->ensure == ABSENT ? have->removal.count > 0 : have->own.changes;
+}
+
+/* The manager finds new files by itself, but not that those it knows have changed. */
+static bool is_to_reload(const struct unit_want *want, const struct unit_have *have)
+{
+	if (!have->manager)
+		return false;
+	if (is_template(want))
+		return have->others && changes_files(want, have);
+	return have->is.stale || (changes_files(want, have) && have->is.load != NEAP_UNIT_NOT_FOUND);
+}
+
+/* Somebody says that it has to take notice of something, or its own files do. */
+static bool can_restart(const struct unit_want *want, const struct unit_have *have)
+{
+	const struct neap_unit_own own = own_of(want);
+
+	return want->ensure == PRESENT && !is_template(want) && runs(have) &&
+	       job_of(want, have) == JOB_NONE && !wants_state(want, STOPPED) &&
+	       !neap_unit_own_masked(&own, &have->own);
+}
+
+static bool unit_needs_refresh(const void *wanted, const void *had)
+{
+	const struct unit_want *want = wanted;
+
+	return had ? can_restart(want, had)
+		   : want->ensure == PRESENT && !is_template(want) && !wants_masked(want) &&
+			       !wants_state(want, STOPPED);
+}
+
+/* ---- diff ---------------------------------------------------------------------------------------------- */
+
+static const char *active_name(enum neap_unit_active active)
+{
+	switch (active) {
+	case NEAP_UNIT_INACTIVE:
+		return "stopped";
+	case NEAP_UNIT_ACTIVE:
+		return "running";
+	case NEAP_UNIT_ACTIVATING:
+		return "starting";
+	case NEAP_UNIT_DEACTIVATING:
+		return "stopping";
+	case NEAP_UNIT_FAILED:
+		break;
+	}
+	return "failed";
+}
+
+static void diff_state(const struct unit_want *want, const struct unit_have *have, struct neap_diff *diff)
+{
+	enum job job = job_of(want, have);
+
+	if (job != JOB_NONE)
+		neap_diff_string(diff, "state", active_name(have->is.active),
+				 job == JOB_STOP ? "stopped" : "running");
+	if (have->is.stale && !changes_files(want, have))
+		neap_diff_string(diff, "loaded", "of older files", "as they are");
+}
+
+static void diff_absent(const struct unit_want *want, const struct unit_have *have, struct neap_diff *diff)
+{
+	const struct neap_unit_removal *removal = &have->removal;
+
+	if (!removal->count && !neap_unit_links_differ(&have->links) && job_of(want, have) == JOB_NONE)
+		return;
+	neap_diff_action(diff, NEAP_ACTION_DELETE);
+	neap_diff_string(diff, "ensure", "present", "absent");
+	if (removal->count)
+		neap_diff_list(diff, "files", (const char *const *)removal->files, removal->count, NULL, 0);
+	neap_unit_links_diff(&have->links, "enabled", diff);
+	diff_state(want, have, diff);
+}
+
+static int unit_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		     struct neap_diff *diff, struct neap_error **err)
+{
+	const struct unit_want *want = wanted;
+	const struct unit_have *have = had;
+	const struct neap_unit_own own = own_of(want);
+
+	(void)ctx, (void)err;
+	if (want->ensure == ABSENT) {
+		diff_absent(want, have, diff);
+		return 0;
+	}
+	neap_unit_own_diff(&own, &have->own, diff);
+	neap_unit_links_diff(&have->links, "enabled", diff);
+	diff_state(want, have, diff);
+	if (have->own.changes && can_restart(want, have)) {
+		if (restarts(want))
+			neap_diff_refresh(diff);
+		neap_diff_reason(diff, restarts(want) ? "restarts it"
+						      : "it goes on as it was started, as restart = false");
+	}
+	if (!neap_diff_empty(diff) && neap_given(want, STATE) && !have->manager)
+		neap_diff_reason(diff, "state is left: no service manager runs here");
+	return 0;
+}
+
+/* ---- apply --------------------------------------------------------------------------------------------- */
+
+static int run_job(struct neap_host *host, const struct unit_want *want, enum neap_unit_verb verb,
+		   struct neap_error **err)
+{
+	const struct neap_unit_job job = {
+		.name = want->name,
+		.verb = verb,
+		.timeout = neap_given(want, TIMEOUT) ? (unsigned)want->timeout : 0,
+		.secret = is_secret(want),
+	};
+
+	return neap_host_unit(host, &job, err);
+}
+
+static int apply_job(struct neap_host *host, const struct unit_want *want, const struct unit_have *have,
+		     struct neap_error **err)
+{
+	switch (job_of(want, have)) {
+	case JOB_NONE:
+		return 0;
+	case JOB_START:
+		return run_job(host, want, NEAP_UNIT_START, err);
+	case JOB_RESTART:
+		return run_job(host, want, NEAP_UNIT_RESTART, err);
+	case JOB_STOP:
+		break;
+	}
+	return run_job(host, want, NEAP_UNIT_STOP, err);
+}
+
+/* It is stopped by the files it was started by. */
+static int remove_unit(struct neap_host *host, const struct unit_want *want, const struct unit_have *have,
+		       struct neap_error **err)
+{
+	if (apply_job(host, want, have, err) < 0 || neap_unit_links_apply(host, &have->links, err) < 0 ||
+	    neap_unit_removal_apply(host, &have->removal, err) < 0)
+		return -1;
+	return is_to_reload(want, have) ? neap_host_units_reload(host, err) : 0;
+}
+
+/* What is there is not known: all that is wanted, as far as it can be said. */
+static int apply_blindly(struct neap_host *host, struct neap_arena *arena, const struct unit_want *want,
+			 struct neap_error **err)
+{
+	bool manager = neap_view_manager(&host->view) && !is_template(want);
+	struct neap_unit_own own = own_of(want);
+	struct neap_unitfile says = { .name = want->name, .arena = arena };
+
+	if (want->ensure == ABSENT) {
+		if (manager && run_job(host, want, NEAP_UNIT_STOP, err) < 0)
+			return -1;
+		return neap_unit_removal_blindly(host, arena, want->name, err);
+	}
+	if (neap_awaited(want, CONTENT)) {
+		own.whole = true;
+		if (neap_part_unknown(host, arena, &own.content, err) < 0)
+			return -1;
+	}
+	if (neap_unit_own_apply(host, arena, &own, NULL, err) < 0)
+		return -1;
+	if (wants_enabled(want) && own.content.data) {
+		const struct neap_unit_source source = neap_unit_own_source(&own, arena);
+
+		if (neap_unitfile_read(&says, source.content, "content", err) < 0 ||
+		    neap_unit_links_make(host, arena, &says, neap_unit_own_path(want->name, arena), err) < 0)
+			return -1;
+	}
+	if (!manager || !neap_given(want, STATE))
+		return 0;
+	return run_job(host, want, wants_state(want, RUNNING) ? NEAP_UNIT_START : NEAP_UNIT_STOP, err);
+}
+
+/* Files first, then the manager is told of them, then what they make possible. */
+static int unit_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
+{
+	const struct unit_want *want = wanted;
+	const struct unit_have *have = had;
+	const struct neap_unit_own own = own_of(want);
+
+	if (!have)
+		return apply_blindly(host, ctx->scratch, want, err);
+	if (want->ensure == ABSENT)
+		return remove_unit(host, want, have, err);
+	if (neap_unit_own_apply(host, ctx->scratch, &own, &have->own, err) < 0)
+		return -1;
+	if (is_to_reload(want, have) && neap_host_units_reload(host, err) < 0)
+		return -1;
+	if (neap_unit_links_apply(host, &have->links, err) < 0)
+		return -1;
+	return apply_job(host, want, have, err);
+}
+
+/* A file of it may have been changed by somebody else, who says so. */
+static int unit_refresh(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+			struct neap_error **err)
+{
+	const struct unit_want *want = wanted;
+	bool reloads = neap_given(want, RELOAD) && want->reload && !ctx->itself;
+	struct neap_unit_state is;
+	int r;
+
+	if (is_template(want) || !neap_view_manager(&host->view))
+		return 0;
+	r = neap_view_unit(&host->view, want->name, ctx->scratch, &is, err);
+	if (r < 0)
+		return r;
+	/* It may be asked without knowing whether there is something to restart. */
+	if (r == 0 && (is.load == NEAP_UNIT_NOT_FOUND || is.load == NEAP_UNIT_MASKED))
+		return 0;
+	if (r == 0 && is.stale && neap_host_units_reload(host, err) < 0)
+		return -1;
+	return run_job(host, want, reloads ? NEAP_UNIT_RELOAD : NEAP_UNIT_RESTART, err);
+}
+
+/* ---- the type ------------------------------------------------------------------------------------------ */
+
+static const char *const ensure_choices[] = { "present", "absent", NULL };
+static const char *const state_choices[] = { "running", "stopped", NULL };
+
+static const struct neap_param params[PARAM_COUNT] = {
+	[NAME] = {
+		.name = "name",
+		.kind = NEAP_PARAM_STRING,
+		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED,
+		.doc = "The whole name: `etcd.service`, `backup.timer`, a template `app@.service` or an instance of it, "
+		       "`app@a.service`.",
+		.offset = offsetof(struct unit_want, name),
+	},
+	[CONTENT] = {
+		.name = "content",
+		.kind = NEAP_PARAM_TEXT,
+		.flags = NEAP_PARAM_SECRET,
+		.doc = "What its file in /etc/systemd/system holds.",
+		.fallback = "the file is somebody else's, such as a package's",
+		.offset = offsetof(struct unit_want, content),
+	},
+	[SOURCE] = {
+		.name = "source",
+		.kind = NEAP_PARAM_SOURCE,
+		.doc = "A file of the machine that evaluates the recipe, to be copied there. A relative name starts "
+		       "beside the recipe file that says it.",
+		.fallback = "see content",
+		.offset = offsetof(struct unit_want, source),
+	},
+	[DROP_INS] = {
+		.name = "drop_ins",
+		.kind = NEAP_PARAM_TEXTS,
+		.flags = NEAP_PARAM_SECRET,
+		.doc = "Files in /etc/systemd/system/NAME.d, by their names without `.conf`, and what each holds. Others "
+		       "there are left alone.",
+		.fallback = "none",
+		.offset = offsetof(struct unit_want, drop_ins),
+	},
+	[ENABLED] = {
+		.name = "enabled",
+		.kind = NEAP_PARAM_BOOLEAN,
+		.doc = "Whether it is started at boot, or by what [Install] in its file names.",
+		.fallback = "left alone",
+		.offset = offsetof(struct unit_want, enabled),
+	},
+	[STATE] = {
+		.name = "state",
+		.kind = NEAP_PARAM_CHOICE,
+		.doc = "Whether it runs now.",
+		.fallback = "left alone",
+		.choices = state_choices,
+		.offset = offsetof(struct unit_want, state),
+	},
+	[MASKED] = {
+		.name = "masked",
+		.kind = NEAP_PARAM_BOOLEAN,
+		.doc = "With `true` nobody can start it: a link to /dev/null takes the place of its file.",
+		.fallback = "left alone",
+		.offset = offsetof(struct unit_want, masked),
+	},
+	[RESTART] = {
+		.name = "restart",
+		.kind = NEAP_PARAM_BOOLEAN,
+		.doc = "Whether it is restarted when its `content` or `drop_ins` change while it runs.",
+		.fallback = "true",
+		.offset = offsetof(struct unit_want, restart),
+	},
+	[RELOAD] = {
+		.name = "reload",
+		.kind = NEAP_PARAM_BOOLEAN,
+		.doc = "Whether it is reloaded when it is notified, and not restarted. One that cannot reload is "
+		       "restarted all the same.",
+		.fallback = "false",
+		.offset = offsetof(struct unit_want, reload),
+	},
+	[TIMEOUT] = {
+		.name = "timeout",
+		.kind = NEAP_PARAM_DURATION,
+		.min = 1,
+		.max = 86400,
+		.doc = "How long it may take to start, stop or reload. Then the resource fails; what systemd has begun "
+		       "goes on.",
+		.fallback = "5m",
+		.offset = offsetof(struct unit_want, timeout),
+	},
+	[ENSURE] = {
+		.name = "ensure",
+		.kind = NEAP_PARAM_CHOICE,
+		.doc = "With `\"absent\"` it is stopped, disabled, and its file and all that is dropped in to it in "
+		       "/etc/systemd/system are removed.",
+		.choices = ensure_choices,
+		.offset = offsetof(struct unit_want, ensure),
+	},
+};
+
+static const char description[] =
+	"A unit of systemd: its file, whether it is enabled, and whether it runs. What is not given is left\n"
+	"alone, so the unit may be a package's.\n"
+	"\n"
+	"- Its file and drop-ins are root's and 0644, 0600 when they hold a secret. When they change while\n"
+	"  the unit runs it is restarted, once, after all of them; `restart = false` leaves that to a "
+	"person.\n"
+	"- `enabled` makes the links that `systemctl enable` makes, and removes others that lead to the "
+	"unit.\n"
+	"  [Install] is read wherever the file lies, with what is dropped in to it. Units that `Also=` "
+	"names\n"
+	"  go along, but for those that are resources of the recipe. A unit without [Install] cannot be\n"
+	"  enabled. The manager reads the links at the next boot or `systemctl daemon-reload`.\n"
+	"- `state` is compared and changed over D-Bus; a job is waited for, and when it fails the error has\n"
+	"  the last lines of the unit's journal. `failed` counts as stopped. A Type=oneshot without\n"
+	"  RemainAfterExit never runs, so it cannot be `running`. Below `--root`, and where no systemd "
+	"runs,\n"
+	"  there are only the files.\n"
+	"- A unit that is notified is restarted; one that is stopped is not started by that. A unit that "
+	"this\n"
+	"  run has started for its own sake is not restarted once more.\n"
+	"- The manager is told to read its files anew (`daemon-reload`) when those of a unit it knows have\n"
+	"  changed, whoever changed them.\n"
+	"- Of a template there are the file and the links only; name its instances in resources of their\n"
+	"  own, and let them `subscribe` to it. They come after it by themselves.\n"
+	"- A unit comes after the resources that bring its file or drop something in, and after the user "
+	"and\n"
+	"  group that its `content` names.\n";
+
+static const char example[] =
+	"local conf = neap.file { path = \"/etc/app.conf\", content = \"port = 80\\n\" }\n"
+	"neap.unit {\n"
+	"  name = \"app.service\",\n"
+	"  content = neap.template(\"app.service\"),\n"
+	"  enabled = true,\n"
+	"  state = \"running\",\n"
+	"  subscribe = conf,\n"
+	"}\n"
+	"neap.unit { name = \"ssh.service\", drop_ins = { limits = \"[Service]\\nMemoryMax=1G\\n\" } }\n"
+	"neap.unit { name = \"apt-daily.timer\", enabled = false, state = \"stopped\" }\n";
+
+extern const struct neap_resource_type neap_type_unit;
+const struct neap_resource_type neap_type_unit = {
+	.name = "unit",
+	.summary = "a unit of systemd: its file, enabled, running",
+	.description = description,
+	.example = example,
+	.params = params,
+	.param_count = PARAM_COUNT,
+	.want_size = sizeof(struct unit_want),
+	.have_size = sizeof(struct unit_have),
+	.check = unit_check,
+	.claim = unit_claim,
+	.prefetch = unit_prefetch,
+	.read = unit_read,
+	.diff = unit_diff,
+	.apply = unit_apply,
+	.refresh = unit_refresh,
+	.needs_refresh = unit_needs_refresh,
+	.refreshes_itself = true,
+};

@@ -1,0 +1,242 @@
+/*
+ * neap.veth: two links that are each other's other end, as they are now.
+ *
+ * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
+ * a plan.
+ */
+#include "engine/net.h"
+
+enum { NAME, PEER, MTU, UP, ENSURE, PARAM_COUNT };
+enum { PRESENT, ABSENT };
+
+#define KIND "veth"
+
+struct veth_want {
+	struct neap_want base;
+	const char *name, *peer;
+	int64_t mtu;
+	bool up;
+	unsigned ensure;
+};
+
+struct veth_have {
+	bool running, found;
+	struct neap_net_link ends[2]; /* the second one without a name when it is elsewhere */
+};
+
+static bool wants_up(const struct veth_want *want)
+{
+	return !neap_given(want, UP) || want->up;
+}
+
+static int veth_check(const void *wanted, struct neap_error **err)
+{
+	const struct veth_want *want = wanted;
+
+	if (neap_net_check_name("name", want->name, err) < 0)
+		return -1;
+	if (want->ensure == ABSENT) {
+		for (unsigned i = MTU; i < ENSURE; i++)
+			if (neap_given(want, i))
+				return neap_error_set(
+					err, "with ensure = \"absent\" only name and peer are given");
+	} else if (!neap_given(want, PEER))
+		return neap_error_set(err, "peer is required, unless ensure = \"absent\"");
+	if (!neap_given(want, PEER))
+		return 0;
+	if (neap_net_check_name("peer", want->peer, err) < 0)
+		return -1;
+	return strcmp(want->name, want->peer) == 0 ? neap_error_set(err, "peer is another link than name")
+						   : 0;
+}
+
+static void veth_claim(const void *wanted, struct neap_claims *claims)
+{
+	const struct veth_want *want = wanted;
+
+	enum neap_link_claim claim = want->ensure == ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES;
+
+	neap_claim_link(claims, want->name, claim);
+	if (neap_given(want, PEER))
+		neap_claim_link(claims, want->peer, claim);
+}
+
+static int veth_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		     void *had, struct neap_error **err)
+{
+	const struct veth_want *want = wanted;
+	struct veth_have *have = had;
+	bool found;
+	int r;
+
+	(void)ctx;
+	have->running = neap_view_running(view);
+	if (!have->running)
+		return 0;
+	r = neap_net_read_link(view, want->name, KIND, &have->ends[0], &have->found, err);
+	if (r != 0 || !have->found || !neap_given(want, PEER) || !have->ends[0].peer[0])
+		return r;
+	if (strcmp(have->ends[0].peer, want->peer) != 0) {
+		neap_error_set(err, "the other end of %s is %s, not %s", want->name, have->ends[0].peer,
+			       want->peer);
+		return neap_error_hint(err, "say so in peer, or remove it by hand");
+	}
+	return neap_view_net_link(view, want->peer, &have->ends[1], &found, err);
+}
+
+static bool mtu_differs(const struct veth_want *want, const struct neap_net_link *end)
+{
+	return neap_given(want, MTU) && end->mtu != want->mtu;
+}
+
+static int veth_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		     struct neap_diff *diff, struct neap_error **err)
+{
+	const struct veth_want *want = wanted;
+	const struct veth_have *have = had;
+	bool said_mtu = false, said_up = false;
+
+	(void)ctx;
+	(void)err;
+	if (!have->running || (want->ensure == ABSENT && !have->found))
+		return 0;
+	if (want->ensure == ABSENT) {
+		neap_diff_action(diff, NEAP_ACTION_DELETE);
+		neap_diff_string(diff, "live", KIND, NULL);
+		if (have->ends[0].peer[0])
+			neap_diff_reason(diff, "%s goes with it", have->ends[0].peer);
+		return 0;
+	}
+	if (!have->found) {
+		neap_diff_action(diff, NEAP_ACTION_CREATE);
+		neap_diff_string(diff, "live", NULL, KIND);
+		neap_diff_string(diff, "peer", NULL, want->peer);
+		if (neap_given(want, MTU))
+			neap_net_diff_mtu(diff, false, 0, (uint32_t)want->mtu);
+		neap_diff_string(diff, "up", NULL, wants_up(want) ? "true" : "false");
+		return 0;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		const struct neap_net_link *end = &have->ends[i];
+		bool mtu = end->name[0] && mtu_differs(want, end),
+		     up = end->name[0] && end->up != wants_up(want);
+
+		if (mtu && !said_mtu)
+			neap_net_diff_mtu(diff, true, end->mtu, (uint32_t)want->mtu);
+		if (up && !said_up)
+			neap_diff_string(diff, "up", end->up ? "true" : "false",
+					 wants_up(want) ? "true" : "false");
+		said_mtu |= mtu;
+		said_up |= up;
+		if (mtu || up)
+			neap_diff_reason(diff, "of %s", end->name);
+	}
+	return 0;
+}
+
+static int veth_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
+{
+	const struct veth_want *want = wanted;
+	const struct veth_have *have = had;
+	struct neap_net_change change = { .op = NEAP_NET_LINK_ADD };
+
+	(void)ctx;
+	if (!neap_view_running(&host->view))
+		return 0;
+	neap_net_set_name(change.link.name, want->name);
+	neap_net_set_name(change.link.kind, KIND);
+	change.link.mtu = (uint32_t)want->mtu;
+	change.link.up = wants_up(want);
+	if (want->ensure == ABSENT) {
+		change.op = NEAP_NET_LINK_REMOVE;
+		return neap_host_net(host, &change, err);
+	}
+	if (!have || !have->found) {
+		neap_net_set_name(change.link.peer, want->peer);
+		change.fields = NEAP_NET_UP | (neap_given(want, MTU) ? NEAP_NET_MTU : 0);
+		return neap_host_net(host, &change, err);
+	}
+	change.op = NEAP_NET_LINK_SET;
+	for (size_t i = 0; i < 2; i++) {
+		const struct neap_net_link *end = &have->ends[i];
+
+		neap_net_set_name(change.link.name, end->name);
+		change.fields = (mtu_differs(want, end) ? NEAP_NET_MTU : 0) |
+				(end->up != wants_up(want) ? NEAP_NET_UP : 0);
+		if (end->name[0] && change.fields && neap_host_net(host, &change, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static const char *const ensure_choices[] = { "present", "absent", NULL };
+
+static const struct neap_param params[PARAM_COUNT] = {
+	[NAME] = {
+		.name = "name",
+		.kind = NEAP_PARAM_STRING,
+		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED,
+		.doc = "The name of one end, at most 15 bytes.",
+		.offset = offsetof(struct veth_want, name),
+	},
+	[PEER] = {
+		.name = "peer",
+		.kind = NEAP_PARAM_STRING,
+		.doc = "The name of the other end. Required unless `ensure = \"absent\"`; given then too, it is known that "
+		       "nothing may need that end.",
+		.offset = offsetof(struct veth_want, peer),
+	},
+	[MTU] = {
+		.name = "mtu",
+		.kind = NEAP_PARAM_INTEGER,
+		.min = NEAP_NET_MTU_MIN,
+		.max = NEAP_NET_MTU_MAX,
+		.doc = "The largest packet, in bytes, of both ends.",
+		.fallback = "as it is; 1500 for a new one",
+		.offset = offsetof(struct veth_want, mtu),
+	},
+	[UP] = {
+		.name = "up",
+		.kind = NEAP_PARAM_BOOLEAN,
+		.doc = "Whether both ends are up.",
+		.fallback = "true",
+		.offset = offsetof(struct veth_want, up),
+	},
+	[ENSURE] = {
+		.name = "ensure",
+		.kind = NEAP_PARAM_CHOICE,
+		.doc = "With `\"absent\"` both ends are removed, and with them their addresses and routes.",
+		.choices = ensure_choices,
+		.offset = offsetof(struct veth_want, ensure),
+	},
+};
+
+static const char description[] =
+	"A pair of links, each the other's end, as it is now: after a boot the next run makes it again.\n"
+	"\n"
+	"- `mtu` and `up` hold for both ends. One that has been moved to another namespace is left alone\n"
+	"  there, and what it is called there is not looked at.\n"
+	"- A link of the name that is no veth, or one with another end, is an error and never removed.\n"
+	"- Below `--root` there is nothing to do.\n";
+
+static const char example[] = "neap.veth { name = \"uplink\", peer = \"uplink-br\", mtu = 1450 }\n"
+			      "neap.bridge { name = \"br0\", members = { \"uplink-br\" } }\n";
+
+extern const struct neap_resource_type neap_type_veth;
+const struct neap_resource_type neap_type_veth = {
+	.name = "veth",
+	.summary = "two links that are connected",
+	.description = description,
+	.example = example,
+	.params = params,
+	.param_count = PARAM_COUNT,
+	.want_size = sizeof(struct veth_want),
+	.have_size = sizeof(struct veth_have),
+	.check = veth_check,
+	.claim = veth_claim,
+	.read = veth_read,
+	.diff = veth_diff,
+	.apply = veth_apply,
+	.undone_by_others = true,
+};

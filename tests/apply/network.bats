@@ -1,0 +1,427 @@
+#!/usr/bin/env bats
+# bridge, veth, address, route against the kernel, judged by ip(8). Each test has a network namespace of its own and never
+# sees the machine's network.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces"
+	unshare --mount --net true 2>/dev/null || skip "needs namespaces"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	unset NO_COLOR COLUMNS
+	mkdir etc
+	cp /etc/passwd /etc/group etc/
+}
+
+recipe() { # of standard input, with `neap` at hand
+	{ echo "local neap = require 'neap'"; cat; } >"${1:-site.lua}"
+}
+
+# inside SCRIPT: in a namespace with lo, and a pair eth1, far that is up. plan and apply are at hand there.
+inside() {
+	cat >inside.sh <<-SH
+	set -u
+	mount --bind etc /etc || exit 99
+	plan() { "$NEAP" plan --state-dir "$PWD/state" "\$@" site.lua; }
+	apply() { "$NEAP" apply --state-dir "$PWD/state" "\$@" site.lua; }
+	converges() { apply -q >applied.txt && plan; }
+	fails() { ! "\$@"; }
+	traced() { strace -f -s 200 -o trace "\$@"; }
+	echo 1 >/proc/sys/net/ipv6/conf/default/addr_gen_mode
+	ip link set lo up
+	ip link add eth1 type veth peer name far && ip link set eth1 up && ip link set far up
+	set -e
+	$1
+	SH
+	ASAN_OPTIONS=detect_leaks=0 unshare --mount --net --propagation private bash inside.sh
+}
+
+@test "bridge and veth: made with what is given, and then as wanted" {
+	recipe <<-'LUA'
+	neap.bridge { name = "br0", members = { "v1", "eth1" }, mtu = 1500, stp = false, forward_delay = "0s", ageing_time = "100s" }
+	neap.veth { name = "v0", peer = "v1", mtu = 1400 }
+	LUA
+	inside '
+		fails plan >plan.txt
+		fails ip link show br0 2>/dev/null
+		converges
+		ip -d -j link show br0 >br0.json; ip -j link show v1 >v1.json; ip -j link show v0 >v0.json; ip -j link show eth1 >eth1.json'
+	grep -q "create  *veth\[v0\]" plan.txt
+	# What makes a member comes first.
+	[ "$(grep -n 'veth\[v0\]' plan.txt | cut -d: -f1)" -lt "$(grep -n 'bridge\[br0\]' plan.txt | cut -d: -f1)" ]
+	jq -e '.[0] | .mtu == 1500 and (.flags | index("UP")) and (.linkinfo.info_data | .forward_delay == 0 and .ageing_time == 10000 and .stp_state == 0)' br0.json
+	jq -e '.[0] | .mtu == 1400 and .master == "br0" and (.flags | index("UP"))' v1.json
+	jq -e '.[0] | .mtu == 1400 and (.flags | index("UP"))' v0.json
+	jq -e '.[0].master == "br0"' eth1.json
+}
+
+@test "bridge: only what is given is compared, and what differs is said and repaired alone" {
+	recipe <<-'LUA'
+	neap.bridge { name = "br0", members = "eth1", stp = true, forward_delay = "4s" }
+	LUA
+	inside '
+		ip link add br0 type bridge ageing_time 8000 && ip link set far master br0 && ip link set br0 up
+		fails plan >plan.txt
+		converges
+		ip -d -j link show br0 >br0.json
+		ip -j link show far >far.json
+		ip link set br0 mtu 1300 type bridge ageing_time 9000
+		plan
+		ip link set br0 type bridge forward_delay 500
+		fails plan >delay.txt
+		converges
+		ip link set br0 down
+		ip link set eth1 nomaster
+		fails plan >down.txt
+		converges'
+	grep -q "update  *bridge\[br0\]" plan.txt
+	grep -q "stp  *false -> true" plan.txt
+	grep -q "forward_delay  *15s -> 4s" plan.txt
+	jq -e '.[0].linkinfo.info_data | .ageing_time == 8000 and .stp_state == 1 and .forward_delay == 400' br0.json
+	jq -e '.[0].master == "br0"' far.json # others stay
+	grep -q "forward_delay *5s -> 4s" delay.txt
+	! grep -qE "stp|up|members" <(grep -v update delay.txt)
+	grep -q "up  *false -> true" down.txt
+	grep -q "members *+ eth1" down.txt
+}
+
+@test "bridge: a member is taken out of another bridge, and says so" {
+	recipe <<<'neap.bridge { name = "br0", members = { "eth1" } }'
+	inside '
+		ip link add other type bridge && ip link set eth1 master other
+		fails plan >plan.txt
+		converges
+		ip -j link show eth1 >eth1.json'
+	grep -q "takes eth1 out of other" plan.txt
+	jq -e '.[0].master == "br0"' eth1.json
+}
+
+@test "bridge: an MTU that is given holds, also when members come and change" {
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1", mtu = tonumber(neap.params.mtu) }
+	neap.bridge { name = "br0", members = { "v1" }, mtu = 1500 }
+	LUA
+	inside '
+		for mtu in 1400 1450 1300 1500 1400; do
+			plan -D mtu=$mtu >plan.txt || true
+			apply -q -D mtu=$mtu
+			plan -D mtu=$mtu
+			ip -o link show br0 | grep -q "mtu 1500 "
+			ip -o link show v0 | grep -q "mtu $mtu "
+		done'
+}
+
+@test "bridge and veth: absent takes addresses and routes along, and nothing else" {
+	recipe <<-'LUA'
+	neap.bridge { name = "br0", ensure = "absent" }
+	neap.veth { name = "v0", ensure = "absent" }
+	LUA
+	inside '
+		ip link add br0 type bridge && ip link set br0 up && ip addr add 10.0.0.1/24 dev br0 && ip link set eth1 master br0
+		ip link add v0 type veth peer name v1
+		fails plan >plan.txt
+		converges
+		ip -br link >links.txt
+		ip route >routes.txt'
+	grep -q "v1 goes with it" plan.txt
+	! grep -qE "br0|v0|v1" links.txt
+	grep -q eth1 links.txt
+	! grep -q 10.0.0 routes.txt
+}
+
+@test "links of another kind are errors, and stay" {
+	recipe <<-'LUA'
+	neap.bridge { name = "eth1" }
+	neap.bridge { name = "far", ensure = "absent" }
+	neap.bridge { name = "lo", ensure = "absent" }
+	neap.veth { name = "br0", peer = "p" }
+	neap.veth { name = "v0", peer = "other" }
+	neap.veth { name = "w0", peer = "taken" }
+	neap.bridge { name = "br1", members = { "nobody" } }
+	LUA
+	inside '
+		ip link add br0 type bridge; ip link add v0 type veth peer name v1; ip link add taken type bridge
+		plan >plan.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		ip -br link | cut -d" " -f1 >before.txt
+		apply >apply.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		ip -br link | cut -d" " -f1 >after.txt'
+	diff before.txt after.txt
+	for said in "the link eth1 is there, and is no bridge but a veth" "the link far is there, and is no bridge but a veth" \
+		"the link lo is there, and is no bridge but a device" "the link br0 is there, and is no veth but a bridge" \
+		"the other end of v0 is v1, not other" "add the link w0: File exists" "there is no link nobody"; do
+		grep -qF "$said" plan.txt
+		grep -qF "$said" apply.txt
+	done
+}
+
+@test "errors of the recipe name both, and how a thing is spelled" {
+	recipe <<-'LUA'
+	neap.bridge { name = "br0", members = { "eth1" } }
+	neap.veth { name = "v0", peer = "br0" }
+	neap.bridge { name = "br1", members = { "eth1" } }
+	neap.bridge { name = "a name" }
+	neap.bridge { name = "br3", stp = true, forward_delay = "1s" }
+	neap.bridge { name = "gone", ensure = "absent" }
+	neap.address { link = "gone", address = "10.0.0.1/24" }
+	neap.sysctl { name = "net.ipv4.conf.gone.forwarding", value = 1 }
+	neap.address { link = "br0", address = "FD00::1/64" }
+	neap.address { link = "br0", address = "10.0.0.1" }
+	neap.route { to = "10.0.0.1/24", link = "br0" }
+	neap.route { to = "0.0.0.0/0", link = "br0" }
+	neap.route { to = "default", via = "fd00::1" }
+	neap.route { to = "10.0.0.0/24" }
+	neap.route { to = "10.9.0.0/24", via = "10.0.0.1" }
+	neap.route { to = "10.9.0.0/24", via = "10.0.0.2", table = 254 }
+	neap.route { to = "fd00::/64", via = "fe80::1" }
+	LUA
+	run -1 "$NEAP" check site.lua
+	for said in "bridge[br0] (site.lua:2) and veth[v0] (site.lua:3) both make the link br0" \
+		"both own what bridge the link eth1 is in" '"a name" is no name of a link' "from 2s to 30s" \
+		"address[gone: 10.0.0.1/24] (site.lua:8) needs the link gone, which bridge[gone] (site.lua:7) makes absent" \
+		"sysctl[net.ipv4.conf.gone.forwarding] (site.lua:9) needs the link gone" "is spelled fd00::1/64" \
+		"alone in it: 10.0.0.1/32" "is in the network 10.0.0.0/24" "is spelled default" 'the default route of IPv6 is to = "::/0"' \
+		"via or link is required" "both own the route to 10.9.0.0/24, metric 0 in table 254" "link says which"; do
+		[[ $output == *"$said"* ]] || { echo "missing: $said"; echo "$output"; false; }
+	done
+}
+
+@test "settings of a link that does not exist yet are unknown in a plan, and set by the apply" {
+	recipe <<-'LUA'
+	neap.sysctl { name = "net.ipv4.conf.br0.forwarding", value = 1, persistent = false }
+	neap.bridge { name = "br0" }
+	LUA
+	inside '
+		fails plan >plan.txt
+		converges
+		[ "$(sysctl -n net.ipv4.conf.br0.forwarding)" = 1 ]'
+	grep -A1 "unknown   sysctl" plan.txt | grep -q "not known until bridge\[br0\]"
+}
+
+@test "addresses: after their links, in both families, and others stay" {
+	recipe <<-'LUA'
+	neap.address { link = "br0", address = "10.10.1.1/24" }
+	neap.address { link = "br0", address = "10.10.1.2/24" }
+	neap.address { link = "br0", address = "10.10.9.9/32" }
+	neap.address { link = "br0", address = "fd00::1/64" }
+	neap.bridge { name = "br0" }
+	LUA
+	inside '
+		fails plan >plan.txt
+		converges
+		ip -j addr show br0 >br0.json
+		ip addr add 192.0.2.9/24 dev br0; ip addr del 10.10.1.1/24 dev br0
+		fails plan >one.txt
+		converges
+		ip -j addr show br0 >again.json'
+	jq -e '[.[0].addr_info[] | select(.scope == "global") | "\(.local)/\(.prefixlen)"] | sort == ["10.10.1.1/24", "10.10.1.2/24", "10.10.9.9/32", "fd00::1/64"]' br0.json
+	jq -e '[.[0].addr_info[] | select(.local == "10.10.1.1")][0].broadcast == "10.10.1.255"' br0.json
+	jq -e '[.[0].addr_info[] | select(.scope == "global")] | length == 5' again.json
+}
+
+@test "addresses: absent; the first of a network takes the others along, unless they are promoted" {
+	recipe <<-'LUA'
+	neap.address { link = "far", address = "10.0.0.1/24", ensure = "absent" }
+	neap.address { link = "far", address = "fd00::1/64", ensure = "absent" }
+	local first = neap.address { link = "eth1", address = "10.0.0.1/24", ensure = "absent" }
+	neap.address { link = "eth1", address = "10.0.0.2/24", require = first }
+	LUA
+	inside '
+		for link in eth1 far; do
+			ip addr add 10.0.0.1/24 dev $link; ip addr add 10.0.0.2/24 dev $link; ip addr add fd00::1/64 dev $link
+		done
+		echo 1 >/proc/sys/net/ipv4/conf/far/promote_secondaries
+		fails plan >plan.txt
+		converges
+		ip -br -4 addr show far >far.txt; ip -br -6 addr show far >far6.txt; ip -br -4 addr show eth1 >eth1.txt'
+	# Without promotion the second one is gone in the plan, and put back.
+	grep -q "create  *address\[eth1: 10.0.0.2/24\]" plan.txt
+	grep -q "10.0.0.2/24" far.txt
+	! grep -q "10.0.0.1/24" far.txt
+	! grep -q "fd00::1/64" far6.txt
+	grep -q "10.0.0.2/24" eth1.txt
+}
+
+@test "routes: after what they go through, and told apart by network, table and metric" {
+	recipe <<-'LUA'
+	neap.route { to = "default", via = "10.10.1.9" }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.7", source = "10.10.1.1" }
+	neap.route { to = "10.30.0.0/16", link = "br0", metric = 20 }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.8", table = 100 }
+	neap.route { to = "fd09::/48", via = "fd00::9" }
+	neap.route { to = "::/0", via = "fe80::9", link = "br0" }
+	neap.address { link = "br0", address = "10.10.1.1/24" }
+	neap.address { link = "br0", address = "fd00::1/64" }
+	neap.bridge { name = "br0" }
+	LUA
+	inside '
+		fails plan >plan.txt
+		converges
+		ip route >routes.txt; ip -6 route >routes6.txt; ip route show table 100 >table.txt
+		ip route add 10.30.0.0/16 dev br0 metric 30; ip route add blackhole default metric 7
+		plan
+		ip route replace 10.20.0.0/16 via 10.10.1.3
+		ip route replace blackhole default
+		ip -6 route replace fd09::/48 nexthop via fd00::8 nexthop via fd00::7
+		fails plan >drift.txt
+		converges
+		ip route >again.txt; ip -6 route >again6.txt'
+	grep -q "^default via 10.10.1.9 dev br0 proto static" routes.txt
+	grep -q "^10.20.0.0/16 via 10.10.1.7 dev br0 proto static src 10.10.1.1" routes.txt
+	grep -q "^10.30.0.0/16 dev br0 proto static scope link metric 20" routes.txt
+	grep -q "^10.20.0.0/16 via 10.10.1.8 dev br0" table.txt
+	grep -q "^fd09::/48 via fd00::9 dev br0 proto static metric 1024" routes6.txt
+	grep -q "^default via fe80::9 dev br0" routes6.txt
+	grep -q "via 10.10.1.3 -> 10.10.1.7" <(tr -s ' ' <drift.txt)
+	[ "$(grep -c '"a route of another kind"' drift.txt)" = 2 ]
+	grep -q "^10.30.0.0/16 dev br0 scope link metric 30" again.txt
+	grep -q "^blackhole default metric 7" again.txt
+	grep -q "^10.20.0.0/16 via 10.10.1.7 dev br0 proto static src 10.10.1.1" again.txt
+	grep -q "^fd09::/48 via fd00::9 dev br0" again6.txt
+}
+
+@test "routes: absent, and a gateway that cannot be reached is an error of the plan too" {
+	recipe <<-'LUA'
+	neap.route { to = "10.20.0.0/16", ensure = "absent" }
+	neap.route { to = "10.30.0.0/16", metric = 5, ensure = "absent" }
+	neap.route { to = "10.40.0.0/16", via = "172.16.0.1" }
+	neap.route { to = "10.50.0.0/16", link = "still" }
+	neap.route { to = "10.60.0.0/16", via = "10.0.0.9", source = "10.9.9.9" }
+	neap.route { to = "fd09::/48", via = "fd07::1" }
+	LUA
+	inside '
+		ip link add still type bridge
+		ip addr add 10.0.0.1/24 dev eth1
+		ip route add 10.20.0.0/16 via 10.0.0.9; ip route add 10.30.0.0/16 via 10.0.0.9; ip route add 10.30.0.0/16 via 10.0.0.9 metric 5
+		plan >plan.txt && rc=0 || rc=$?; [ $rc = 4 ]
+		apply >apply.txt && rc=0 || rc=$?; [ $rc = 4 ]
+		ip route >routes.txt'
+	for said in "to 10.40.0.0/16, metric 0 in table 254: Network is unreachable" "10.50.0.0/16, metric 0 in table 254: Network is down" \
+		"to 10.60.0.0/16, metric 0 in table 254: Invalid argument" "to fd09::/48, metric 1024 in table 254: No route to host"; do
+		grep -qF "$said" plan.txt
+		grep -qF "$said" apply.txt
+	done
+	! grep -q 10.20.0.0 routes.txt
+	grep -q "^10.30.0.0/16 via 10.0.0.9 dev eth1" routes.txt
+	! grep -q "metric 5" routes.txt
+}
+
+@test "routes: an IPv6 source that was put there just now is waited for" {
+	recipe <<-'LUA'
+	neap.address { link = "eth1", address = "fd00::1/64" }
+	neap.route { to = "fd09::/48", via = "fd00::9", source = "fd00::1" }
+	LUA
+	inside '
+		converges
+		ip -6 route >routes6.txt'
+	grep -q "^fd09::/48 via fd00::9 dev eth1 proto static src fd00::1" routes6.txt
+}
+
+@test "what the kernel says beside its verdict is told" {
+	recipe <<<'neap.bridge { name = "br0", members = { "eth1" } }'
+	inside '
+		ip link add br0 type bridge
+		# Somebody is faster: between look and change the link becomes a bridge of its own kind.
+		strace -f -o /dev/null -e inject=sendto:delay_enter=600000:when=2 "'"$NEAP"'" apply --state-dir state site.lua >apply.txt 2>&1 &
+		sleep 0.3; ip link del eth1
+		wait $! && rc=0 || rc=$?; [ $rc = 4 ]'
+	grep -q "eth1: .*No such device" apply.txt
+}
+
+@test "a plan only dumps, and no process is started" {
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1" }
+	neap.bridge { name = "br0", members = { "v1" } }
+	neap.address { link = "br0", address = "10.10.1.1/24" }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.7" }
+	LUA
+	inside '
+		ip -d addr >before.txt; ip route >>before.txt
+		fails traced "'"$NEAP"'" plan site.lua >plan.txt
+		ip -d addr >after.txt; ip route >>after.txt
+		cp trace plan.trace
+		traced "'"$NEAP"'" apply -q --state-dir state site.lua
+		plan'
+	diff <(sed 's/timer *[0-9.]*//g' before.txt) <(sed 's/timer *[0-9.]*//g' after.txt)
+	[ "$(grep -c 'sendto(' plan.trace)" = 4 ] # links, addresses, routes of both families
+	! grep 'sendto(' plan.trace | grep -v NLM_F_DUMP
+	[ "$(grep -c execve plan.trace)" = 1 ]
+	[ "$(grep -c execve trace)" = 1 ]
+}
+
+@test "1,000 routes ask the kernel as often as 50 do" {
+	recipe <<-'LUA'
+	neap.address { link = "eth1", address = "10.0.0.1/24" }
+	for i = 0, neap.params.n - 1 do
+		neap.route { to = ("10.%d.%d.0/24"):format(1 + i // 250, i % 250), via = "10.0.0.9" }
+	end
+	LUA
+	inside '
+		for n in 50 1000; do
+			apply -q -D n=$n
+			traced "'"$NEAP"'" plan -q -D n=$n site.lua
+			cp trace trace.$n
+		done
+		ip route | grep -c "via 10.0.0.9" >count.txt'
+	[ "$(cat count.txt)" = 1000 ]
+	[ "$(grep -c 'sendto(' trace.50)" = 4 ]
+	[ "$(grep -c 'sendto(' trace.1000)" = 4 ]
+	# Beside the pieces a dump comes in, and memory, not a call more.
+	calls() { grep -cvE 'recvfrom\(|brk\(|mmap\(|munmap\(|mremap\(|madvise\(|read\(' "$1"; }
+	[ "$(calls trace.50)" = "$(calls trace.1000)" ]
+	[ "$(grep -c 'recvfrom(' trace.1000)" -lt 40 ]
+}
+
+@test "killed before any change, the next run does the rest" {
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1", mtu = 1400 }
+	neap.bridge { name = "br0", members = { "v1", "eth1" }, mtu = 1450, stp = true, forward_delay = "2s" }
+	neap.address { link = "br0", address = "10.10.1.1/24" }
+	neap.address { link = "br0", address = "fd00::1/64" }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.7", source = "10.10.1.1" }
+	LUA
+	inside '
+		when=1
+		while true; do
+			strace -f -qq -o /dev/null -e trace=sendto -e "inject=sendto:signal=KILL:when=$when" \
+				"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
+			apply -q --lock-wait 10s
+			plan
+			ip link del br0; ip link del v0
+			when=$((when + 1))
+		done
+		echo $when >when.txt'
+	[ "$(cat when.txt)" -gt 12 ]
+}
+
+@test "each message failing once, the next run does the rest" {
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1", mtu = 1400 }
+	neap.bridge { name = "br0", members = { "v1", "eth1" }, mtu = 1450 }
+	neap.address { link = "br0", address = "10.10.1.1/24" }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.7" }
+	LUA
+	inside '
+		when=1
+		while true; do
+			strace -f -qq -o /dev/null -e trace=sendto -e "inject=sendto:error=ENOBUFS:when=$when" \
+				"'"$NEAP"'" apply --lock-wait 10s --state-dir state site.lua >failed.txt && break
+			grep -q "No buffer space" failed.txt
+			apply -q --lock-wait 10s
+			plan
+			ip link del br0; ip link del v0
+			when=$((when + 1))
+		done
+		echo $when >when.txt'
+	[ "$(cat when.txt)" -gt 8 ]
+}
+
+@test "below --root there is nothing to do" {
+	recipe <<-'LUA'
+	neap.bridge { name = "br0" }
+	neap.address { link = "br0", address = "10.10.1.1/24" }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.7" }
+	LUA
+	mkdir root
+	run -0 "$NEAP" plan --root root site.lua
+	[[ $output == *"nothing to change"* ]]
+}
