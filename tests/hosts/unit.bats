@@ -421,3 +421,29 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 	run -0 plan --root /tmp/root
 	on test -L /tmp/root/etc/systemd/system/multi-user.target.wants/cron.service
 }
+
+@test "@examples/service: a program with a user, settings and a restart when they change" {
+	host_run web sh -c 'mkdir -p /srv/app && cat >/srv/app/serve && chmod 755 /srv/app/serve' <<-'SH'
+	#!/bin/sh
+	while :; do printf '%s from %s\n' "$GREETING" "$(id -un)" | nc -l -N -p 8080; done
+	SH
+	printf 'GREETING: hello "you"\n' | on sh -c 'cat >/srv/app/settings.yaml'
+	service() {
+		host_neap web "$1" @examples/service -D NAME=greeter -D COMMAND=/srv/app/serve \
+			-D SETTINGS=/srv/app/settings.yaml "${@:2}"
+	}
+	run -0 service apply -D PORT=8080
+	[ "$(on systemctl is-enabled greeter.service)" = enabled ]
+	run -0 service plan
+	[ "$(on nc -N 127.0.0.1 8080 </dev/null)" = 'hello "you" from greeter' ]
+	on sed -i 's/hello/bye/' /srv/app/settings.yaml
+	run -0 service apply -D PORT=8080
+	[ "$(on nc -N 127.0.0.1 8080 </dev/null)" = 'bye "you" from greeter' ]
+	on systemctl kill -s KILL greeter.service
+	run -0 service apply
+	[ "$(on systemctl is-active greeter.service)" = active ]
+	run -0 service apply -D ENSURE=absent
+	run -0 service plan -D ENSURE=absent
+	run -1 on id greeter
+	[ "$(state greeter.service LoadState)" = not-found ]
+}
