@@ -455,7 +455,7 @@ static void diff_state(const struct unit_want *want, const struct unit_have *hav
 		neap_diff_string(diff, "state", active_name(have->is.active),
 				 job == JOB_STOP ? "stopped" : "running");
 	if (have->is.stale && !changes_files(want, have))
-		neap_diff_string(diff, "loaded", "of older files", "as they are");
+		neap_diff_string(diff, "loaded", "stale", "current");
 }
 
 static void diff_absent(const struct unit_want *want, const struct unit_have *have, struct neap_diff *diff)

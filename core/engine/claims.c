@@ -551,8 +551,8 @@ static void find_directories(struct after *after, struct neap_str directory)
 		const struct claim *claim = after->graph->owned.entries[i].value;
 		uint32_t owner = claim->owner[EXISTENCE];
 
-		if (owner != NONE && claim->owner[CONTENT] == NONE && !after->after[owner] &&
-		    neap_str_equal(neap_path_parent(claim->path), directory))
+		if (owner != NONE && !claim->absent && claim->owner[CONTENT] == NONE &&
+		    !after->after[owner] && neap_str_equal(neap_path_parent(claim->path), directory))
 			neap_vec_push(&after->found, owner);
 	}
 }

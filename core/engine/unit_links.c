@@ -302,35 +302,72 @@ static int judge_alias(struct work *work, const char *name)
 	return r;
 }
 
-/* In a directory such as multi-user.target.wants. */
-static int judge_directory(struct work *work, const char *directory)
+/* Links there go by the name of their unit. */
+static int judge_link(struct work *work, const char *directory, const char *name)
 {
-	const char *path = absolute(work, directory);
-	const struct neap_context *context = work->enabling->context;
-	size_t before = work->goes.count, left = 0, count;
+	const char *below = neap_arena_printf(work->arena, "%s/%s", directory, name);
+	struct neap_stat stat;
+	int r = neap_view_stat(work->view, absolute(work, below), &stat, work->err);
+
+	if (r == 0 && stat.kind == NEAP_FILE_LINK)
+		take_away(work, below);
+	return r;
+}
+
+/* Which instances there are of a template is seen by a look at all that is there. */
+static bool has_instances(const struct work *work)
+{
+	for (size_t i = 0; i < work->names.count && !work->enabling->enabled; i++)
+		if (neap_unit_name(work->names.items[i]) == NEAP_UNIT_NAME_TEMPLATE)
+			return true;
+	return false;
+}
+
+static int judge_links(struct work *work, const char *directory)
+{
 	struct neap_entry *entries;
-	bool owned = false;
+	size_t count;
+	int r = 0;
+
+	if (!has_instances(work)) {
+		for (size_t i = 0; r == 0 && i < work->names.count; i++)
+			r = judge_link(work, directory, work->names.items[i]);
+		return r;
+	}
+	r = neap_view_list(work->view, absolute(work, directory), work->arena, &entries, &count, work->err);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if (goes_by(work, entries[i].name))
+			r = judge_link(work, directory, entries[i].name);
+	return r;
+}
+
+/* Whether nothing will be left in the directory once `going` links are gone. */
+static int will_be_empty(struct work *work, const char *path, size_t going, bool *ret)
+{
+	const struct neap_context *context = work->enabling->context;
+	struct neap_entry *entries;
+	size_t count;
 	int r = neap_view_list(work->view, path, work->arena, &entries, &count, work->err);
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		const char *below = neap_arena_printf(work->arena, "%s/%s", directory, entries[i].name);
+	*ret = r == 0 && count == going;
+	for (size_t i = 0; *ret && i < work->wanted.count; i++)
+		*ret = !neap_path_below(neap_str(absolute(work, work->wanted.items[i].path)), neap_str(path));
+	if (*ret && context && context->owned && context->owned(context->engine, path))
+		*ret = false;
+	return r;
+}
 
-		if (entries[i].unsure ||
-		    (entries[i].kind == NEAP_FILE_LINK && goes_by(work, entries[i].name))) {
-			struct neap_stat stat;
-			/* That it is there may not be known. */
-			r = neap_view_stat(work->view, absolute(work, below), &stat, work->err);
-			if (r == 0 && stat.kind == NEAP_FILE_LINK && goes_by(work, entries[i].name))
-				take_away(work, below);
-		}
-	}
-	left = count - (work->goes.count - before);
-	for (size_t i = 0; i < work->wanted.count; i++)
-		left += neap_path_below(neap_str(absolute(work, work->wanted.items[i].path)), neap_str(path));
-	if (context && context->owned)
-		owned = context->owned(context->engine, path);
-	if (r == 0 && work->goes.count > before && !left && !owned)
-		neap_vec_push(&work->empty, path);
+/* A directory such as multi-user.target.wants. */
+static int judge_directory(struct work *work, const char *directory)
+{
+	size_t before = work->goes.count;
+	bool empty = false;
+	int r = judge_links(work, directory);
+
+	if (r == 0 && work->goes.count > before)
+		r = will_be_empty(work, absolute(work, directory), work->goes.count - before, &empty);
+	if (empty)
+		neap_vec_push(&work->empty, absolute(work, directory));
 	return r;
 }
 

@@ -1,6 +1,5 @@
 /*
- * See log.h. What it needs of libsystemd is loaded when somebody asks for the journal, as it brings six
- * others with it, and nearly no run needs it.
+ * See log.h. libsystemd is loaded when somebody asks for the journal, as nearly no run needs it.
  */
 #include "host/log.h"
 
@@ -16,7 +15,6 @@
 #include "base/vec.h"
 #include "host/library.h"
 
-#define LIBRARY "libsystemd.so.0"
 #define JOURNAL "/run/systemd/journal/socket"
 #define SYSLOG "/dev/log"
 #define IDENTIFIER "neap"
@@ -30,7 +28,7 @@ static int load(struct neap_log *log, struct neap_error **err)
 {
 	const struct neap_library_function functions[] = { { "sd_journal_sendv", &log->sendv } };
 
-	return neap_library_load(LIBRARY, "libsystemd0, or log to syslog", functions, 1, err);
+	return neap_library_load("libsystemd.so.0", "libsystemd0, or log to syslog", functions, 1, err);
 }
 
 int neap_log_open(enum neap_log_kind kind, struct neap_log **ret, struct neap_error **err)

@@ -70,6 +70,10 @@ golden() {
 	golden delete
 }
 
+@test "units and the links that enable them" {
+	golden unit
+}
+
 @test "what is in the way: what could not be planned, and what stands on it" {
 	golden failed
 }

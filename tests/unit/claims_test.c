@@ -354,8 +354,9 @@ static void claims__what_may_be_ones_own_is_spared_and_nobodys(void **state)
 	declare(f, &type_directory, 4, "path", "/etc/b", NULL);
 	declare(f, &type_directory, 5, "path", "/etc/b/c", NULL);
 	file(f, 6, "/etc/d");
+	absent(f, &type_directory, 7, "/etc/e");
 	finish_good(f);
-	assert_string_equal(order(f), "/etc/a/guest /etc/b j1 g h /etc/b/c /etc/d");
+	assert_string_equal(order(f), "/etc/a/guest /etc/b j1 g h /etc/b/c /etc/d /etc/e");
 	assert_true(neap_graph_owns(f->graph, "/etc/x/guest"));
 	assert_false(neap_graph_owns(f->graph, "/etc/guest"));
 	assert_false(neap_graph_owns(f->graph, "/etc/x/y/guest"));

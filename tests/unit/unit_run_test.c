@@ -155,6 +155,30 @@ static void unit_run__what_does_not_run_is_not_started_by_a_notification(void **
 	site_end(&site);
 }
 
+static void unit_run__what_is_started_is_not_restarted_besides(void **state)
+{
+	static const struct neap_unit_state states[] = {
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_FAILED, "failed", false },
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false }
+	};
+	struct site site;
+
+	site_begin(&site, state);
+	converge(&site, "neap.unit { name = " A ", content = " TEXT " }", "create");
+	for (size_t i = 0; i < 2; i++) {
+		neap_host_memory_unit(site.machine, "a.service", &states[i]);
+		assert_string_equal(
+			converge(&site,
+				 i ? "local conf = neap.file { path = '/t/conf', content = '1' }\n"
+				     "neap.unit { name = " A ", state = 'running', subscribe = conf }"
+				   : "local conf = neap.file { path = '/t/conf', content = '2' }\n"
+				     "neap.unit { name = " A ", state = 'running', subscribe = conf }",
+				 i ? "update; update" : "create; update"),
+			"start a.service\n");
+	}
+	site_end(&site);
+}
+
 static void unit_run__a_drop_in_of_others_is_read_before_the_restart(void **state)
 {
 	struct site site;
@@ -340,6 +364,7 @@ int main(void)
 		TEST(unit_run__its_own_file_restarts_it_once),
 		TEST(unit_run__a_notification_restarts_or_reloads),
 		TEST(unit_run__what_does_not_run_is_not_started_by_a_notification),
+		TEST(unit_run__what_is_started_is_not_restarted_besides),
 		TEST(unit_run__a_drop_in_of_others_is_read_before_the_restart),
 		TEST(unit_run__instances_come_after_their_template),
 		TEST(unit_run__what_also_names_is_left_to_its_own_resource),
