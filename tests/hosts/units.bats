@@ -237,6 +237,13 @@ lives='ExecStart=/bin/sleep infinity'
 	[ "$output" = $'loaded active running\nloaded active running\nloaded active running' ]
 }
 
+@test "without libsystemd it is said what is missing" {
+	run -1 sh_in 'file=$(realpath "$(ldconfig -p | sed -n "s/.*libsystemd.so.0 .*=> //p")") && mv "$file" /srv/library
+		units state plain.service; status=$?; mv /srv/library "$file"; exit "$status"'
+	[[ $output == $'look at plain.service: load libsystemd.so.0: '*$'\ninstall the package libsystemd0' ]]
+	run -0 units state dbus.service
+}
+
 @test "who is not root asks over D-Bus, and may not change" {
 	run -0 host_run one setpriv --reuid nobody --regid nogroup --clear-groups units state dbus.service state none.service
 	[ "$output" = $'loaded active running\nmissing inactive dead' ]
