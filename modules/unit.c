@@ -770,4 +770,5 @@ const struct neap_resource_type neap_type_unit = {
 	.refresh = unit_refresh,
 	.needs_refresh = unit_needs_refresh,
 	.refreshes_itself = true,
+	.keeps = true,
 };

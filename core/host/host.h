@@ -168,6 +168,10 @@ int neap_view_query(const struct neap_view *view, const struct neap_process *pro
 /* Seconds since 1970. */
 int64_t neap_view_clock(const struct neap_view *view);
 
+/* Another number once something that was read may read otherwise; 0: of that nothing can be said. For what is
+ * made of many reads and kept for a while. */
+uint64_t neap_view_generation(const struct neap_view *view);
+
 /* Whether this is a running system, with a kernel and processes of its own. A tree of files (--root) is none:
  * what is only in memory (settings of the kernel, mounts) is neither there nor missing. */
 bool neap_view_running(const struct neap_view *view);
@@ -460,6 +464,7 @@ struct neap_reads {
 	/* Machines only, may be NULL: whether the caller may make and remove entries in `directory`. */
 	int (*writable)(const struct neap_view *, const char *directory, struct neap_error **);
 	uint32_t (*cause)(const struct neap_view *);
+	uint64_t (*generation)(const struct neap_view *); /* may be NULL: 0 */
 	int (*query)(const struct neap_view *, const struct neap_process *, struct neap_arena *,
 		     struct neap_process_result *, struct neap_error **);
 	int64_t (*clock)(const struct neap_view *);

@@ -44,6 +44,7 @@ struct neap_overlay {
 	uint32_t step, pending, moved, moved_any;
 	bool opaque;    /* the step has made an opaque change */
 	uint32_t cause; /* of the last NEAP_UNKNOWN */
+	uint64_t turns; /* changes, and what else may make a read answer otherwise */
 
 	struct neap_arena *arena; /* all that is held */
 	struct neap_overlay_tree tree;
