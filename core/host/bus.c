@@ -26,6 +26,7 @@
 #define SLICE (SECOND / 10)    /* so soon a signal is heeded that came between looking and waiting */
 #define PAUSE (SECOND / 20)    /* between two tries to connect */
 #define FIRST_TRY (2 * SECOND) /* for a first connection */
+#define BROKEN_MAX 5           /* connections that one question may break */
 #define ALWAYS UINT64_MAX
 
 /* ---- the library --------------------------------------------------------------------------------------- */
@@ -471,7 +472,7 @@ static bool is_lost(const struct neap_bus_call *call)
 	return false;
 }
 
-/* 0: all are answered; 1: the connection broke; negative with *err. */
+/* 0: all are answered; 1: the connection broke; 2: the manager is away for now; negative with *err. */
 static int exchange(struct neap_bus *bus, struct asked *asked, size_t count, size_t *pending,
 		    uint64_t deadline, struct neap_error **err)
 {
@@ -492,7 +493,7 @@ static int exchange(struct neap_bus *bus, struct asked *asked, size_t count, siz
 	}
 	for (size_t i = 0; i < count; i++)
 		if (is_lost(asked[i].call))
-			return 1;
+			return 2;
 	return 0;
 }
 
@@ -502,6 +503,7 @@ int neap_bus_ask(struct neap_bus *bus, struct neap_bus_call *calls, size_t count
 	NEAP_AUTO_FREE struct asked *asked = neap_alloc((count + 1) * sizeof(*asked));
 	uint64_t deadline = now() + seconds * SECOND;
 	struct timespec pause = { .tv_nsec = PAUSE * 1000 };
+	unsigned broken = 0;
 	int r;
 
 	for (;;) {
@@ -520,6 +522,9 @@ int neap_bus_ask(struct neap_bus *bus, struct neap_bus_call *calls, size_t count
 		if (r <= 0)
 			break;
 		disconnect(bus);
+		broken += r == 1;
+		if (broken == BROKEN_MAX)
+			return not_reached(bus, ECONNRESET, err);
 		if (may_wait(bus, deadline, err) < 0)
 			return -1;
 		nanosleep(&pause, NULL);
@@ -629,6 +634,11 @@ struct neap_bus *neap_bus_new(const struct neap_machine_watch *watch, const char
 
 	*bus = (struct neap_bus){ .watch = watch, .address = address ? keep(address) : NULL };
 	return bus;
+}
+
+void neap_bus_rest(struct neap_bus *bus)
+{
+	disconnect(bus);
 }
 
 void neap_bus_free(struct neap_bus *bus)

@@ -6,10 +6,12 @@
 #include <systemd/sd-journal.h>
 #include <systemd/sd-messages.h>
 
+#include <poll.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "host/library.h"
@@ -18,8 +20,8 @@
 #define LINES_MAX 10
 #define LINE_MAX_BYTES 300
 #define LOOKED_AT_MAX 1000 /* entries */
-#define WAIT ((uint64_t)300000)
-#define AFTERWARDS ((uint64_t)20000) /* others may write what they had to say a little later */
+#define SOCKET "/run/systemd/journal/io.systemd.journal"
+#define SYNC_MS 500
 
 /* ---- the library --------------------------------------------------------------------------------------- */
 
@@ -32,8 +34,7 @@
 	X(sd_journal_open)                                                                                   \
 	X(sd_journal_previous)                                                                               \
 	X(sd_journal_seek_tail)                                                                              \
-	X(sd_journal_set_data_threshold)                                                                     \
-	X(sd_journal_wait)
+	X(sd_journal_set_data_threshold)
 
 static struct {
 	bool loaded;
@@ -72,12 +73,14 @@ static const char *const said_already[] = {
 	SD_MESSAGE_UNIT_FAILURE_RESULT_STR,
 	SD_MESSAGE_UNIT_SKIPPED_STR,
 	SD_MESSAGE_UNIT_RESTART_SCHEDULED_STR,
+	NULL,
 };
 
-/* Those behind which there is nothing to come. */
-static const char *const last_words[] = {
-	SD_MESSAGE_UNIT_FAILURE_RESULT_STR, SD_MESSAGE_UNIT_FAILED_STR,
-	SD_MESSAGE_UNIT_RELOADED_STR, /* or not */
+/* Those before which there are the words of an earlier run of the unit. */
+static const char *const earlier_run[] = {
+	SD_MESSAGE_UNIT_STOPPED_STR,
+	SD_MESSAGE_UNIT_RESTART_SCHEDULED_STR,
+	NULL,
 };
 
 static struct neap_str field(sd_journal *journal, const char *name)
@@ -90,14 +93,13 @@ static struct neap_str field(sd_journal *journal, const char *name)
 	return (struct neap_str){ (const char *)data + skip, len - skip };
 }
 
-static bool is_of(struct neap_str id, const char *const *ids, size_t count)
+static bool is_of(struct neap_str id, const char *const *ids)
 {
-	for (size_t i = 0; i < count; i++)
-		if (neap_str_equal(id, neap_str(ids[i])))
+	for (; *ids; ids++)
+		if (neap_str_equal(id, neap_str(*ids)))
 			return true;
 	return false;
 }
-#define IS_OF(id, ids) is_of(id, ids, sizeof(ids) / sizeof(*(ids)))
 
 static bool holds(struct neap_str text, const char *words)
 {
@@ -110,7 +112,7 @@ static bool is_news(struct neap_str id, struct neap_str message)
 {
 	if (neap_str_equal(id, neap_str(SD_MESSAGE_UNIT_PROCESS_EXIT_STR)))
 		return !holds(message, "Main process");
-	return !IS_OF(id, said_already) || holds(message, "skipped");
+	return !is_of(id, said_already) || holds(message, "skipped");
 }
 
 /* Bytes that a terminal would obey: colours go, others become a question mark. */
@@ -162,12 +164,30 @@ const char *neap_journal_clean(struct neap_str line, struct neap_arena *arena)
 	return neap_arena_copy(arena, text.len ? text.data : "", text.len);
 }
 
+/* ---- writing it all down ------------------------------------------------------------------------------- */
+
+/* The journal's own call (varlink, JSON that ends in a NUL): it answers when it has written down all that was
+ * sent to it before, and speaks of nothing else here. */
+void neap_journal_sync(void)
+{
+	static const char call[] = "{\"method\":\"io.systemd.Journal.Synchronize\",\"parameters\":{}}";
+	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd answer = { .fd = fd, .events = POLLIN };
+
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    send(fd, call, sizeof(call), MSG_NOSIGNAL) == (ssize_t)sizeof(call))
+		poll(&answer, 1, SYNC_MS);
+	close(fd);
+}
+
 /* ---- looking ------------------------------------------------------------------------------------------- */
 
 struct tail {
 	const char *lines[LINES_MAX]; /* the last one first */
 	size_t count;
-	bool over; /* the manager has said that it failed */
 };
 
 static void look(sd_journal *journal, uint64_t since, struct neap_arena *arena, struct tail *ret)
@@ -188,8 +208,9 @@ static void look(sd_journal *journal, uint64_t since, struct neap_arena *arena, 
 		id = field(journal, "MESSAGE_ID");
 		neap_buf_append(&kept, id.data, id.len); /* good until the next field is read */
 		id.data = kept.data;
+		if (ret->count && is_of(id, earlier_run))
+			return;
 		message = field(journal, "MESSAGE");
-		ret->over |= IS_OF(id, last_words);
 		line = is_news(id, message) ? neap_journal_clean(message, arena) : "";
 		if (*line)
 			ret->lines[ret->count++] = line;
@@ -204,45 +225,18 @@ static int match(sd_journal *journal, const char *name, const char *value)
 	return lib.sd_journal_add_match(journal, term.data, term.len);
 }
 
-/* What its processes say, and what the manager says about it: nobody else's word. */
-static int choose(sd_journal *journal, const char *unit, const char *invocation)
+/* What its processes say, and what systemd says about it, also in a process that it could not turn into the
+ * unit's: nobody else's word. Of what ended soon the journal does not know the unit, nor ever the invocation.
+ */
+static int choose(sd_journal *journal, const char *unit)
 {
 	int r = match(journal, "_SYSTEMD_UNIT", unit);
 
-	if (r >= 0 && invocation)
-		r = match(journal, "_SYSTEMD_INVOCATION_ID", invocation);
 	if (r >= 0)
 		r = lib.sd_journal_add_disjunction(journal);
 	if (r >= 0)
 		r = match(journal, "UNIT", unit);
-	return r >= 0 ? match(journal, "_PID", "1") : r;
-}
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
-}
-
-static void look_until_over(sd_journal *journal, uint64_t since, bool wait, struct neap_arena *arena,
-			    struct tail *ret)
-{
-	uint64_t end = now() + (wait ? WAIT : 0), moment;
-
-	for (;;) {
-		look(journal, since, arena, ret);
-		moment = now();
-		if (ret->over || moment >= end)
-			break;
-		lib.sd_journal_wait(journal, end - moment);
-	}
-	if (!ret->over || !wait)
-		return;
-	for (end = now() + AFTERWARDS; (moment = now()) < end;)
-		lib.sd_journal_wait(journal, end - moment);
-	look(journal, since, arena, ret);
+	return r >= 0 ? match(journal, "_UID", "0") : r;
 }
 
 static const char *text_of(const struct tail *tail, struct neap_arena *arena)
@@ -254,8 +248,7 @@ static const char *text_of(const struct tail *tail, struct neap_arena *arena)
 	return text.len ? neap_arena_copy(arena, text.data, text.len) : NULL;
 }
 
-const char *neap_journal_tail(const char *unit, const char *invocation, uint64_t since, bool wait,
-			      struct neap_arena *arena)
+const char *neap_journal_tail(const char *unit, uint64_t since, struct neap_arena *arena)
 {
 	sd_journal *journal = NULL;
 	struct tail tail = { .count = 0 };
@@ -263,8 +256,8 @@ const char *neap_journal_tail(const char *unit, const char *invocation, uint64_t
 	if (load() < 0 || lib.sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY) < 0)
 		return NULL;
 	lib.sd_journal_set_data_threshold(journal, (size_t)16 * LINE_MAX_BYTES);
-	if (choose(journal, unit, invocation) >= 0)
-		look_until_over(journal, since, wait, arena, &tail);
+	if (choose(journal, unit) >= 0)
+		look(journal, since, arena, &tail);
 	lib.sd_journal_close(journal);
 	return text_of(&tail, arena);
 }

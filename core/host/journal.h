@@ -3,19 +3,17 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
 
+/* What was said before is written down when it returns, or half a second is over. */
+void neap_journal_sync(void);
 /*
  * The last lines, at most ten, that the unit's processes or the manager about it have written since a moment
- * (microseconds since 1970), with newlines between; NULL: none, or the journal cannot be read. Lines are cut,
- * and hold nothing that a terminal would obey. `invocation`: in hexadecimal, of that run of the unit alone;
- * or NULL. Waits a moment for the manager's own word that it failed, behind which there is nothing more to
- * come.
+ * (microseconds since 1970), and since it was started last, with newlines between; NULL: none, or the journal
+ * cannot be read. Lines are cut, and hold nothing that a terminal would obey.
  */
-const char *neap_journal_tail(const char *unit, const char *invocation, uint64_t since, bool wait,
-			      struct neap_arena *arena);
+const char *neap_journal_tail(const char *unit, uint64_t since, struct neap_arena *arena);
 /* One such line of anybody's bytes. */
 const char *neap_journal_clean(struct neap_str line, struct neap_arena *arena);

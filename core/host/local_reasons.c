@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "host/local_units.h"
 #include "host/units.h"
 
+#define SETTLE_MAX 500                         /* looks at a unit that was started, 2 ms apart */
 #define LOADED_LATELY ((uint64_t)60 * 1000000) /* what was said when a file was read */
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
@@ -40,19 +40,15 @@ int neap_local_deny(const char *verb, const char *name, struct neap_error **err)
 	return neap_error_hint(err, "only root may, unless polkit says otherwise: run neap as root");
 }
 
-/* What the journal says goes below the error: nothing of one that may quote secrets. `ended`: its last words
- * may not have come there yet. */
-static int quote(const struct neap_local_job *job, const char *invocation, uint64_t since, bool ended,
-		 struct neap_error **err)
+/* What the journal says goes below the error: nothing of one that may quote secrets. */
+static int quote(const struct neap_local_job *job, uint64_t since, struct neap_error **err)
 {
-	const char *lines = NULL;
+	const char *lines;
 
 	if (job->asked->secret || !err || !*err || (*err)->hint)
 		return -1;
-	if (invocation && *invocation)
-		lines = neap_journal_tail(job->name, invocation, since, ended, job->arena);
-	if (!lines)
-		lines = neap_journal_tail(job->name, NULL, since, false, job->arena);
+	neap_journal_sync();
+	lines = neap_journal_tail(job->name, since, job->arena);
 	return lines ? neap_error_quote(err, "its journal:", lines) : -1;
 }
 
@@ -95,7 +91,7 @@ int neap_local_refused(const struct neap_local_job *job, const struct neap_bus_c
 			return -1;
 		}
 		neap_error_set(err, "%s %s: its file cannot be used: %s", job->verb, job->asked->name, text);
-		quote(job, NULL, job->since - LOADED_LATELY, false, err);
+		quote(job, job->since - LOADED_LATELY, err);
 		return neap_error_hint(err, "systemd-analyze verify %s says why", job->asked->name);
 	}
 	return neap_error_set(err, "%s %s: %s", job->verb, job->asked->name, text);
@@ -104,8 +100,9 @@ int neap_local_refused(const struct neap_local_job *job, const struct neap_bus_c
 /* ---- how a unit is now --------------------------------------------------------------------------------- */
 
 struct now {
+	struct neap_value all; /* its properties, each a list of two */
 	enum neap_unit_active active;
-	const char *sub, *result, *invocation;
+	const char *sub, *result;
 	const char *type;     /* of a service: "simple", "oneshot" … */
 	bool remains;         /* … it stays active when it is over */
 	int64_t code, status; /* … how its main process ended, as waitid() says it */
@@ -114,134 +111,127 @@ struct now {
 	bool condition;       /* … and are met */
 };
 
-/* The interface of its kind of unit, where that says how it ended. */
-static const char *kind_of(const char *name)
-{
-	static const char *const kinds[] = { "Service",   "Socket", "Mount", "Swap",
-					     "Automount", "Timer",  "Path",  "Scope" };
-	const char *suffix = strrchr(name, '.');
-
-	for (size_t i = 0; suffix && i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (strcasecmp(suffix + 1, kinds[i]) == 0)
-			return kinds[i];
-	return NULL;
-}
-
-static bool is_service(const struct neap_local_job *job)
-{
-	const char *kind = kind_of(job->name);
-
-	return kind && strcmp(kind, "Service") == 0;
-}
-
 const char *neap_local_text(const struct neap_bus_call *call)
 {
 	return !call->error && call->value.kind == NEAP_STRING ? call->value.text.data : NULL;
 }
 
-static const char *text_of(const struct neap_bus_call *call, const char *otherwise)
+/* NIL: it has no such property. */
+static const struct neap_value *property(const struct neap_value *all, const char *name)
 {
-	const char *text = neap_local_text(call);
+	static const struct neap_value none = { .kind = NEAP_NIL };
 
-	return text ? text : otherwise;
+	for (size_t i = 0; all->kind == NEAP_LIST && i < all->list.count; i++) {
+		const struct neap_value *pair = &all->list.items[i];
+
+		if (pair->kind == NEAP_LIST && pair->list.count == 2 &&
+		    strcmp(neap_local_cell(pair, 0), name) == 0)
+			return &pair->list.items[1];
+	}
+	return &none;
 }
 
-static int64_t number_of(const struct neap_bus_call *call)
+static const char *text_of(const struct neap_value *all, const char *name, const char *otherwise)
 {
-	return !call->error && call->value.kind == NEAP_INTEGER ? call->value.integer : 0;
+	const struct neap_value *value = property(all, name);
+
+	return value->kind == NEAP_STRING ? value->text.data : otherwise;
 }
 
-static bool truth_of(const struct neap_bus_call *call)
+static int64_t number_of(const struct neap_value *all, const char *name)
 {
-	return !call->error && call->value.kind == NEAP_BOOLEAN && call->value.boolean;
+	const struct neap_value *value = property(all, name);
+
+	return value->kind == NEAP_INTEGER ? value->integer : 0;
 }
 
-/* Of every unit; of those that end somehow; of services. */
-#define PROPERTIES(X)                                                                                        \
-	X(ActiveState)                                                                                       \
-	X(SubState)                                                                                          \
-	X(InvocationID)                                                                                      \
-	X(ConditionTimestampMonotonic)                                                                       \
-	X(ConditionResult)                                                                                   \
-	X(Result)                                                                                            \
-	X(ReloadResult)                                                                                      \
-	X(ExecMainCode)                                                                                      \
-	X(ExecMainStatus)                                                                                    \
-	X(MainPID)                                                                                           \
-	X(Type)                                                                                              \
-	X(RemainAfterExit)
-enum {
-#define X(name) name,
-	PROPERTIES(X)
-#undef X
-		COUNT
-};
+static bool truth_of(const struct neap_value *all, const char *name)
+{
+	const struct neap_value *value = property(all, name);
 
+	return value->kind == NEAP_BOOLEAN && value->boolean;
+}
+
+/* All properties by one call, of all its interfaces: asked for one by one they could be of two moments. */
 static int look(const struct neap_local_job *job, struct now *ret, struct neap_error **err)
 {
-	static const char *const names[COUNT] = {
-#define X(name) #name,
-		PROPERTIES(X)
-#undef X
+	struct neap_bus_call call = {
+		.path = neap_bus_unit_path(job->arena, job->name),
+		.interface = NEAP_BUS_PROPERTIES,
+		.method = "GetAll",
+		.strings = { "" },
 	};
-	const char *path = neap_bus_unit_path(job->arena, job->name), *kind = kind_of(job->name);
-	size_t count = !kind ? Result : is_service(job) ? COUNT : ReloadResult;
-	struct neap_bus_call calls[COUNT];
+	const struct neap_value *all = &ret->all;
 
-	for (size_t i = 0; i < COUNT; i++)
-		calls[i] = neap_bus_property(job->arena, path, i < Result || !kind ? "Unit" : kind, names[i]);
-	if (neap_bus_ask(job->units->bus, calls, count, job->units->seconds, job->arena, err) < 0)
+	if (neap_bus_ask(job->units->bus, &call, 1, job->units->seconds, job->arena, err) < 0)
 		return neap_error_prefix(err, "%s %s", job->verb, job->asked->name);
-	*ret = (struct now){
-		.active = neap_local_active(text_of(&calls[ActiveState], "inactive")),
-		.sub = text_of(&calls[SubState], ""),
-		.invocation = text_of(&calls[InvocationID], ""),
-		.tested = number_of(&calls[ConditionTimestampMonotonic]) > 0,
-		.condition = truth_of(&calls[ConditionResult]),
-		.result = text_of(&calls[Result], "success"),
-		.code = number_of(&calls[ExecMainCode]),
-		.status = number_of(&calls[ExecMainStatus]),
-		.pid = number_of(&calls[MainPID]),
-		.type = text_of(&calls[Type], ""),
-		.remains = truth_of(&calls[RemainAfterExit]),
-	};
+	ret->all = call.value;
+	ret->active = neap_local_active(text_of(all, "ActiveState", "inactive"));
+	ret->sub = text_of(all, "SubState", "");
+	ret->tested = number_of(all, "ConditionTimestampMonotonic") > 0;
+	ret->condition = truth_of(all, "ConditionResult");
+	ret->result = text_of(all, "Result", "success");
+	ret->code = number_of(all, "ExecMainCode");
+	ret->status = number_of(all, "ExecMainStatus");
+	ret->pid = number_of(all, "MainPID");
+	ret->type = text_of(all, "Type", "");
+	ret->remains = truth_of(all, "RemainAfterExit");
 	if (strcmp(ret->result, "success") == 0 && job->asked->verb == NEAP_UNIT_RELOAD)
-		ret->result = text_of(&calls[ReloadResult], "success");
+		ret->result = text_of(all, "ReloadResult", "success");
 	return 0;
 }
 
-/* Whether a process of systemd's has become the program that it is to be, or is gone. */
-static bool is_program(int64_t pid)
+/* What has become of a process that is to be a service's program. */
+enum child {
+	CHILD_SYSTEMD, /* it is still systemd's */
+	CHILD_PROGRAM,
+	CHILD_GONE,
+};
+
+static enum child child_of(int64_t pid)
 {
-	static const char executor[] = "/systemd-executor";
+	static const char executor[] = "/systemd-executor"; /* of newer ones, on the way */
 	char link[64], target[PATH_MAX] = "";
 	struct stat own, managers;
 	size_t len;
 
 	snprintf(link, sizeof(link), "/proc/%" PRId64 "/exe", pid);
-	if (stat(link, &own) < 0 || stat("/proc/1/exe", &managers) < 0)
-		return true;
-	if (own.st_dev == managers.st_dev && own.st_ino == managers.st_ino)
-		return false;
+	if (stat(link, &own) < 0)
+		return errno == ENOENT || errno == ESRCH ? CHILD_GONE : CHILD_PROGRAM;
+	if (stat("/proc/1/exe", &managers) == 0 && own.st_dev == managers.st_dev &&
+	    own.st_ino == managers.st_ino)
+		return CHILD_SYSTEMD;
 	len = readlink(link, target, sizeof(target) - 1) < 0 ? 0 : strlen(target);
-	return len < sizeof(executor) || strcmp(target + len - sizeof(executor) + 1, executor) != 0;
+	return len >= sizeof(executor) && strcmp(target + len - sizeof(executor) + 1, executor) == 0
+		       ? CHILD_SYSTEMD
+		       : CHILD_PROGRAM;
+}
+
+/* Whether a unit that has been started may show in a moment that it is not there. */
+static bool is_unsettled(const struct now *now)
+{
+	if (now->active == NEAP_UNIT_DEACTIVATING)
+		return true;
+	return now->active == NEAP_UNIT_ACTIVE && now->pid > 0 && strcmp(now->type, "simple") == 0 &&
+	       child_of(now->pid) != CHILD_PROGRAM;
 }
 
 /*
  * To the manager a service of Type=simple runs as soon as there is a process, which may not find its program,
- * user or directories. That shows within milliseconds, so it is waited for.
+ * user or directories. That shows within milliseconds, so it is waited for: until the program runs, or the
+ * manager knows that the process has ended and is done with it.
  */
 static int look_settled(const struct neap_local_job *job, struct now *ret, struct neap_error **err)
 {
 	const struct timespec moment = { .tv_nsec = 2000000 };
+	int r = look(job, ret, err);
 
-	if (look(job, ret, err) < 0)
-		return -1;
-	if (ret->active != NEAP_UNIT_ACTIVE || strcmp(ret->type, "simple") != 0 || ret->pid <= 0)
-		return 0;
-	for (unsigned i = 0; i < 500 && !is_program(ret->pid); i++)
+	for (unsigned i = 0; i < SETTLE_MAX && r == 0 && is_unsettled(ret); i++) {
 		nanosleep(&moment, NULL);
-	return look(job, ret, err);
+		if (ret->active != NEAP_UNIT_ACTIVE || child_of(ret->pid) == CHILD_GONE)
+			r = look(job, ret, err);
+	}
+	return r;
 }
 
 /* What systemd ends a service's process with that it could not turn into the program. */
@@ -292,26 +282,23 @@ static const char *reason_of(const struct neap_local_job *job, const struct now 
 /* ---- why it is not as it should be --------------------------------------------------------------------- */
 
 /* The condition that is not met, as its file says it; "": one of several; NULL: it has none. */
-static const char *unmet(const struct neap_local_job *job, bool tested)
+static const char *unmet(const struct neap_local_job *job, const struct now *now)
 {
-	struct neap_bus_call call = neap_bus_property(job->arena, neap_bus_unit_path(job->arena, job->name),
-						      "Unit", "Conditions");
-	const struct neap_value *list = &call.value;
+	const struct neap_value *list = property(&now->all, "Conditions");
 
-	if (neap_bus_ask(job->units->bus, &call, 1, job->units->seconds, job->arena, NULL) < 0 ||
-	    list->kind != NEAP_LIST || !list->list.count)
+	if (list->kind != NEAP_LIST || !list->list.count)
 		return NULL;
 	for (size_t i = 0; i < list->list.count; i++) {
 		/* Its name, whether it triggers, whether it is negated, what it is about, how it ended. */
 		const struct neap_value *row = &list->list.items[i];
 		const struct neap_value *cells = row->list.items;
 
-		if (row->kind == NEAP_LIST && row->list.count == 5 && cells[0].kind == NEAP_STRING &&
-		    cells[3].kind == NEAP_STRING && cells[4].kind == NEAP_INTEGER &&
-		    (tested ? cells[4].integer < 0 : list->list.count == 1))
+		if (row->kind == NEAP_LIST && row->list.count == 5 && cells[2].kind == NEAP_BOOLEAN &&
+		    cells[4].kind == NEAP_INTEGER &&
+		    (now->tested ? cells[4].integer < 0 : list->list.count == 1))
 			return neap_arena_printf(
-				job->arena, "%s=%s%s", cells[0].text.data, cells[2].boolean ? "!" : "",
-				neap_journal_clean(neap_str(cells[3].text.data), job->arena));
+				job->arena, "%s=%s%s", neap_local_cell(row, 0), cells[2].boolean ? "!" : "",
+				neap_journal_clean(neap_str(neap_local_cell(row, 3)), job->arena));
 	}
 	return "";
 }
@@ -339,29 +326,27 @@ static const char *failed_of(const struct neap_local_job *job, const char *const
 static const char *failed_requirements(const struct neap_local_job *job)
 {
 	static const char *const names[] = { "Requires", "BindsTo", "Requisite" };
-	const char *path = neap_bus_unit_path(job->arena, job->name);
 	NEAP_VEC(const char *) required = { 0 };
-	struct neap_bus_call calls[3];
 	const char *failed;
+	struct now now;
 
-	for (size_t i = 0; i < 3; i++)
-		calls[i] = neap_bus_property(job->arena, path, "Unit", names[i]);
-	if (neap_bus_ask(job->units->bus, calls, 3, job->units->seconds, job->arena, NULL) < 0)
+	if (look(job, &now, NULL) < 0)
 		return "";
-	for (size_t i = 0; i < 3; i++)
-		for (size_t j = 0; calls[i].value.kind == NEAP_LIST && j < calls[i].value.list.count; j++)
-			if (calls[i].value.list.items[j].kind == NEAP_STRING)
-				neap_vec_push(&required, calls[i].value.list.items[j].text.data);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const struct neap_value *list = property(&now.all, names[i]);
+
+		for (size_t j = 0; list->kind == NEAP_LIST && j < list->list.count; j++)
+			neap_vec_push(&required, neap_local_cell(list, j));
+	}
 	failed = failed_of(job, required.items, required.count);
 	neap_vec_done(&required);
 	return failed;
 }
 
-static int say(const struct neap_local_job *job, const struct now *now, struct neap_error **err,
-	       const char *what, const char *more)
+static int say(const struct neap_local_job *job, struct neap_error **err, const char *what, const char *more)
 {
 	neap_error_set(err, "%s %s: %s%s", job->verb, job->asked->name, what, more);
-	return quote(job, now ? now->invocation : NULL, job->since, true, err);
+	return quote(job, job->since, err);
 }
 
 /* A job that ended otherwise than well. */
@@ -389,17 +374,17 @@ int neap_local_job_failed(const struct neap_local_job *job, const char *result, 
 				      job->asked->name, *names ? ": " : "", names);
 	}
 	if (strcmp(result, "failed") != 0)
-		return say(job, NULL, err, "its job has ended as ", result);
+		return say(job, err, "its job has ended as ", result);
 	if (look(job, &now, err) < 0)
 		return -1;
-	return say(job, &now, err, "failed", reason_of(job, &now));
+	return say(job, err, "failed", reason_of(job, &now));
 }
 
 /* It was started, and is not there. A manager that forgot it since does not know whether its conditions were
  * met. */
 static int missing(const struct neap_local_job *job, const struct now *now, struct neap_error **err)
 {
-	const char *condition = now->tested && now->condition ? NULL : unmet(job, now->tested);
+	const char *condition = now->tested && now->condition ? NULL : unmet(job, now);
 	bool once = strcmp(now->type, "oneshot") == 0 && !now->remains;
 
 	if (condition && job->asked->secret)
@@ -407,13 +392,13 @@ static int missing(const struct neap_local_job *job, const struct now *now, stru
 	if (condition && (now->tested || !once)) {
 		neap_error_set(err, "%s %s: a condition of its file is not met%s%s", job->verb,
 			       job->asked->name, *condition ? ": " : "", condition);
-		return *condition ? -1 : quote(job, NULL, job->since, false, err);
+		return *condition ? -1 : quote(job, job->since, err);
 	}
 	neap_error_set(err, "%s %s: it has run and is over%s%s", job->verb, job->asked->name,
 		       reason_of(job, now), condition ? ", or a condition of its file is not met" : "");
 	if (once)
 		return neap_error_hint(err, "one of Type=oneshot stays active with RemainAfterExit=yes");
-	return quote(job, now->invocation, job->since, false, err);
+	return quote(job, job->since, err);
 }
 
 /* A stop whose end nobody has heard of: it shows. */
@@ -438,10 +423,11 @@ int neap_local_job_check(const struct neap_local_job *job, bool heard, struct ne
 	if (look_settled(job, &now, err) < 0)
 		return -1;
 	if (now.active == NEAP_UNIT_FAILED)
-		return say(job, &now, err, "failed", reason_of(job, &now));
+		return say(job, err, "failed", reason_of(job, &now));
+	if (now.active == NEAP_UNIT_DEACTIVATING)
+		return say(job, err, "it is being stopped again", reason_of(job, &now));
 	if (strncmp(now.sub, NEAP_LOCAL_AUTO_RESTART, strlen(NEAP_LOCAL_AUTO_RESTART)) == 0)
-		return say(job, &now, err, "failed at once, and is started again and again",
-			   reason_of(job, &now));
+		return say(job, err, "failed at once, and is started again and again", reason_of(job, &now));
 	if (now.active == NEAP_UNIT_INACTIVE && job->asked->verb != NEAP_UNIT_RELOAD)
 		return missing(job, &now, err);
 	return 0;
@@ -452,5 +438,5 @@ int neap_local_job_late(const struct neap_local_job *job, unsigned seconds, stru
 	neap_error_set(err, "%s %s: not done after %u s, and the job goes on", job->verb, job->asked->name,
 		       seconds);
 	neap_error_mark(err, ETIMEDOUT);
-	return quote(job, NULL, job->since, false, err);
+	return quote(job, job->since, err);
 }

@@ -1,10 +1,8 @@
 /*
- * See log.h. The only file that knows libsystemd: it is loaded when somebody asks for the journal, as it
- * brings six others with it, and nearly no run needs it.
+ * See log.h. libsystemd is loaded when somebody asks for the journal, as nearly no run needs it.
  */
 #include "host/log.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +13,8 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
+#include "host/library.h"
 
-#define LIBRARY "libsystemd.so.0"
 #define JOURNAL "/run/systemd/journal/socket"
 #define SYSLOG "/dev/log"
 #define IDENTIFIER "neap"
@@ -28,15 +26,9 @@ struct neap_log {
 
 static int load(struct neap_log *log, struct neap_error **err)
 {
-	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	void *symbol = library ? dlsym(library, "sd_journal_sendv") : NULL;
+	const struct neap_library_function functions[] = { { "sd_journal_sendv", &log->sendv } };
 
-	if (!symbol) {
-		neap_error_set(err, "load " LIBRARY ": %s", dlerror());
-		return neap_error_hint(err, "install the package libsystemd0, or log to syslog");
-	}
-	memcpy(&log->sendv, &symbol, sizeof(symbol));
-	return 0;
+	return neap_library_load("libsystemd.so.0", "libsystemd0, or log to syslog", functions, 1, err);
 }
 
 int neap_log_open(enum neap_log_kind kind, struct neap_log **ret, struct neap_error **err)

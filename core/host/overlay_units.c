@@ -94,7 +94,8 @@ static size_t changed(struct neap_overlay *overlay, const char *name)
 	found = latest(changed_as(overlay, neap_str(name)), changed_as(overlay, neap_str(suffix + 1)));
 	if (template)
 		found = latest(found, changed_as(overlay, neap_str(template)));
-	for (const char *dash = strchr(name, '-'); dash && dash < suffix; dash = strchr(dash + 1, '-')) {
+	for (const char *dash = template ? NULL : strchr(name, '-'); dash && dash < suffix;
+	     dash = strchr(dash + 1, '-')) {
 		const char *start =
 			neap_arena_printf(overlay->scratch, "%.*s%s", (int)(dash + 1 - name), name, suffix);
 

@@ -9,7 +9,9 @@
 --
 -- A site's own recipe takes the module instead, and changes what it likes:
 --
---	local etcd = require "etcd.member" { release = { source = "etcd.tar.gz" }, config = { ["quota-backend-bytes"] = 8 << 30 } }
+--	local etcd = require "etcd.member" {
+--		release = { source = "etcd.tar.gz" }, config = { ["quota-backend-bytes"] = 8 << 30 },
+--	}
 --	neap.exec { …, require = etcd.healthy }
 
 local params = require "neap".params

@@ -344,7 +344,6 @@ both() {
 
 @test "others at work between the look and the landing: what they made or removed is as was wanted" {
 	recipe <<-'LUA'
-	neap.file { path = "/tmp/none", ensure = "absent" }
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT" }
 	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP", ensure = "absent" }
 	neap.iptables_rule { chain = "INPUT", rule = "-p icmp -j ACCEPT" }
@@ -372,8 +371,9 @@ both() {
 	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP" }
 	neap.iptables_rule { table = "nat", chain = "POSTROUTING", rule = "-j MASQUERADE" }
 	local last = neap.iptables_rule { chain = "FORWARD", rule = "-j ACCEPT" }
-	neap.file { path = "/tmp/neap-never-made", content = "x", require = last }
+	neap.file { path = "@never-made", content = "x", require = last }
 	LUA
+	sed -i "s|@|$PWD/|" site.lua
 	both '
 		mkdir -p broken
 		printf "#!/bin/sh\n[ \"\$1\" = --noflush ] || exec $PWD/bin-$variant/iptables-restore \"\$@\"\ncat >input\ngrep -q \"^.nat\" input || echo \"-A INPUT -j ACCEPT --never\" | sed -i \"/COMMIT/e cat\" input\nexec $PWD/bin-$variant/iptables-restore \"\$@\" <input\n" >broken/iptables-restore
@@ -384,7 +384,7 @@ both() {
 		grep -c "failed" out.txt
 		[ "$(grep -c "iptables-restore of table filter: exit 2.*unknown option" out.txt)" -ge 4 ]
 		grep -q "made together or not at all" out.txt
-		[ ! -e /tmp/neap-never-made ]
+		[ ! -e never-made ]
 		iptables -t nat -C POSTROUTING -j MASQUERADE
 		# The next run does the rest.
 		sed -i "/neap.file/d" site.lua
@@ -509,7 +509,10 @@ both() {
 	recipe <<-'LUA'
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT" }
 	LUA
-	run -4 env PATH=/nowhere unshare --net --mount sh -c 'mount -t tmpfs none /usr/sbin; exec "$0" plan --state-dir state site.lua' "$NEAP" || true
+	# shellcheck disable=SC2016 # for the inner shell
+	run -4 env PATH=/usr/bin:/bin unshare --net --mount sh -c \
+		'mount -t tmpfs none /usr/sbin && exec "$0" plan --state-dir state site.lua' "$NEAP"
+	[[ $output == *"run iptables-save: No such file"*"neap.package"* ]]
 }
 
 @test "where both variants have rules, the plan says so" {

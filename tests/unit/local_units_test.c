@@ -19,6 +19,8 @@ const struct peer_unit peer_units[] = {
 	{ "never.service", "loaded", "inactive", "dead", PEER_NEVER },
 	{ "hang.service", "loaded", "inactive", "dead", PEER_HANG },
 	{ "lost.service", "loaded", "inactive", "dead", PEER_LOST, .then = "active" },
+	{ "shut.service", "loaded", "inactive", "dead", PEER_SHUT },
+	{ "away.service", "loaded", "inactive", "dead", .error = SD_BUS_ERROR_NO_REPLY, .text = "no reply" },
 	{ "cut.service", "loaded", "inactive", "dead", PEER_CUT, .then = "active" },
 	{ "gone.service", "loaded", "inactive", "dead", PEER_GONE, .then = "active" },
 	{ "race.service", "loaded", "inactive", "dead", PEER_RACE, .result = "canceled", .then = "active" },
@@ -54,8 +56,7 @@ const struct peer_unit peer_units[] = {
 	{ "unknown.service", "loaded", "inactive", "dead", .result = "failed" },
 	{ "x.mount", "loaded", "inactive", "dead", .result = "failed",
 	  .properties = { { "Result", "resources" } } },
-	{ "x.target", "loaded", "inactive", "dead", .result = "failed",
-	  .properties = { { "Result", "none" } } },
+	{ "x.target", "loaded", "inactive", "dead", .result = "failed" },
 	{ "once.service", "loaded", "inactive", "dead",
 	  .properties = { { "Type", "oneshot" }, { "RemainAfterExit", "?" } } },
 	{ "over.service", "loaded", "inactive", "dead",
@@ -284,7 +285,7 @@ static void read__what_was_answered_counts_until_something_changes(void **state)
 	assert_told("ListUnitsByNames 1\nListUnitsByNames 2\nListUnitsByNames 4\n");
 	ok(f->machine->ops->run(f->machine, &process, f->arena, &result, NULL));
 	assert_unit(names[19], "loaded active running");
-	assert_told("ListUnitsByNames 1\n");
+	assert_told("connected\nListUnitsByNames 1\n"); /* nobody has listened meanwhile */
 	ok(f->machine->ops->units_reload(f->machine, NULL));
 	assert_unit(names[19], "loaded active running");
 	assert_unit("unexpected.service", "loaded active running");
@@ -586,6 +587,22 @@ static void job__a_manager_that_says_nothing_is_not_waited_for_long(void **state
 	assert_go(START, "idle.service", "");
 }
 
+static void job__a_manager_that_shuts_every_door_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	double began = seconds_now();
+
+	assert_go(
+		START, "shut.service",
+		"start shut.service: connect to the service manager: Connection reset by peer [ECONNRESET]");
+	assert_true(seconds_now() - began < 2);
+	/* one that is away is waited for */
+	connect_to(f, 1);
+	assert_go(STOP, "away.service",
+		  "stop away.service: ask the service manager: no answer in time [ETIMEDOUT]");
+	assert_go(START, "idle.service", "");
+}
+
 static void on_alarm(int signal)
 {
 	stop = signal;
@@ -682,6 +699,7 @@ int main(void)
 		TEST(job__one_that_was_started_and_is_not_there_says_why),
 		TEST(job__a_manager_that_is_replaced_meanwhile_is_asked_again),
 		TEST(job__a_manager_that_says_nothing_is_not_waited_for_long),
+		TEST(job__a_manager_that_shuts_every_door_is_given_up),
 		TEST(job__a_signal_that_came_just_before_the_wait_ends_it_too),
 		TEST(job__a_signal_ends_the_wait_and_not_the_job),
 		TEST(journal__lines_are_short_and_tame),

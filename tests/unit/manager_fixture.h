@@ -33,6 +33,7 @@ enum peer_way {
 	PEER_NEVER, /* no signal */
 	PEER_HANG,  /* no answer */
 	PEER_LOST,  /* closes the connection instead of the first answer */
+	PEER_SHUT,  /* instead of every answer */
 	PEER_CUT,   /* closes it after the answer; the job ends when it is asked for */
 	PEER_GONE,  /* the same, and the job is over by then */
 	PEER_RACE,  /* the same, and it ends just before it is asked for */
@@ -156,70 +157,103 @@ static inline void peer_value(sd_bus_message *reply, const char *text)
 		sd_bus_message_append(reply, "v", "s", text);
 }
 
+static inline void peer_job_state(struct peer *peer, sd_bus_message *call, const char *path)
+{
+	const struct peer_unit *unit = &peer_units[strtoul(strrchr(path, '/') + 1, NULL, 10)];
+
+	fprintf(peer->log, "Job of %s\n", unit->name);
+	if (unit->way == PEER_RACE)
+		peer_ended(peer, unit);
+	if (unit->way == PEER_RACE || unit->way == PEER_GONE) {
+		peer->done[peer_number(unit)] = true;
+		sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "no such job");
+		return;
+	}
+	sd_bus_reply_method_return(call, "v", "s", "running");
+	peer_ended(peer, unit);
+}
+
 static inline void peer_property(struct peer *peer, sd_bus_message *call, const char *path)
 {
-	const char *interface, *property, *text = NULL;
+	const char *interface, *property;
 	const struct peer_unit *unit;
 	sd_bus_message *reply;
 	char *name = NULL;
 
 	sd_bus_message_read(call, "ss", &interface, &property);
 	if (strcmp(property, "State") == 0) {
-		unit = &peer_units[strtoul(strrchr(path, '/') + 1, NULL, 10)];
-		fprintf(peer->log, "Job of %s\n", unit->name);
-		if (unit->way == PEER_GONE || unit->way == PEER_RACE) {
-			if (unit->way == PEER_RACE)
-				peer_ended(peer, unit);
-			peer->done[peer_number(unit)] = true;
-			sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "no such job");
-			return;
-		}
-		sd_bus_reply_method_return(call, "v", "s", "running");
-		peer_ended(peer, unit);
+		peer_job_state(peer, call, path);
 		return;
 	}
 	sd_bus_path_decode(path, PEER_ROOT "/unit", &name);
 	unit = peer_find(name ? name : "");
 	free(name);
-	for (size_t i = 0; i < 8 && unit->properties[i][0]; i++)
-		if (strcmp(unit->properties[i][0], property) == 0)
-			text = unit->properties[i][1];
-	if (!text && strcmp(property, "ActiveState") == 0)
-		text = peer_active(peer, unit);
-	else if (!text && strcmp(property, "SubState") == 0)
-		text = peer_sub(peer, unit);
 	sd_bus_message_new_method_return(call, &reply);
-	if (strcmp(property, "DropInPaths") == 0) {
-		sd_bus_message_open_container(reply, 'v', "as");
-		sd_bus_message_open_container(reply, 'a', "s");
-		for (size_t i = 0; unit->drop_ins && unit->drop_ins[i]; i++) {
-			char whole[300];
-			bool ours = strncmp(unit->drop_ins[i], "/files", 6) == 0;
-
-			snprintf(whole, sizeof(whole), "%s%s", ours ? peer->files : "",
-				 unit->drop_ins[i] + (ours ? 6 : 0));
-			sd_bus_message_append(reply, "s", whole);
+	for (size_t i = 0; i < 8 && unit->properties[i][0]; i++)
+		if (strcmp(unit->properties[i][0], property) == 0) {
+			peer_value(reply, unit->properties[i][1]);
+			peer_send(reply);
+			return;
 		}
-		sd_bus_message_close_container(reply);
-		sd_bus_message_close_container(reply);
-	} else if (strcmp(property, "Requires") == 0) {
-		sd_bus_message_open_container(reply, 'v', "as");
-		sd_bus_message_append_strv(reply, (char **)(uintptr_t)unit->requires);
-		sd_bus_message_close_container(reply);
-	} else if (strcmp(property, "Conditions") == 0 && unit->conditioned) {
-		sd_bus_message_append(reply, "v", "a(sbbsi)", 2, "ConditionPathExists", 0, 0, "/met", 1,
-				      "ConditionPathExists", 0, 1, "/not", -1);
-	} else if (strcmp(property, "Conditions") == 0) {
-		sd_bus_message_append(reply, "v", "a(sbbsi)", 0);
-	} else if (strcmp(property, "InvocationID") == 0) {
-		sd_bus_message_append(reply, "v", "ay", 2, 0xab, 0x01);
-	} else if (text) {
-		peer_value(reply, text);
-	} else {
+	if (strcmp(property, "DropInPaths") != 0) {
 		sd_bus_message_unref(reply);
 		sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_PROPERTY, "no %s", property);
 		return;
 	}
+	sd_bus_message_open_container(reply, 'v', "as");
+	sd_bus_message_open_container(reply, 'a', "s");
+	for (size_t i = 0; unit->drop_ins && unit->drop_ins[i]; i++) {
+		char whole[300];
+		bool ours = strncmp(unit->drop_ins[i], "/files", 6) == 0;
+
+		snprintf(whole, sizeof(whole), "%s%s", ours ? peer->files : "",
+			 unit->drop_ins[i] + (ours ? 6 : 0));
+		sd_bus_message_append(reply, "s", whole);
+	}
+	sd_bus_message_close_container(reply);
+	sd_bus_message_close_container(reply);
+	peer_send(reply);
+}
+
+/* What a unit has beyond those is of kinds that the reader has to pass over. */
+static inline void peer_all(struct peer *peer, sd_bus_message *call, const char *path)
+{
+	const struct peer_unit *unit;
+	sd_bus_message *reply;
+	char *name = NULL;
+
+	sd_bus_path_decode(path, PEER_ROOT "/unit", &name);
+	unit = peer_find(name ? name : "");
+	free(name);
+	sd_bus_message_new_method_return(call, &reply);
+	sd_bus_message_open_container(reply, 'a', "{sv}");
+	sd_bus_message_append(reply, "{sv}", "InvocationID", "ay", 2, 0xab, 0x01);
+	sd_bus_message_append(reply, "{sv}", "ExecStart", "a(sasbttttuii)", 1, "/x", 2, "x", "y", 0,
+			      (uint64_t)1, UINT64_MAX, (uint64_t)0, (uint64_t)0, 7u, 0, 0);
+	sd_bus_message_append(reply, "{sv}", "CPUWeight", "d", 0.5);
+	sd_bus_message_append(reply, "{sv}", "LoadError", "(ss)", "", "");
+	sd_bus_message_append(reply, "{sv}", "ActiveState", "s", peer_active(peer, unit));
+	sd_bus_message_append(reply, "{sv}", "SubState", "s", peer_sub(peer, unit));
+	for (size_t i = 0; i < 8 && unit->properties[i][0]; i++) {
+		sd_bus_message_open_container(reply, 'e', "sv");
+		sd_bus_message_append(reply, "s", unit->properties[i][0]);
+		peer_value(reply, unit->properties[i][1]);
+		sd_bus_message_close_container(reply);
+	}
+	if (unit->requires) {
+		sd_bus_message_open_container(reply, 'e', "sv");
+		sd_bus_message_append(reply, "s", "Requires");
+		sd_bus_message_open_container(reply, 'v', "as");
+		sd_bus_message_append_strv(reply, (char **)(uintptr_t)unit->requires);
+		sd_bus_message_close_container(reply);
+		sd_bus_message_close_container(reply);
+	}
+	if (unit->conditioned)
+		sd_bus_message_append(reply, "{sv}", "Conditions", "a(sbbsi)", 2, "ConditionPathExists", 0, 0,
+				      "/met", 1, "ConditionPathExists", 0, 1, "/not", -1);
+	else
+		sd_bus_message_append(reply, "{sv}", "Conditions", "a(sbbsi)", 0);
+	sd_bus_message_close_container(reply);
 	peer_send(reply);
 }
 
@@ -239,7 +273,7 @@ static inline void peer_job(struct peer *peer, sd_bus_message *call, const char 
 	}
 	if (unit->way == PEER_HANG)
 		return;
-	if (unit->way == PEER_LOST && !peer->lost[peer_number(unit)]) {
+	if (unit->way == PEER_SHUT || (unit->way == PEER_LOST && !peer->lost[peer_number(unit)])) {
 		peer->lost[peer_number(unit)] = peer->cut = true;
 		return;
 	}
@@ -262,6 +296,8 @@ static inline void peer_answer(struct peer *peer, sd_bus_message *call)
 		peer_list(peer, call);
 	} else if (strcmp(method, "Get") == 0) {
 		peer_property(peer, call, sd_bus_message_get_path(call));
+	} else if (strcmp(method, "GetAll") == 0) {
+		peer_all(peer, call, sd_bus_message_get_path(call));
 	} else if (strcmp(method, "ResetFailedUnit") == 0) {
 		sd_bus_message_read(call, "s", &name);
 		fprintf(peer->log, "%s %s\n", method, name);
