@@ -436,6 +436,9 @@ struct neap_unit_job {
 int neap_host_unit(struct neap_host *host, const struct neap_unit_job *job, struct neap_error **err);
 /* The manager reads all files of units anew. All changes before it land first. Not opaque. */
 int neap_host_units_reload(struct neap_host *host, struct neap_error **err);
+/* "It may do so, or not": whether units that were stale before this are so still reads as unknown. Only ever
+ * needed where a read was unknown, thus in a plan. */
+void neap_host_units_unsettle(struct neap_host *host);
 
 /* Where kernel settings are files. */
 #define NEAP_KERNEL_ROOT "/proc/sys"
@@ -528,4 +531,5 @@ struct neap_changes {
 	int (*wait)(struct neap_host *, const struct neap_probe *, struct neap_error **);
 	int (*unit)(struct neap_host *, const struct neap_unit_job *, struct neap_error **);
 	int (*units_reload)(struct neap_host *, struct neap_error **);
+	void (*units_unsettle)(struct neap_host *);
 };

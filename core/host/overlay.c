@@ -255,6 +255,7 @@ static const struct neap_changes overlay_changes = {
 	.wait = neap_overlay_wait,
 	.unit = neap_overlay_unit,
 	.units_reload = neap_overlay_units_reload,
+	.units_unsettle = neap_overlay_units_unsettle,
 };
 
 struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overlay_mode mode)

@@ -207,6 +207,10 @@ static int foresee(struct neap_overlay *overlay, const char *name, struct neap_a
 		state.active = foreseen->active;
 		state.sub = "";
 	}
+	if (r == 0 && state.stale && overlay->units.unsettled > change) {
+		overlay->cause = overlay->units.unsettled_by;
+		return NEAP_UNKNOWN;
+	}
 	if (r == 0)
 		*ret = state;
 	return r;
@@ -279,7 +283,16 @@ int neap_overlay_units_reload(struct neap_host *host, struct neap_error **err)
 		return neap_error_set(err, "reload the service manager: none runs here");
 	overlay->units.reload = true;
 	overlay->units.reloaded = overlay->held.count;
+	overlay->units.unsettled = 0;
 	return 0;
+}
+
+void neap_overlay_units_unsettle(struct neap_host *host)
+{
+	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+
+	overlay->units.unsettled = overlay->held.count + 1;
+	overlay->units.unsettled_by = overlay->step;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------- */
@@ -292,6 +305,7 @@ void neap_overlay_units_step(struct neap_overlay *overlay)
 	units->log.count = 0;
 	units->reload_before = units->reload;
 	units->reloaded_before = units->reloaded;
+	units->unsettled_before = units->unsettled;
 }
 
 void neap_overlay_units_undo(struct neap_overlay *overlay)
@@ -308,6 +322,7 @@ void neap_overlay_units_undo(struct neap_overlay *overlay)
 	}
 	units->reload = units->reload_before;
 	units->reloaded = units->reloaded_before;
+	units->unsettled = units->unsettled_before;
 }
 
 void neap_overlay_units_forget(struct neap_overlay *overlay)
