@@ -454,7 +454,7 @@ static bool compare(struct neap_arena *arena, uint64_t seed, const char *verb, c
 
 static void units__are_enabled_as_systemctl_does(void **state)
 {
-	uint64_t first = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 1600) / 4;
+	uint64_t first = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 1500) / 6;
 	const char *only = getenv("NEAP_ONLY");
 
 	(void)state;
