@@ -543,13 +543,15 @@ static int remove_unit(struct neap_host *host, const struct unit_want *want, con
 static int apply_blindly(struct neap_host *host, struct neap_arena *arena, const struct unit_want *want,
 			 struct neap_error **err)
 {
-	bool manager = neap_view_manager(&host->view) && !is_template(want);
+	bool manages = neap_view_manager(&host->view), manager = manages && !is_template(want);
 	struct neap_unit_own own = own_of(want);
 	struct neap_unitfile says = { .name = want->name, .arena = arena };
 
 	if (want->ensure == ABSENT) {
 		if (manager && run_job(host, want, NEAP_UNIT_STOP, err) < 0)
 			return -1;
+		if (manages)
+			neap_host_units_unsettle(host);
 		return neap_unit_removal_blindly(host, arena, want->name, err);
 	}
 	if (neap_awaited(want, CONTENT)) {
@@ -559,6 +561,8 @@ static int apply_blindly(struct neap_host *host, struct neap_arena *arena, const
 	}
 	if (neap_unit_own_apply(host, arena, &own, NULL, err) < 0)
 		return -1;
+	if (manages)
+		neap_host_units_unsettle(host);
 	if (wants_enabled(want) && own.content.data) {
 		const struct neap_unit_source source = neap_unit_own_source(&own, arena);
 
@@ -770,4 +774,5 @@ const struct neap_resource_type neap_type_unit = {
 	.refresh = unit_refresh,
 	.needs_refresh = unit_needs_refresh,
 	.refreshes_itself = true,
+	.keeps = true,
 };

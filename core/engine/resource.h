@@ -247,6 +247,14 @@ void neap_claim_sole(struct neap_claims *claims, const char *what);
  * those who stand on this resource themselves, or say the same. */
 void neap_claim_after(struct neap_claims *claims, const char *directory);
 
+/* What read() has made of many reads, kept for the next resource of the type. Good while the generation is
+ * that of the view: else the arena is reset, and it is made again. */
+struct neap_memo {
+	struct neap_arena *arena;
+	uint64_t generation; /* 0: nothing is kept */
+	void *data;
+};
+
 /* ---- context of a call --------------------------------------------------------------------------------- */
 
 /*
@@ -269,6 +277,7 @@ struct neap_context {
 	bool (*others)(const struct neap_context *ctx, const char *path);
 	bool (*accounted)(const void *engine, enum neap_account_kind kind, const char *name);
 	const struct neap_resource_type *type;
+	struct neap_memo *memo; /* of a type that keeps something; may be NULL */
 	bool (*declared)(const struct neap_context *ctx, size_t *at, struct neap_declared *ret);
 };
 
@@ -332,6 +341,7 @@ struct neap_resource_type {
 	 * something it is looked at once more, at the end. */
 	bool undone_by_others;
 	bool refreshes_itself; /* diff() may say neap_diff_refresh() */
+	bool keeps;            /* read() keeps something in the context's memo */
 	/* Holds until what others stand on is there: called when the resource is as wanted. Never a change;
 	 * the host knows not to wait in a plan. */
 	int (*wait)(struct neap_host *host, const struct neap_context *ctx, const void *want,

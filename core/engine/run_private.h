@@ -34,6 +34,11 @@ struct acted {
 	uint32_t step;
 };
 
+struct memo {
+	const struct neap_resource_type *type;
+	struct neap_memo memo;
+};
+
 struct owed {
 	uint32_t to, from;
 };
@@ -58,6 +63,7 @@ struct run {
 	 * something. */
 	NEAP_VEC(struct acted) acted;
 	NEAP_VEC(const struct neap_resource_type *) prefetched;
+	NEAP_VEC(struct memo *) memos;
 	NEAP_VEC(struct owed) owed; /* not written down yet */
 	uint32_t landings;          /* number of the next one */
 	uint32_t landing;           /* the step whose changes are landing */

@@ -129,6 +129,19 @@ static bool declared(const struct neap_context *ctx, size_t *at, struct neap_dec
 	return false;
 }
 
+static struct neap_memo *memo_of(struct run *run, const struct neap_resource_type *type)
+{
+	struct memo *memo;
+
+	for (size_t i = 0; i < run->memos.count; i++)
+		if (run->memos.items[i]->type == type)
+			return &run->memos.items[i]->memo;
+	memo = neap_alloc(sizeof *memo);
+	*memo = (struct memo){ type, { .arena = neap_arena_new() } };
+	neap_vec_push(&run->memos, memo);
+	return &memo->memo;
+}
+
 void neap_step_at(const struct step *step)
 {
 	neap_overlay_step(step->run->overlay, step->number, step->node->pending);
@@ -155,6 +168,8 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 		.mark = neap_arena_mark(run->arena),
 	};
 	step->context.type = step->resource->type;
+	if (step->resource->type->keeps)
+		step->context.memo = memo_of(run, step->resource->type);
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
 }
 

@@ -9,9 +9,9 @@
 
 #include "base/path.h"
 #include "base/vec.h"
+#include "engine/unit_index.h"
 
 #define ALSO_MAX 64
-#define LINKS_MAX 8
 
 struct link {
 	const char *path; /* below NEAP_UNIT_DIRECTORY */
@@ -43,13 +43,6 @@ static const char *name_of(const char *path)
 static const char *absolute(const struct work *work, const char *path)
 {
 	return neap_arena_printf(work->arena, NEAP_UNIT_DIRECTORY "/%s", path);
-}
-
-static bool has_suffix(const char *text, const char *suffix)
-{
-	size_t len = strlen(text), end = strlen(suffix);
-
-	return len > end && strcmp(text + len - end, suffix) == 0;
 }
 
 static bool is_ours(const struct work *work, const char *name)
@@ -259,6 +252,9 @@ static void take_away(struct work *work, const char *path)
 
 	if (is_wanted(work, path))
 		return;
+	for (size_t i = 0; i < work->goes.count; i++)
+		if (strcmp(work->goes.items[i].path, whole) == 0)
+			return; /* it leads to two of them */
 	if (enabling->context && enabling->context->others &&
 	    enabling->context->others(enabling->context, whole))
 		return;
@@ -267,39 +263,18 @@ static void take_away(struct work *work, const char *path)
 	neap_vec_push(&work->goes, (struct neap_unit_link_change){ .path = whole });
 }
 
-/* Whether the link at the top leads to a unit of ours, if need be by others. */
-static int leads_here(struct work *work, const char *name, bool *ret)
+/* Links beside the units' files: other names of one of them. */
+static void judge_aliases(struct work *work, const struct neap_unit_index *index)
 {
-	const char *path = absolute(work, name);
+	for (size_t i = 0; i < work->names.count; i++) {
+		size_t count;
+		const struct neap_unit_lead *leads =
+			neap_unit_index_leads(index, work->names.items[i], &count);
 
-	*ret = false;
-	for (unsigned links = 0; path && links < LINKS_MAX; links++) {
-		struct neap_stat stat;
-		const char *target;
-		int r = neap_view_link(work->view, path, work->arena, &stat, &target, work->err);
-
-		if (r != 0 || !target)
-			return r;
-		path = neap_unit_link_target(path, target, work->arena);
-		*ret = path && is_ours(work, name_of(path));
-		if (*ret || !path || strncmp(path, NEAP_UNIT_DIRECTORY "/", sizeof NEAP_UNIT_DIRECTORY) != 0)
-			return 0;
+		for (size_t k = 0; k < count; k++)
+			if (!is_ours(work, leads[k].link)) /* the index may go before what was found */
+				take_away(work, neap_arena_strdup(work->arena, leads[k].link));
 	}
-	return 0;
-}
-
-/* An entry of NEAP_UNIT_DIRECTORY that is a link: another name of one of the units? */
-static int judge_alias(struct work *work, const char *name)
-{
-	bool alias;
-	int r;
-
-	if (neap_unit_name(name) == NEAP_UNIT_NAME_WRONG || is_ours(work, name))
-		return 0;
-	r = leads_here(work, name, &alias);
-	if (r == 0 && alias)
-		take_away(work, name);
-	return r;
 }
 
 /* Links there go by the name of their unit. */
@@ -373,27 +348,14 @@ static int judge_directory(struct work *work, const char *directory)
 
 static int scan(struct work *work)
 {
-	struct neap_entry *entries;
-	struct neap_stat stat;
-	size_t count = 0;
-	int r = neap_view_stat(work->view, NEAP_UNIT_DIRECTORY, &stat, work->err);
+	const struct neap_unit_index *index;
+	int r = neap_unit_index_read(work->view, work->enabling->context, work->arena, &index, work->err);
 
-	if (r == 0 && stat.kind == NEAP_FILE_DIRECTORY)
-		r = neap_view_list(work->view, NEAP_UNIT_DIRECTORY, work->arena, &entries, &count, work->err);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		const char *name = entries[i].name;
-		enum neap_file_kind kind = entries[i].kind;
-
-		if (entries[i].unsure) {
-			r = neap_view_stat(work->view, absolute(work, name), &stat, work->err);
-			kind = stat.kind;
-		}
-		if (r == 0 && kind == NEAP_FILE_LINK)
-			r = judge_alias(work, name);
-		else if (r == 0 && kind == NEAP_FILE_DIRECTORY &&
-			 (has_suffix(name, ".wants") || has_suffix(name, ".requires")))
-			r = judge_directory(work, name);
-	}
+	if (r != 0)
+		return r;
+	judge_aliases(work, index);
+	for (size_t i = 0; r == 0 && i < index->directory_count; i++)
+		r = judge_directory(work, index->directories[i]);
 	return r;
 }
 

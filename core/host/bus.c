@@ -636,6 +636,11 @@ struct neap_bus *neap_bus_new(const struct neap_machine_watch *watch, const char
 	return bus;
 }
 
+void neap_bus_rest(struct neap_bus *bus)
+{
+	disconnect(bus);
+}
+
 void neap_bus_free(struct neap_bus *bus)
 {
 	if (!bus)

@@ -17,6 +17,10 @@ struct neap_bus;
 /* `watch` is borrowed. `address` NULL: the manager's. */
 struct neap_bus *neap_bus_new(const struct neap_machine_watch *watch, const char *address);
 void neap_bus_free(struct neap_bus *bus); /* NULL is allowed */
+/* Something that may take long comes: the manager, which tells everybody everything, shall not have to keep
+ * it for us.
+ */
+void neap_bus_rest(struct neap_bus *bus);
 
 #define NEAP_BUS_MANAGER "/org/freedesktop/systemd1"
 #define NEAP_BUS_NAME "org.freedesktop.systemd1" /* of the service, and of its interfaces' and errors' */

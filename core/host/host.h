@@ -168,6 +168,10 @@ int neap_view_query(const struct neap_view *view, const struct neap_process *pro
 /* Seconds since 1970. */
 int64_t neap_view_clock(const struct neap_view *view);
 
+/* Another number once something that was read may read otherwise; 0: of that nothing can be said. For what is
+ * made of many reads and kept for a while. */
+uint64_t neap_view_generation(const struct neap_view *view);
+
 /* Whether this is a running system, with a kernel and processes of its own. A tree of files (--root) is none:
  * what is only in memory (settings of the kernel, mounts) is neither there nor missing. */
 bool neap_view_running(const struct neap_view *view);
@@ -432,6 +436,9 @@ struct neap_unit_job {
 int neap_host_unit(struct neap_host *host, const struct neap_unit_job *job, struct neap_error **err);
 /* The manager reads all files of units anew. All changes before it land first. Not opaque. */
 int neap_host_units_reload(struct neap_host *host, struct neap_error **err);
+/* "It may do so, or not": whether units that were stale before this are so still reads as unknown. Only ever
+ * needed where a read was unknown, thus in a plan. */
+void neap_host_units_unsettle(struct neap_host *host);
 
 /* Where kernel settings are files. */
 #define NEAP_KERNEL_ROOT "/proc/sys"
@@ -460,6 +467,7 @@ struct neap_reads {
 	/* Machines only, may be NULL: whether the caller may make and remove entries in `directory`. */
 	int (*writable)(const struct neap_view *, const char *directory, struct neap_error **);
 	uint32_t (*cause)(const struct neap_view *);
+	uint64_t (*generation)(const struct neap_view *); /* may be NULL: 0 */
 	int (*query)(const struct neap_view *, const struct neap_process *, struct neap_arena *,
 		     struct neap_process_result *, struct neap_error **);
 	int64_t (*clock)(const struct neap_view *);
@@ -523,4 +531,5 @@ struct neap_changes {
 	int (*wait)(struct neap_host *, const struct neap_probe *, struct neap_error **);
 	int (*unit)(struct neap_host *, const struct neap_unit_job *, struct neap_error **);
 	int (*units_reload)(struct neap_host *, struct neap_error **);
+	void (*units_unsettle)(struct neap_host *);
 };

@@ -121,6 +121,8 @@ void neap_local_cached(const struct neap_view *view, const char *kind, const cha
 		       struct neap_arena *arena, struct neap_content *ret);
 void neap_local_cache(struct neap_machine *machine, const char *kind, const char *key, const void *data,
 		      size_t len);
+/* Anything may have changed: nothing that was seen is believed any more. */
+void neap_local_changed(struct neap_local *local);
 /* Something has changed: what queries have said counts no more. */
 void neap_local_answers_drop(struct neap_local *local);
 
@@ -166,6 +168,8 @@ int neap_local_unit_read(const struct neap_view *view, const char *name, struct 
 void neap_local_units_expected(const struct neap_view *view, const char *const *names, size_t count);
 /* Something has changed: what the manager has said counts no more. */
 void neap_local_units_drop(struct neap_local *local);
+/* Something that may take long comes. */
+void neap_local_units_rest(struct neap_local *local);
 void neap_local_units_free(struct neap_local *local);
 
 /* ---- local_jobs.c ---- */

@@ -727,6 +727,7 @@ int neap_local_commit(struct neap_machine *machine, const struct neap_change *ch
 	if (moves_kernel(changes, count))
 		neap_local_net_drop(local);
 	neap_local_units_drop(local);
+	neap_local_units_rest(local);
 	group.count = (uint32_t)count;
 	group.items = neap_alloc((count ? count : 1) * sizeof(*group.items));
 	for (uint32_t i = 0; i < group.count; i++)

@@ -41,6 +41,7 @@ int neap_local_fetch(struct neap_machine *machine, const struct neap_fetch *fetc
 	int fd, r;
 
 	neap_arena_wipe(keys);
+	neap_local_units_rest(local);
 	if (!local->state)
 		return neap_error_set(err, "download: this machine was opened to be read only");
 	if (neap_tls_read(&machine->view, &fetch->tls, keys, &tls, err) < 0)
@@ -104,6 +105,8 @@ int neap_local_wait(struct neap_machine *machine, const struct neap_probe *probe
 
 	neap_arena_wipe(keys);
 	neap_local_net_drop(neap_local_of(&machine->view)); /* what is waited for may bring links */
+	neap_local_units_drop(neap_local_of(&machine->view));
+	neap_local_units_rest(neap_local_of(&machine->view));
 	if (neap_tls_read(&machine->view, &probe->tls, keys, &tls, err) < 0)
 		return -1;
 	return neap_probe_wait(probe, &tls, &machine->view, &machine->watch, err);

@@ -111,12 +111,7 @@ int neap_local_unit(struct neap_machine *machine, const struct neap_unit_job *as
 	if (!job.units->there)
 		return neap_local_no_manager(job.verb, asked->name, err);
 	r = go(&job, err);
-	/* What starts may change anything. */
-	neap_local_forget(local);
-	neap_local_answers_drop(local);
-	neap_local_net_drop(local);
-	neap_local_units_drop(local);
-	neap_accounts_drop(local->accounts);
+	neap_local_changed(local);
 	return r;
 }
 

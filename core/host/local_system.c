@@ -27,6 +27,7 @@ static int execute(struct neap_local *local, const struct neap_process *process,
 					    .stop = read_only ? local->machine.watch.stop : NULL };
 	struct neap_identity identity;
 
+	neap_local_units_rest(local);
 	if (process->user) {
 		int r = neap_identity_find(&local->machine.view, process->user, arena, &identity, err);
 
@@ -44,12 +45,17 @@ int neap_local_run(struct neap_machine *machine, const struct neap_process *proc
 	struct neap_local *local = neap_local_of(&machine->view);
 	int rc = execute(local, process, false, arena, ret, err);
 
+	neap_local_changed(local);
+	return rc;
+}
+
+void neap_local_changed(struct neap_local *local)
+{
 	neap_local_forget(local);
 	neap_local_answers_drop(local);
 	neap_local_net_drop(local);
 	neap_local_units_drop(local);
 	neap_accounts_drop(local->accounts);
-	return rc;
 }
 
 void neap_local_answers_drop(struct neap_local *local)

@@ -105,6 +105,12 @@ void neap_local_units_drop(struct neap_local *local)
 	units->together = 1;
 }
 
+void neap_local_units_rest(struct neap_local *local)
+{
+	if (local->units)
+		neap_bus_rest(local->units->bus);
+}
+
 bool neap_local_manager(const struct neap_view *view)
 {
 	return neap_local_units(neap_local_of(view))->there;

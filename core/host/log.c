@@ -28,7 +28,7 @@ static int load(struct neap_log *log, struct neap_error **err)
 {
 	const struct neap_library_function functions[] = { { "sd_journal_sendv", &log->sendv } };
 
-	return neap_library_load("libsystemd.so.0", "libsystemd0", functions, 1, err);
+	return neap_library_load("libsystemd.so.0", "libsystemd0, or log to syslog", functions, 1, err);
 }
 
 int neap_log_open(enum neap_log_kind kind, struct neap_log **ret, struct neap_error **err)

@@ -78,6 +78,7 @@ void neap_overlay_undo(struct neap_host *host)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 
+	overlay->turns++;
 	if (overlay->tree.log.count)
 		neap_accounts_drop(overlay->accounts);
 	neap_overlay_tree_undo(&overlay->tree);
@@ -95,6 +96,7 @@ void neap_overlay_undo(struct neap_host *host)
 
 static void forget(struct neap_overlay *overlay)
 {
+	overlay->turns++;
 	neap_overlay_tree_forget(&overlay->tree);
 	neap_overlay_firewall_forget(overlay->firewall);
 	neap_overlay_net_forget(overlay);
@@ -213,6 +215,7 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 
 	if (overlay->mode == NEAP_OVERLAY_PLAN) {
 		overlay->opaque = true;
+		overlay->turns++;
 		for (const char *const *path = process->effects; path && *path; path++)
 			mark_effect(overlay, *path);
 		neap_accounts_drop(overlay->accounts);
@@ -226,6 +229,7 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 		return r;
 	overlay->opaque = true;
 	r = overlay->machine->ops->run(overlay->machine, process, arena, ret, err);
+	overlay->turns++;
 	neap_overlay_tree_stale(&overlay->tree);
 	neap_accounts_drop(overlay->accounts);
 	return r;
@@ -251,6 +255,7 @@ static const struct neap_changes overlay_changes = {
 	.wait = neap_overlay_wait,
 	.unit = neap_overlay_unit,
 	.units_reload = neap_overlay_units_reload,
+	.units_unsettle = neap_overlay_units_unsettle,
 };
 
 struct neap_host *neap_overlay_new(struct neap_machine *machine, enum neap_overlay_mode mode)

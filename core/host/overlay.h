@@ -5,12 +5,14 @@
  * Laws:
  * - Transparent changes (files, directories, links) are computed: a read after them answers what the machine
  *   would. Links on the way are resolved over both layers together.
- * - Opaque changes (neap_host_run) do not run in a plan. For a step that stands on one (neap_overlay_step's
- *   `pending`), what is absent reads as NEAP_UNKNOWN, with that cause; what is present reads as it is. What
- *   the process declares as `effects` reads as unknown for all.
+ * - Opaque changes (neap_host_run, neap_host_unit) do not run in a plan. For a step that stands on one
+ * (neap_overlay_step's `pending`), what is absent reads as NEAP_UNKNOWN, with that cause; what is present
+ * reads as it is. What the process declares as `effects` reads as unknown for all.
  * - A change of something unknown succeeds and the overlay then holds what was wanted, for the parameters
  *   given.
  * - A read that fails while `pending` is set is NEAP_UNKNOWN with that cause, never an error.
+ * - What a job of a unit leads to is kept by the unit's name; what is held in the directories of units' files
+ *   says what the manager makes of it once it has read them.
  * - A query sees the machine, not the overlay: behind any change it is NEAP_UNKNOWN in a plan, and in an
  * apply what is held lands before it.
  */

@@ -139,6 +139,7 @@ static struct neap_change *hold_change(struct neap_overlay *overlay, enum neap_c
 	const char *canonical = neap_arena_strdup(overlay->arena, path);
 	uint64_t serial = overlay->landed + overlay->held.count;
 
+	overlay->turns++;
 	neap_vec_push(&overlay->held,
 		      (struct neap_change){
 			      .kind = kind,

@@ -30,6 +30,9 @@ struct neap_overlay_units {
 	size_t seen;           /* changes held that `files` knows of */
 	bool reload, reload_before;       /* the manager has read the files anew; … before this step */
 	size_t reloaded, reloaded_before; /* … when so many changes were held */
+	/* … when so many were held, and it is not known; and the step that may have made it so. 0: never */
+	size_t unsettled, unsettled_before;
+	uint32_t unsettled_by;
 	NEAP_VEC(struct neap_overlay_unit_undo {
 		struct neap_str name;
 		void *before; /* NULL: nothing */
@@ -44,6 +47,7 @@ struct neap_overlay {
 	uint32_t step, pending, moved, moved_any;
 	bool opaque;    /* the step has made an opaque change */
 	uint32_t cause; /* of the last NEAP_UNKNOWN */
+	uint64_t turns; /* changes, and what else may make a read answer otherwise */
 
 	struct neap_arena *arena; /* all that is held */
 	struct neap_overlay_tree tree;
@@ -165,6 +169,7 @@ int neap_overlay_unit_read(const struct neap_view *view, const char *name, struc
 void neap_overlay_units_expected(const struct neap_view *view, const char *const *names, size_t count);
 int neap_overlay_unit(struct neap_host *host, const struct neap_unit_job *job, struct neap_error **err);
 int neap_overlay_units_reload(struct neap_host *host, struct neap_error **err);
+void neap_overlay_units_unsettle(struct neap_host *host);
 void neap_overlay_units_step(struct neap_overlay *overlay); /* once held_before is the step's */
 void neap_overlay_units_undo(struct neap_overlay *overlay);
 void neap_overlay_units_forget(struct neap_overlay *overlay);

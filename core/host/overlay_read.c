@@ -446,6 +446,14 @@ static void overlay_caller(const struct neap_view *view, uint32_t *uid, uint32_t
 	neap_overlay_below(overlay)->reads->caller(neap_overlay_below(overlay), uid, gid);
 }
 
+/* What is absent reads otherwise where something pends. */
+static uint64_t overlay_generation(const struct neap_view *view)
+{
+	const struct neap_overlay *overlay = neap_overlay_of(view);
+
+	return 2 * overlay->turns + neap_overlay_pends(overlay) + 1;
+}
+
 static uint32_t overlay_cause(const struct neap_view *view)
 {
 	return neap_overlay_of(view)->cause;
@@ -460,6 +468,7 @@ const struct neap_reads neap_overlay_reads = {
 	.accounts = overlay_accounts,
 	.caller = overlay_caller,
 	.cause = overlay_cause,
+	.generation = overlay_generation,
 	.query = neap_overlay_query,
 	.clock = neap_overlay_clock,
 	.running = neap_overlay_running,

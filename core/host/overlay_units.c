@@ -94,7 +94,8 @@ static size_t changed(struct neap_overlay *overlay, const char *name)
 	found = latest(changed_as(overlay, neap_str(name)), changed_as(overlay, neap_str(suffix + 1)));
 	if (template)
 		found = latest(found, changed_as(overlay, neap_str(template)));
-	for (const char *dash = strchr(name, '-'); dash && dash < suffix; dash = strchr(dash + 1, '-')) {
+	for (const char *dash = template ? NULL : strchr(name, '-'); dash && dash < suffix;
+	     dash = strchr(dash + 1, '-')) {
 		const char *start =
 			neap_arena_printf(overlay->scratch, "%.*s%s", (int)(dash + 1 - name), name, suffix);
 
@@ -206,6 +207,10 @@ static int foresee(struct neap_overlay *overlay, const char *name, struct neap_a
 		state.active = foreseen->active;
 		state.sub = "";
 	}
+	if (r == 0 && state.stale && overlay->units.unsettled > change) {
+		overlay->cause = overlay->units.unsettled_by;
+		return NEAP_UNKNOWN;
+	}
 	if (r == 0)
 		*ret = state;
 	return r;
@@ -251,6 +256,7 @@ int neap_overlay_unit(struct neap_host *host, const struct neap_unit_job *job, s
 			return -1;
 		overlay->opaque = true;
 		r = overlay->machine->ops->unit(overlay->machine, job, err);
+		overlay->turns++;
 		neap_overlay_tree_stale(&overlay->tree);
 		neap_accounts_drop(overlay->accounts);
 		return r;
@@ -277,7 +283,16 @@ int neap_overlay_units_reload(struct neap_host *host, struct neap_error **err)
 		return neap_error_set(err, "reload the service manager: none runs here");
 	overlay->units.reload = true;
 	overlay->units.reloaded = overlay->held.count;
+	overlay->units.unsettled = 0;
 	return 0;
+}
+
+void neap_overlay_units_unsettle(struct neap_host *host)
+{
+	struct neap_overlay *overlay = neap_overlay_of(&host->view);
+
+	overlay->units.unsettled = overlay->held.count + 1;
+	overlay->units.unsettled_by = overlay->step;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------- */
@@ -290,6 +305,7 @@ void neap_overlay_units_step(struct neap_overlay *overlay)
 	units->log.count = 0;
 	units->reload_before = units->reload;
 	units->reloaded_before = units->reloaded;
+	units->unsettled_before = units->unsettled;
 }
 
 void neap_overlay_units_undo(struct neap_overlay *overlay)
@@ -306,6 +322,7 @@ void neap_overlay_units_undo(struct neap_overlay *overlay)
 	}
 	units->reload = units->reload_before;
 	units->reloaded = units->reloaded_before;
+	units->unsettled = units->unsettled_before;
 }
 
 void neap_overlay_units_forget(struct neap_overlay *overlay)

@@ -86,3 +86,8 @@ int neap_host_units_reload(struct neap_host *host, struct neap_error **err)
 {
 	return host->changes->units_reload(host, err);
 }
+
+void neap_host_units_unsettle(struct neap_host *host)
+{
+	host->changes->units_unsettle(host);
+}

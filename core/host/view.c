@@ -119,6 +119,11 @@ int64_t neap_view_clock(const struct neap_view *view)
 	return view->reads->clock(view);
 }
 
+uint64_t neap_view_generation(const struct neap_view *view)
+{
+	return view->reads->generation ? view->reads->generation(view) : 0;
+}
+
 bool neap_view_running(const struct neap_view *view)
 {
 	return view->reads->running(view);

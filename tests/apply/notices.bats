@@ -38,6 +38,7 @@ apply() { "$NEAP" apply --lock-wait 10s "${OPTIONS[@]}" "$@"; }
 	for n in $(seq 100); do
 		delay=$((RANDOM % (took + 5)))
 		timeout -s KILL "$(printf '0.%03d' "$delay")" "$NEAP" apply "${OPTIONS[@]}" -D "n=$n" site.lua >/dev/null 2>&1 || true
+		flock -w 20 state/lock true # it may be a while dying
 		# What the plan says is left is what the next run does.
 		: >work/log
 		planned=$(plan --format json -D "n=$n" site.lua | jq '[.resources[] | select(.refresh == true)] | length')

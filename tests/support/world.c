@@ -325,7 +325,7 @@ void world_put_directory(const struct world *world, const char *root)
 
 static const struct neap_registry *registry(void)
 {
-	static const struct neap_resource_type *types[32];
+	static const struct neap_resource_type *types[128];
 	static const struct neap_registry all = { types };
 	if (!types[0]) {
 		size_t n = 0;
@@ -335,6 +335,7 @@ static const struct neap_registry *registry(void)
 				types[n++] = &neap_test_opaque;
 				placed = true;
 			}
+			must(n + 3 < sizeof types / sizeof *types ? 0 : -1, "room for all types");
 			types[n++] = *type;
 		}
 		if (!placed)

@@ -285,8 +285,7 @@ static void record__what_is_torn_or_strange_is_an_error_that_names_the_file(void
 		"null",
 		"\"x\"",
 		"{\"format_version\":2}",
-		"{\"format_version\":1,\"id\":1,\"recipe\":2,\"neap_version\":3,\"counts\":[],\"failures\":{}"
-		"}",
+		"{\"format_version\":1,\"id\":1,\"recipe\":2,\"counts\":[],\"failures\":{}}",
 	};
 	for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
 		struct neap_look found;

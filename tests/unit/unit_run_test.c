@@ -155,6 +155,30 @@ static void unit_run__what_does_not_run_is_not_started_by_a_notification(void **
 	site_end(&site);
 }
 
+static void unit_run__what_is_started_is_not_restarted_besides(void **state)
+{
+	static const struct neap_unit_state states[] = {
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_FAILED, "failed", false },
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false }
+	};
+	struct site site;
+
+	site_begin(&site, state);
+	converge(&site, "neap.unit { name = " A ", content = " TEXT " }", "create");
+	for (size_t i = 0; i < 2; i++) {
+		neap_host_memory_unit(site.machine, "a.service", &states[i]);
+		assert_string_equal(
+			converge(&site,
+				 i ? "local conf = neap.file { path = '/t/conf', content = '1' }\n"
+				     "neap.unit { name = " A ", state = 'running', subscribe = conf }"
+				   : "local conf = neap.file { path = '/t/conf', content = '2' }\n"
+				     "neap.unit { name = " A ", state = 'running', subscribe = conf }",
+				 i ? "update; update" : "create; update"),
+			"start a.service\n");
+	}
+	site_end(&site);
+}
+
 static void unit_run__a_drop_in_of_others_is_read_before_the_restart(void **state)
 {
 	struct site site;
@@ -284,6 +308,29 @@ static void unit_run__content_that_is_not_known_yet_makes_all_of_it_unknown(void
 	site_end(&site);
 }
 
+/* Whether the manager reads its files for the first decides what the second one finds. */
+static void unit_run__what_an_unknown_unit_may_bring_about_is_unknown(void **state)
+{
+	static const struct neap_unit_state stale = { NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVE, "running", true };
+	struct site site;
+
+	site_begin(&site, state);
+	site_put(&site, "/usr/lib/systemd/system/p.service", 0644, "[Service]\n");
+	converge(&site, "neap.unit { name = " A ", content = " TEXT ", state = 'running' }", "create");
+	neap_host_memory_unit(site.machine, "p.service", &stale);
+	load(&site, "local token = neap.token { path = '/t/token' }\n"
+		    "neap.unit { name = " A ", content = neap.format('[Service]\\nX=%s\\n', token.value) }\n"
+		    "neap.unit { name = 'p.service', state = 'running' }");
+	site_run(&site, NEAP_RUN_PLAN);
+	assert_string_equal(results_of(&site), "create; unknown, may refresh; unknown, may refresh");
+	assert_int_equal(site.run->results[2].cause, 1);
+	site_run(&site, NEAP_RUN_APPLY);
+	assert_string_equal(results_of(&site), "create; update, refresh; none");
+	site_run(&site, NEAP_RUN_PLAN);
+	assert_string_equal(results_of(&site), "none; none; none");
+	site_end(&site);
+}
+
 static void unit_run__one_that_does_not_start_fails_and_is_tried_again(void **state)
 {
 	struct site site;
@@ -340,6 +387,7 @@ int main(void)
 		TEST(unit_run__its_own_file_restarts_it_once),
 		TEST(unit_run__a_notification_restarts_or_reloads),
 		TEST(unit_run__what_does_not_run_is_not_started_by_a_notification),
+		TEST(unit_run__what_is_started_is_not_restarted_besides),
 		TEST(unit_run__a_drop_in_of_others_is_read_before_the_restart),
 		TEST(unit_run__instances_come_after_their_template),
 		TEST(unit_run__what_also_names_is_left_to_its_own_resource),
@@ -347,6 +395,7 @@ int main(void)
 		TEST(unit_run__a_purge_spares_what_is_enabled),
 		TEST(unit_run__what_is_anothers_by_another_name_does_not_land),
 		TEST(unit_run__content_that_is_not_known_yet_makes_all_of_it_unknown),
+		TEST(unit_run__what_an_unknown_unit_may_bring_about_is_unknown),
 		TEST(unit_run__one_that_does_not_start_fails_and_is_tried_again),
 		TEST(unit_run__all_that_will_be_asked_for_is_said_before),
 		TEST(unit_run__who_it_runs_as_comes_first),
