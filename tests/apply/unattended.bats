@@ -16,6 +16,10 @@ setup() {
 	LUA
 }
 
+teardown() {
+	[ -z "${work-}" ] || web_stop_all
+}
+
 now_ms() { date +%s%3N; }
 
 # ---- --splay ----------------------------------------------------------------------------------------------
@@ -171,7 +175,6 @@ under() {
 	run -4 under 5 "$NEAP" apply --timeout 1s --state-dir state tries.lua
 	run -4 under 5 "$NEAP" apply --timeout 1s --root machine loads.lua
 	[[ ${lines[0]} == "timed out after 1s: 1 not done" ]]
-	web_stop_all
 }
 
 @test "a plan ends in time too: its questions are ended" {
