@@ -218,7 +218,7 @@ of() { jq -r --arg a "$2" 'select(.address == $a) | [.action, .outcome // "-", (
 	"$NEAP" apply -q --state-dir state --events pipe slow.lua >said 2>&1 3>&- &
 	pid=$!
 	for _ in $(seq 200); do [ ! -e begun ] || break; sleep 0.05; done
-	cat pipe >events 3>&- &
+	timeout 30 cat pipe >events 3>&- &
 	reader=$!
 	sleep 0.2
 	touch go
