@@ -218,7 +218,8 @@ static int number_of(struct neap_accounts *accounts, struct neap_account_table *
 	if (r != 0)
 		return r;
 	line = neap_account_line_of(table, neap_str(name));
-	if (!line && accounts->pending)
+	/* Somebody who will be made cannot be told from nobody while his number is not known. */
+	if (!line && (accounts->pending || accounts->unsettled != UINT32_MAX))
 		return NEAP_UNKNOWN;
 	if (!line)
 		return neap_error_set(err, "%s %s does not exist", table->word, name);

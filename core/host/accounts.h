@@ -36,7 +36,9 @@ void neap_accounts_drop(struct neap_accounts *accounts);
 void neap_accounts_touch(struct neap_accounts *accounts, const char *path);
 /* While set, an account that does not exist is NEAP_UNKNOWN instead of an error. */
 void neap_accounts_pending(struct neap_accounts *accounts, bool pending);
-uint32_t neap_accounts_unsettled(const struct neap_accounts *accounts); /* UINT32_MAX: they are known */
+/* Set by who makes or removes an account of which not all is known: the same, and no number is free for sure.
+ * Whose doing it is; UINT32_MAX: nobody's. */
+uint32_t neap_accounts_unsettled(const struct neap_accounts *accounts);
 
 /* As neap_view_user() and neap_view_group(), but for names only. */
 int neap_accounts_user(struct neap_accounts *accounts, const struct neap_view *view, const char *name,

@@ -57,7 +57,7 @@ struct neap_accounts {
 	struct neap_map settings; /* of /etc/login.defs */
 	struct neap_arena *settings_arena;
 	bool pending;
-	uint32_t unsettled; /* whose doing it is that free numbers are not known; UINT32_MAX: they are */
+	uint32_t unsettled; /* see neap_accounts_unsettled() */
 };
 
 /* Reads the file when it is not loaded. 0, negative, NEAP_UNKNOWN. */

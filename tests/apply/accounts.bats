@@ -475,3 +475,16 @@ whole() {
 		"640,640,644,600," ]
 	HOME=$work run "$NEAP" plan "$work/site.lua" --root "$work/own"
 }
+
+@test "whose number is not known yet is not nobody: what is his is unknown in a plan, and done" {
+	recipe <<-'LUA'
+	neap.file { path = "/first", content = "x" }
+	neap.user { name = "bob", system = true, only_if = { "/bin/true" } }
+	neap.user { name = "eve" }
+	neap.file { path = "/hers", content = "x", owner = "eve" }
+	LUA
+	local plan=0
+	"$NEAP" plan --format json "$work/site.lua" --root "$root" --state-dir "$work/state" >"$work/plan.json" || plan=$?
+	[ "$plan" = 2 ]
+	[ "$(jq -r '.resources[] | select(.address == "file[/hers]") | "\(.action) \(.cause)"' "$work/plan.json")" = "unknown user[bob]" ]
+}
