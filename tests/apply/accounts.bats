@@ -486,5 +486,5 @@ whole() {
 	local plan=0
 	"$NEAP" plan --format json "$work/site.lua" --root "$root" --state-dir "$work/state" >"$work/plan.json" || plan=$?
 	[ "$plan" = 2 ]
-	[ "$(jq -r '.resources[] | select(.address == "file[/hers]") | "\(.action) \(.cause)"' "$work/plan.json")" = "unknown user[bob]" ]
+	[ "$(jq -r '.resources[] | select(.address == "file[/hers]") | "\(.action) \(.cause)"' "$work/plan.json")" = "unknown file[/first]" ]
 }
