@@ -92,10 +92,21 @@ assert_heals() { # assert_heals COUNT
 	[ -z "$(host_run one find / -xdev -name '.neap-*')" ]
 }
 
+@test "killed between a file and the restart that it brings, the next run restarts" {
+	# etcd takes a tenth of a second to end and begin, and has not ended while its new file is looked for.
+	# shellcheck disable=SC2016 # the host's own shell
+	host_run one sh -c '
+		neap apply /srv/site -D "CHECKSUM=$1" -D COUNT=1001 >/dev/null 2>&1 &
+		until grep -q "snapshot-count: 1001" /etc/etcd/etcd.yaml || ! kill -0 $!; do :; done
+		kill -KILL $!' sh "$CHECKSUM"
+	assert_heals 1001
+	jq -e '.resources[] | select(.address == "unit[etcd.service]") | .refresh and (.reason | test("left undone"))' apply.json
+}
+
 @test "killed at random moments it loses nothing" {
 	RANDOM=${NEAP_SEED:-$$}
 	echo "# NEAP_SEED=${NEAP_SEED:-$$}"
-	local i count delay left=0
+	local i count delay
 	for i in $(seq "${NEAP_KILLS:-40}"); do
 		damage
 		[ $((RANDOM % 3)) != 0 ] || damage
@@ -103,10 +114,7 @@ assert_heals() { # assert_heals COUNT
 		delay=$((RANDOM % 1000))
 		site "$count" timeout -s KILL "$(printf '0.%03d' $delay)" -- apply >/dev/null 2>&1 || true
 		assert_heals "$count" || { echo "kill $i after $delay ms"; return 1; }
-		! grep -q 'left undone' apply.json || left=$((left + 1))
 	done
-	echo "# $left times a notification was left undone"
-	[ "$left" -gt 0 ]
 }
 
 @test "its power cut at random moments it loses nothing" {
