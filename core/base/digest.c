@@ -1,31 +1,26 @@
-/* SHA-256 by OpenSSL. It cannot fail but for want of memory. */
+/*
+ * SHA-256 by OpenSSL, by its function of old: the first digest by EVP costs a millisecond and a half, in which it
+ * reads its configuration and looks for providers, and most runs want no other thing of it.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"
 
-#include <openssl/evp.h>
-#include <pthread.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 
-static EVP_MD *sha256; /* fetching costs more than hashing a small file: once */
-static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
-
 struct neap_digest_state {
-	EVP_MD_CTX *context;
+	SHA256_CTX context;
 };
-
-static void fetch(void)
-{
-	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (!sha256)
-		neap_out_of_memory();
-}
 
 void neap_digest(const void *data, size_t len, uint8_t ret[NEAP_DIGEST_SIZE])
 {
-	pthread_once(&sha256_once, fetch);
-	if (!EVP_Digest(data, len, ret, NULL, sha256, NULL))
-		neap_out_of_memory();
+	SHA256_CTX context;
+
+	SHA256_Init(&context);
+	SHA256_Update(&context, data, len);
+	SHA256_Final(ret, &context);
 }
 
 void neap_digest_hex(const uint8_t digest[NEAP_DIGEST_SIZE], char ret[NEAP_DIGEST_HEX_SIZE])
@@ -43,23 +38,17 @@ struct neap_digest_state *neap_digest_begin(void)
 {
 	struct neap_digest_state *state = neap_alloc(sizeof(*state));
 
-	pthread_once(&sha256_once, fetch);
-	state->context = EVP_MD_CTX_new();
-	if (!state->context || !EVP_DigestInit_ex2(state->context, sha256, NULL))
-		neap_out_of_memory();
+	SHA256_Init(&state->context);
 	return state;
 }
 
 void neap_digest_update(struct neap_digest_state *state, const void *data, size_t len)
 {
-	if (!EVP_DigestUpdate(state->context, data, len))
-		neap_out_of_memory();
+	SHA256_Update(&state->context, data, len);
 }
 
 void neap_digest_end(struct neap_digest_state *state, uint8_t ret[NEAP_DIGEST_SIZE])
 {
-	if (!EVP_DigestFinal_ex(state->context, ret, NULL))
-		neap_out_of_memory();
-	EVP_MD_CTX_free(state->context);
+	SHA256_Final(ret, &state->context);
 	free(state);
 }
