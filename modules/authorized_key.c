@@ -32,6 +32,7 @@ struct key {
 struct key_have {
 	struct neap_home home;
 	const char *path, *directory; /* directory NULL: the path is given, the way to it is not ours */
+	bool left;                    /* another resource has the directory */
 	struct neap_stat directory_stat;
 	struct neap_part_file file;
 	struct neap_attributes_state directory_attributes, attributes; /* of what is there, and is ours */
@@ -243,15 +244,29 @@ static int read_attributes(const struct neap_view *view, struct neap_arena *aren
 	return neap_attributes_read(view, arena, &wanted, stat, ret, err);
 }
 
-static int read_directory(const struct neap_view *view, struct neap_arena *arena, const struct key_want *want,
-			  struct key_have *have, struct neap_error **err)
+static bool is_left(const struct neap_context *ctx, const struct key_have *have)
+{
+	return have->directory && ctx->others && ctx->others(ctx, have->directory);
+}
+
+static int read_directory(const struct neap_view *view, const struct neap_context *ctx,
+			  const struct key_want *want, struct key_have *have, struct neap_error **err)
 {
 	struct neap_stat *stat = &have->directory_stat, home;
+	struct neap_arena *arena = ctx->scratch;
 	const char **made;
 
 	int r = neap_view_stat(view, have->directory, stat, err);
 	if (r)
 		return r;
+	have->left = is_left(ctx, have);
+	if (have->left && stat->kind == NEAP_FILE_ABSENT) {
+		neap_error_set(err, "%s is not there yet, and another resource is to make it",
+			       have->directory);
+		return neap_error_hint(err, "require that one here");
+	}
+	if (have->left)
+		return 0;
 	if (stat->kind == NEAP_FILE_DIRECTORY)
 		return read_attributes(view, arena, want, stat, DIRECTORY_MODE, &have->directory_attributes,
 				       err);
@@ -333,6 +348,13 @@ static int key_check(const void *wanted, struct neap_error **err)
 	return neap_given(want, OPTIONS) ? check_options(want, err) : 0;
 }
 
+/* Where it lies if he lives where users do: after who makes the directory there. */
+static const char *usual_path(const char *user, struct neap_arena *arena)
+{
+	return neap_arena_printf(arena, "%s/%s/.ssh/authorized_keys", strcmp(user, "root") == 0 ? "" : "/home",
+				 user);
+}
+
 /* Where a user lives is known on the machine only; until then the file has a name that no path has. */
 static void key_claim(const void *wanted, struct neap_claims *claims)
 {
@@ -343,6 +365,8 @@ static void key_claim(const void *wanted, struct neap_claims *claims)
 				   ? want->path
 				   : neap_arena_printf(arena, "/~%s/.ssh/authorized_keys", want->user);
 
+	if (!neap_given(want, PATH))
+		neap_claim_entries(claims, usual_path(want->user, arena));
 	neap_claim_part(claims, path, neap_arena_printf(arena, "key\n%.*s", (int)key.body.len, key.body.data),
 			NULL);
 	if (want->ensure == PRESENT)
@@ -360,7 +384,7 @@ static int key_read(const struct neap_view *view, const struct neap_context *ctx
 
 	int r = find_paths(view, ctx->scratch, want, have, err);
 	if (r == 0 && present && have->directory)
-		r = read_directory(view, ctx->scratch, want, have, err);
+		r = read_directory(view, ctx, want, have, err);
 	if (r == 0)
 		r = neap_part_read(view, ctx->scratch, have->path, present && !have->directory, &have->file,
 				   err);
@@ -449,17 +473,18 @@ static int make_directory(struct neap_host *host, const struct key_have *have, s
 }
 
 /* Where the home of the user is not known, nothing can be said of any file. */
-static int apply_blindly(struct neap_host *host, struct neap_arena *arena, const struct key_want *want,
+static int apply_blindly(struct neap_host *host, const struct neap_context *ctx, const struct key_want *want,
 			 struct neap_error **err)
 {
 	struct key_have have = { 0 };
 
 	if (want->ensure == ABSENT)
 		return 0;
-	int r = find_paths(&host->view, arena, want, &have, err);
+	int r = find_paths(&host->view, ctx->scratch, want, &have, err);
 	if (r)
 		return r < 0 ? r : 0;
-	if (make_directory(host, &have, err) < 0)
+	have.left = is_left(ctx, &have);
+	if (!have.left && make_directory(host, &have, err) < 0)
 		return -1;
 	return neap_host_attributes(host, have.path, have.directory ? FILE_MODE : NEAP_KEEP,
 				    have.directory ? have.home.uid : NEAP_KEEP, NEAP_KEEP, err);
@@ -472,7 +497,7 @@ static int key_apply(struct neap_host *host, const struct neap_context *ctx, con
 	const struct key_have *have = had;
 
 	if (!have)
-		return apply_blindly(host, ctx->scratch, want, err);
+		return apply_blindly(host, ctx, want, err);
 	bool absent = have->file.stat.kind == NEAP_FILE_ABSENT;
 	bool own = absent || (have->directory && want->ensure == PRESENT);
 	const struct neap_file_write write = {
@@ -541,7 +566,8 @@ static const char description[] =
 	"  that is not stays as it is.\n"
 	"- One line is enough: further ones with the same key go, as sshd would try each of them.\n"
 	"- Without `path` the file is `~/.ssh/authorized_keys`: the directory is 0700, the file 0600,\n"
-	"  both of the user, also when they were there before. The home itself has to be there.\n"
+	"  both of the user, also when they were there before. The home itself has to be there. A\n"
+	"  directory that is another resource's is left to that.\n"
 	"- With `path` a new file is 0600 and the user's; missing directories are made, 0755. A file\n"
 	"  that is there keeps its owner and mode.\n"
 	"- No link is followed: not at the file, nor at `.ssh`, nor anywhere below a directory of the\n"

@@ -9,13 +9,16 @@
 #include <stdlib.h>
 
 #include "base/path.h"
+#include "base/vec.h"
 #include "host/follow.h"
 
 struct neap_aliases {
 	const struct neap_graph *graph;
 	const struct neap_view *view;
 	struct neap_arena *arena;
-	bool built;
+	bool built, stale;
+	NEAP_VEC(struct neap_str) homeless; /* claims below the home of somebody who was not there */
+	uint64_t generation;                /* when they were looked for */
 	struct neap_error *blind; /* the first answer that could not be had */
 	struct neap_map leads;    /* directory, as written -> without links */
 	struct neap_map names;    /* path without links -> claimed path that leads there */
@@ -34,6 +37,7 @@ void neap_aliases_free(struct neap_aliases *aliases)
 	neap_map_done(&aliases->leads);
 	neap_map_done(&aliases->names);
 	neap_map_done(&aliases->above);
+	neap_vec_done(&aliases->homeless);
 	neap_error_free(aliases->blind);
 	neap_arena_free(aliases->arena);
 	free(aliases);
@@ -85,29 +89,93 @@ static const char *lead(struct neap_aliases *aliases, struct neap_str directory)
 	return at;
 }
 
+/* "/~eve/.ssh/x" is below the home of eve, which only the machine knows. */
+static bool is_of_home(struct neap_str path)
+{
+	return path.len > 2 && memcmp(path.data, "/~", 2) == 0;
+}
+
+/* Whether there is one, for now. */
+static bool find_home(struct neap_aliases *aliases, struct neap_str path)
+{
+	const char *slash = memchr(path.data + 1, '/', path.len - 1);
+	struct neap_str user = { path.data, slash ? (size_t)(slash - path.data) : path.len }, home;
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct neap_home found;
+	const char *name;
+
+	if (neap_map_get(&aliases->leads, user))
+		return true;
+	name = neap_arena_copy(aliases->arena, user.data + 2, user.len - 2);
+	if (neap_view_home(aliases->view, name, aliases->arena, &found, &err) != 0 ||
+	    neap_path_normalise(aliases->arena, neap_str(found.path), &home, &err) < 0 ||
+	    is_of_home(home))
+		return false;
+	neap_map_put(&aliases->leads, user, (void *)lead(aliases, home));
+	return true;
+}
+
+static void put_name(struct neap_aliases *aliases, struct neap_str path)
+{
+	struct neap_str parent = neap_path_parent(path);
+	const char *leads;
+
+	if (path.len == 1)
+		return;
+	if (is_of_home(path) && !find_home(aliases, path)) {
+		neap_vec_push(&aliases->homeless, path);
+		return;
+	}
+	leads = lead(aliases, parent);
+	if (neap_str_equal(neap_str(leads), parent))
+		return;
+	struct neap_str real = neap_str(joined(aliases, leads, neap_path_name(path)));
+	void **slot = neap_map_slot(&aliases->names, real);
+	if (!*slot)
+		*slot = neap_arena_copy(aliases->arena, path.data, path.len);
+	for (struct neap_str up = neap_path_parent(real); up.len > 1; up = neap_path_parent(up))
+		if (neap_map_put(&aliases->above, up, aliases))
+			break;
+}
+
 static void build(struct neap_aliases *aliases)
 {
-	aliases->built = true;
-	for (size_t i = 0; i < aliases->graph->owned.count; i++) {
-		struct neap_str path = aliases->graph->owned.entries[i].key;
-		struct neap_str parent = neap_path_parent(path);
-		const char *leads = lead(aliases, parent);
-		if (path.len == 1 || neap_str_equal(neap_str(leads), parent))
-			continue;
-		struct neap_str real = neap_str(joined(aliases, leads, neap_path_name(path)));
-		void **slot = neap_map_slot(&aliases->names, real);
-		if (!*slot)
-			*slot = neap_arena_copy(aliases->arena, path.data, path.len);
-		for (struct neap_str up = neap_path_parent(real); up.len > 1; up = neap_path_parent(up))
-			if (neap_map_put(&aliases->above, up, aliases))
-				break;
+	size_t homeless = aliases->homeless.count;
+
+	if (!aliases->built) {
+		aliases->built = true;
+		aliases->generation = neap_view_generation(aliases->view);
+		for (size_t i = 0; i < aliases->graph->owned.count; i++)
+			put_name(aliases, aliases->graph->owned.entries[i].key);
+	} else if (homeless && neap_view_generation(aliases->view) != aliases->generation) {
+		aliases->generation = neap_view_generation(aliases->view);
+		for (size_t i = 0; i < homeless; i++)
+			put_name(aliases, aliases->homeless.items[i]);
+		aliases->homeless.count -= homeless;
+		memmove(aliases->homeless.items, aliases->homeless.items + homeless,
+			aliases->homeless.count * sizeof *aliases->homeless.items);
 	}
+}
+
+void neap_aliases_moved(struct neap_aliases *aliases)
+{
+	aliases->stale = true;
+}
+
+void neap_aliases_renew(struct neap_aliases *aliases)
+{
+	if (!aliases->stale)
+		return;
+	neap_map_clear(&aliases->leads);
+	neap_map_clear(&aliases->names);
+	neap_map_clear(&aliases->above);
+	aliases->homeless.count = 0;
+	aliases->built = aliases->stale = false;
 }
 
 const char *neap_aliases_claimed(struct neap_aliases *aliases, const char *path)
 {
-	if (!aliases->built)
-		build(aliases);
+	build(aliases);
 	return neap_map_get(&aliases->names, neap_str(path));
 }
 
@@ -131,8 +199,7 @@ bool neap_aliases_own(struct neap_aliases *aliases, const char *path)
 {
 	if (neap_graph_owns(aliases->graph, path))
 		return true;
-	if (!aliases->built)
-		build(aliases);
+	build(aliases);
 	const char *real = joined(aliases, lead(aliases, neap_path_parent(neap_str(path))),
 				  neap_path_name(neap_str(path)));
 	return neap_map_get(&aliases->names, neap_str(real)) ||

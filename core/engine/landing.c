@@ -77,6 +77,7 @@ static void landed(void *ctx, const struct neap_error *err)
 {
 	struct run *run = ctx;
 	run->verifying = err == NULL;
+	neap_aliases_renew(run->aliases);
 	for (size_t i = 0; i < run->group.count; i++) {
 		uint32_t number = run->group.items[i];
 		struct neap_result *result = &run->pub.results[number];
@@ -156,6 +157,7 @@ void neap_landing_verify_apply(struct run *run)
 void neap_landing_verify_plan(struct run *run)
 {
 	run->verifying = true;
+	neap_aliases_renew(run->aliases);
 	for (uint32_t i = 0; i < run->pub.graph->resources.count; i++) {
 		const struct neap_result *result = &run->pub.results[i];
 		struct neap_error *err = NULL;

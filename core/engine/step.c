@@ -247,6 +247,8 @@ int neap_step_owns(const struct step *step, struct neap_error **err)
 	const struct neap_change *changes = neap_overlay_changes(run->overlay, &count);
 	for (size_t i = 0; i < count; i++) {
 		const struct neap_change *change = &changes[i];
+		if (change->kind == NEAP_CHANGE_SYMLINK || change->kind == NEAP_CHANGE_UNLINK)
+			neap_aliases_moved(run->aliases);
 		if (is_neaps(run, change->path)) {
 			neap_error_set(err, "this changes %s, which is neap's own", change->path);
 			return neap_error_hint(err, "--state-dir DIR keeps neap's state elsewhere");

@@ -190,3 +190,46 @@ recipe() { # recipe LINES…: site.lua
 	done
 	diff <(jq '[.resources[] | {action, reason, changes}]' plan.json) <(jq '[.resources[] | {action, reason, changes}]' apply.json)
 }
+
+# The plan is what is done, nothing fails, and the second plan is empty
+converges() {
+	local what='[.resources[] | {address, action, changes}]'
+	"$NEAP" plan site.lua --root root --format json >plan.json || [ $? = 2 ]
+	"$NEAP" apply site.lua --root root --format json >apply.json
+	diff <(jq "$what" plan.json) <(jq "$what" apply.json)
+	"$NEAP" plan site.lua --root root
+}
+
+@test "a purge spares the keys of users, wherever they live" {
+	mkdir -p root/etc root/home/alice/.ssh root/srv/bob/.ssh root/srv/eve/.ssh
+	printf '%s\n' root:x:0:0::/root:/bin/sh alice:x:0:0::/home/alice:/bin/sh bob:x:0:0::/srv/bob:/bin/sh >root/etc/passwd
+	printf '%s\n' root:x:0: >root/etc/group
+	key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIcSTkMWjN8wcJXtcEcpYcxSXa0K6Shfj7WUbGSYbYKr"
+	for directory in home/alice srv/bob srv/eve; do
+		touch root/$directory/.ssh/junk
+		[ $directory = srv/eve ] || echo "# by hand" >root/$directory/.ssh/authorized_keys
+	done
+	# alice's and bob's before the purge and behind it; eve is only made by this run.
+	recipe "neap.authorized_key { user = 'alice', key = '$key' }" \
+		"neap.directory { path = '/home/alice/.ssh', mode = '0700', purge = true }" \
+		"neap.directory { path = '/srv', purge = true, recurse = true }" \
+		"neap.authorized_key { user = 'bob', key = '$key' }" \
+		"neap.user { name = 'eve', home = '/srv/eve', before = 'directory[/srv/eve/.ssh]' }" \
+		"neap.directory { path = '/srv/eve/.ssh', purge = true }" \
+		"neap.authorized_key { user = 'eve', key = '$key', require = 'directory[/srv/eve/.ssh]' }"
+	converges
+	for directory in home/alice srv/bob srv/eve; do
+		[ $directory = srv/eve ] || grep -q "^# by hand" root/$directory/.ssh/authorized_keys
+		grep -qF "$key" root/$directory/.ssh/authorized_keys
+		[ ! -e root/$directory/.ssh/junk ]
+	done
+}
+
+@test "a purge spares what a resource makes through a link that another has just made" {
+	recipe 'neap.directory { path = "/b", purge = true, recurse = true }' \
+		'neap.link { path = "/b/current", target = "one" }' \
+		'neap.directory { path = "/b/one" }' \
+		'neap.file { path = "/b/current/t", content = "x" }'
+	converges
+	[ -f root/b/one/t ]
+}
