@@ -23,7 +23,8 @@ target_link_libraries(neap neap_cli)
 include(GNUInstallDirs)
 install(TARGETS neap RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 # Where systemd finds them, below /usr and /usr/local too; nothing is enabled. A cron.d file lies outside every prefix.
-install(FILES packaging/systemd/neap.service packaging/systemd/neap.timer DESTINATION lib/systemd/system)
+install(FILES packaging/systemd/neap.service packaging/systemd/neap.timer packaging/systemd/neap-boot.timer
+	DESTINATION lib/systemd/system)
 install(FILES packaging/cron/neap DESTINATION ${CMAKE_INSTALL_DOCDIR}/cron.d)
 install(FILES packaging/prometheus/neap.yml DESTINATION ${CMAKE_INSTALL_DOCDIR}/prometheus)
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

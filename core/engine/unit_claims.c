@@ -62,6 +62,24 @@ static void claim_order(const struct neap_unit_own *own, struct neap_arena *aren
 	neap_claim_after(claims, neap_arena_printf(arena, "%s.d", path));
 }
 
+/* It comes after what it sets off, which systemd wants to know by then. Another name is in its file. */
+static void claim_triggered(const char *name, struct neap_arena *arena, struct neap_claims *claims)
+{
+	static const char *const kinds[] = { ".socket", ".timer", ".path" };
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(dot, kinds[i]) != 0)
+			continue;
+		neap_claim_after(claims, neap_arena_printf(arena, NEAP_UNIT_DIRECTORY "/%.*s.service",
+							   (int)(dot - name), name));
+		if (i == 0 && !memchr(name, '@', (size_t)(dot - name))) /* Accept=yes */
+			neap_claim_after(claims,
+					 neap_arena_printf(arena, NEAP_UNIT_DIRECTORY "/%.*s@.service",
+							   (int)(dot - name), name));
+	}
+}
+
 void neap_unit_own_claim(const struct neap_unit_own *own, bool enabled, struct neap_claims *claims)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
@@ -75,6 +93,7 @@ void neap_unit_own_claim(const struct neap_unit_own *own, bool enabled, struct n
 		neap_claim_anywhere(claims, NEAP_UNIT_DIRECTORY, own->name);
 	claim_text(own, enabled, arena, claims);
 	claim_order(own, arena, claims);
+	claim_triggered(own->name, arena, claims);
 }
 
 void neap_unit_own_claim_absent(const char *name, struct neap_claims *claims)

@@ -17,10 +17,10 @@ here() { sed -e "s|/etc/neap/site|--root $PWD/machine $PWD/site|" -e 's/--splay 
 
 @test "systemd finds nothing wrong with the units" {
 	command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
-	cp "$shipped"/systemd/neap.* .
+	cp "$shipped"/systemd/neap* .
 	# It insists on the program, which need not be installed here.
 	sed -i "s|^ExecStart=neap |ExecStart=$NEAP |" neap.service
-	run -0 systemd-analyze verify ./neap.timer ./neap.service
+	run -0 systemd-analyze verify ./neap.timer ./neap-boot.timer ./neap.service
 	[ -z "$output" ]
 	# It would say so if something was.
 	sed -i 's/^Nice=5/Nicce=5/' neap.service
@@ -40,12 +40,14 @@ here() { sed -e "s|/etc/neap/site|--root $PWD/machine $PWD/site|" -e 's/--splay 
 	[ -z "$output" ]
 }
 
-@test "the cron file is one that cron takes: one job, and its command works" {
+@test "the cron file is one that cron takes: one job, at boot too, and its command works" {
 	[ "$(tail -c 1 "$shipped/cron/neap")" = "" ]
 	jobs=$(grep -vE '^(#|$|[A-Z]+=)' "$shipped/cron/neap")
-	[ "$(wc -l <<<"$jobs")" = 1 ]
+	[ "$(wc -l <<<"$jobs")" = 2 ]
 	[[ $jobs != *%* ]]
-	read -r minute hour day month weekday user command <<<"$jobs"
+	read -r minute hour day month weekday user command < <(grep -v ^@reboot <<<"$jobs")
+	# Who boots waits for nobody's turn.
+	[ "$(sed -n 's/^@reboot root //p' <<<"$jobs")" = "${command/ --splay 15m/}" ]
 	[ "$minute $hour $day $month $weekday $user" = "*/30 * * * * root" ]
 	# neap's own type for cron has the same rules as cron, and more.
 	cat >job.lua <<-LUA
@@ -82,6 +84,7 @@ here() { sed -e "s|/etc/neap/site|--root $PWD/machine $PWD/site|" -e 's/--splay 
 	[ "$("prefix/bin/neap" version)" = "$(neap version)" ]
 	cmp prefix/lib/systemd/system/neap.service "$shipped/systemd/neap.service"
 	cmp prefix/lib/systemd/system/neap.timer "$shipped/systemd/neap.timer"
+	cmp prefix/lib/systemd/system/neap-boot.timer "$shipped/systemd/neap-boot.timer"
 	cmp prefix/share/doc/neap/cron.d/neap "$shipped/cron/neap"
 	cmp prefix/share/doc/neap/prometheus/neap.yml "$shipped/prometheus/neap.yml"
 	for file in README.md cron.md contract.md schema/status.schema.json; do [ -s "prefix/share/doc/neap/$file" ]; done

@@ -17,7 +17,7 @@ setup_file() {
 	disk=$(host_disk one)
 	mkdir -p "$disk/etc/neap/site" "$disk/etc/systemd/system/neap.service.d" "$disk/etc/systemd/system/neap.timer.d" \
 		"$disk/var/lib/prometheus" "$disk/var/log/neap"
-	cp "$NEAP_SOURCE"/packaging/systemd/neap.* "$disk/etc/systemd/system/"
+	cp "$NEAP_SOURCE"/packaging/systemd/neap* "$disk/etc/systemd/system/"
 	cat >"$disk/etc/systemd/system/neap.service.d/hurry.conf" <<-'UNIT'
 	[Unit]
 	# More starts than systemd allows in ten seconds.
@@ -257,8 +257,19 @@ journal() { host_run one journalctl -q -o json SYSLOG_IDENTIFIER=neap "$@"; }
 	host_run one systemctl disable --now neap.timer
 	for _ in $(seq 100); do [ "$(host_run one systemctl is-active neap.service || true)" = inactive ] && break || sleep 0.1; done
 	run -0 host_neap one status
+}
+
+@test "the timer for the boot: a run begins when a machine is up, and no other for it" {
+	host_run one systemctl enable neap-boot.timer
+	rm "$disk/etc/app-after"
+	before=$(ends)
 	host_reboot one
+	until_ends $((before + 1))
+	[ -e "$disk/etc/app-after" ]
+	host_run one systemctl disable --now neap-boot.timer
 	[ "$(host_run one systemctl is-enabled neap.timer || true)" = disabled ]
+	sleep 2
+	[ "$(ends)" = $((before + 1)) ]
 }
 
 @test "cron mails when something was changed or failed, and else nothing" {
@@ -268,7 +279,7 @@ journal() { host_run one journalctl -q -o json SYSLOG_IDENTIFIER=neap "$@"; }
 	SH
 	chmod 755 "$disk/usr/sbin/sendmail"
 	# The shipped file, at the start of cron instead of each half hour.
-	sed -e 's|^\*/30 \* \* \* \*|@reboot|' -e 's/--splay 15m/--splay 1s/' "$NEAP_SOURCE/packaging/cron/neap" >"$disk/etc/cron.d/neap"
+	sed -e /^@reboot/d -e 's|^\*/30 \* \* \* \*|@reboot|' -e 's/--splay 15m/--splay 1s/' "$NEAP_SOURCE/packaging/cron/neap" >"$disk/etc/cron.d/neap"
 	chmod 644 "$disk/etc/cron.d/neap"
 	fire() {
 		before=$(host_neap one status --format json | jq -r .last_run.id)

@@ -236,6 +236,9 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 		content = "[Socket]\nListenStream=/run/echo.sock\nAccept=yes\n[Install]\nWantedBy=sockets.target\n",
 	}
 	neap.unit { name = "echo@.service", content = "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n" }
+	-- What a unit sets off comes before it, though it is declared behind.
+	neap.unit { name = "late.socket", state = "running", content = "[Socket]\nListenStream=/run/late.sock\n" }
+	neap.unit { name = "late.service", content = "[Service]\nExecStart=/bin/sleep 10000\n" }
 	LUA
 	converges
 	until [ "$(on cat /run/tick.log)" = tick ]; do sleep 0.2; done
