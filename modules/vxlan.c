@@ -123,13 +123,24 @@ static int check_other(const struct vxlan_want *want, const char *param, const c
 		return -1;
 	if (neap_net_ip_equal(&ip, &local))
 		return neap_error_set(err, "%s: %s is its own local_address", param, text);
-	if (ip.family == (local.family ? local.family : 4))
+	if (ip.family == (local.family ? local.family : 4) || neap_awaited(want, LOCAL_ADDRESS))
 		return 0;
 	if (local.family)
 		return neap_error_set(err, "%s: %s is IPv%u, and local_address is IPv%u", param, text,
 				      ip.family, local.family);
 	neap_error_set(err, "%s: %s is IPv6, and without local_address a vxlan is one of IPv4", param, text);
 	return neap_error_hint(err, "give local_address, an IPv6 address of this machine");
+}
+
+/* A value of a table may be any text. */
+static int check_text(const char *param, const struct neap_text *text, struct neap_error **err)
+{
+	size_t line = strcspn(text->data, "\r\n");
+
+	if (line == text->len && line < NEAP_NET_TEXT)
+		return 0;
+	return neap_error_set(err, "%s: \"%.*s…\" is no address", param,
+			      (int)(line < NEAP_NET_TEXT ? line : NEAP_NET_TEXT), text->data);
 }
 
 static int check_lists(const struct vxlan_want *want, struct neap_error **err)
@@ -150,10 +161,12 @@ static int check_lists(const struct vxlan_want *want, struct neap_error **err)
 	neap_map_done(&seen);
 	for (size_t i = 0; i < want->fdb.count; i++)
 		if (check_mac("fdb", want->fdb.names[i], mac, err) < 0 ||
+		    check_text("fdb", &want->fdb.texts[i], err) < 0 ||
 		    check_other(want, "fdb", want->fdb.texts[i].data, err) < 0)
 			return -1;
 	for (size_t i = 0; i < want->neighbours.count; i++)
 		if (check_machine("neighbours", want->neighbours.names[i], &ip, err) < 0 ||
+		    check_text("neighbours", &want->neighbours.texts[i], err) < 0 ||
 		    check_mac("neighbours", want->neighbours.texts[i].data, mac, err) < 0)
 			return -1;
 	return 0;
@@ -482,6 +495,8 @@ static int vxlan_diff(const struct neap_context *ctx, const void *wanted, const 
 							   neap_net_mac_print(have->link.mac, mac))
 				       : NULL,
 				 want->mac);
+	if (found && mac_differs(want, have) && !neap_given(want, NEIGHBOURS))
+		neap_diff_reason(diff, "the kernel forgets its neighbours");
 	if (mtu_differs(want, have))
 		neap_net_diff_mtu(diff, found, have->link.mtu, (uint32_t)want->mtu);
 	if (up_differs(want, have))
@@ -673,7 +688,8 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[MAC] = {
 		.name = "mac",
 		.kind = NEAP_PARAM_STRING,
-		.doc = "Its hardware address, in small letters: `02:00:00:00:00:01`.",
+		.doc = "Its hardware address, in small letters: `02:00:00:00:00:01`. One that is said is the same after a boot, when "
+		       "others still remember it.",
 		.fallback = "as it is; one by chance for a new one",
 		.offset = offsetof(struct vxlan_want, mac),
 	},

@@ -613,7 +613,7 @@ function neap.veth(params) end
 ---@field neighbours? table<string, neap.text> IP addresses in it, and of each the hardware address, which then nobody is asked for (ARP, ND). Others are removed, but for those that were learned. Not given: not looked at.
 ---@field learning? boolean Whether it remembers, of packets that come in, what machine a hardware address is behind. Not given: as it is; true for a new one.
 ---@field ttl? integer How many routers its packets may cross; 0 is what the machine does with others. Not given: as it is; 0 for a new one.
----@field mac? string Its hardware address, in small letters: `02:00:00:00:00:01`. Not given: as it is; one by chance for a new one.
+---@field mac? string Its hardware address, in small letters: `02:00:00:00:00:01`. One that is said is the same after a boot, when others still remember it. Not given: as it is; one by chance for a new one.
 ---@field mtu? integer The largest packet, in bytes. Its own packets are 50 bytes larger, those over IPv6 70. Not given: as it is; for a new one what fits through `link`, or 1500.
 ---@field up? boolean Whether it is up. Not given: true.
 ---@field ensure? "present"|"absent" With `"absent"` it is removed, and with it its addresses and routes. Not given: "present".

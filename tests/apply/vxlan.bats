@@ -196,6 +196,8 @@ inside() {
 	neap.vxlan { name = "n", id = 14 }
 	neap.vxlan { name = "o", id = 14, port = 4789 }
 	neap.vxlan { name = "p", id = 14, port = 8472 }
+	neap.vxlan { name = "q", id = 15, fdb = { ["02:00:00:00:00:01"] = "192.0.2.1\0x" } }
+	neap.vxlan { name = "r", id = 16, neighbours = { ["10.0.0.1"] = "02:00:00:00:00:01\n" } }
 	LUA
 	run -1 "$NEAP" check site.lua
 	for said in "id is required" "cannot go over itself" "192.0.2.2 is there twice" "peers: 224.0.0.1 is not the address of one machine" \
@@ -203,6 +205,7 @@ inside() {
 		"fdb: fd00::2 is IPv6, and local_address is IPv4" "fdb: 01:00:00:00:00:01 is not the hardware address of one machine" \
 		'mac: "02:00:00:00:00:AB" is no hardware address' 'neighbours: "10.0.0.1/24" is no IP address' \
 		"local_address: fe80::1 is good on one link only" "16777215" "only name is given" \
+		'fdb: "192.0.2.1…" is no address' 'neighbours: "02:00:00:00:00:01…" is no address' \
 		"vxlan[n] (site.lua:15) and vxlan[o] (site.lua:16) both own the vxlan with id 14 on port 4789 of IPv4"; do
 		[[ $output == *"$said"* ]] || { echo "missing: $said"; echo "$output"; false; }
 	done
