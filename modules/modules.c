@@ -34,9 +34,11 @@ extern const struct neap_resource_type neap_type_token;
 extern const struct neap_resource_type neap_type_unit;
 extern const struct neap_resource_type neap_type_user;
 extern const struct neap_resource_type neap_type_veth;
+extern const struct neap_resource_type neap_type_vxlan;
 extern const struct neap_resource_type neap_type_wait_for;
 
-/* clang-format off: one a line */
+/* One a line. */
+/* clang-format off */
 static const struct neap_resource_type *const types[] = {
 	&neap_type_address,
 	&neap_type_apt_repository,
@@ -71,6 +73,7 @@ static const struct neap_resource_type *const types[] = {
 	&neap_type_unit,
 	&neap_type_user,
 	&neap_type_veth,
+	&neap_type_vxlan,
 	&neap_type_wait_for,
 	NULL,
 };

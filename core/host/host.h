@@ -11,7 +11,8 @@
  * So there is no dry-run flag: both run the same code against the same overlay.
  *
  * The machine's parts: fs (files; accounts are files too), process, kernel (its settings), units (of
- * systemd), firewall, network (fetching, waiting for who answers), net (links, addresses, routes), clock.
+ * systemd), firewall, network (fetching, waiting for who answers), net (links, addresses, routes,
+ *neighbours), clock.
  *
  * Paths are absolute and normalised (base/path.h), below the host's root. Directories on the way may be
  * links (they are resolved inside the root); the last component is never followed. Returns: 0, negative with
@@ -189,6 +190,13 @@ int neap_view_net_address(const struct neap_view *view, const struct neap_net_ad
 			  struct neap_net_address *ret, bool *ret_found, struct neap_error **err);
 int neap_view_net_route(const struct neap_view *view, const struct neap_net_route_key *key,
 			struct neap_net_route *ret, bool *ret_found, struct neap_error **err);
+int neap_view_net_neighbour(const struct neap_view *view, const struct neap_net_neighbour_key *key,
+			    struct neap_net_neighbour *ret, bool *ret_found, struct neap_error **err);
+/* All that are there of a kind on a link, sorted; one that is missing may only be not known yet. */
+int neap_view_net_neighbours(const struct neap_view *view, const char *link,
+			     enum neap_net_neighbour_kind kind, struct neap_arena *arena,
+			     const struct neap_net_neighbour *const **ret, size_t *ret_count,
+			     struct neap_error **err);
 /* ---- the packet filter: iptables, in the variant that is in use here ---- */
 
 enum neap_family { NEAP_FAMILY_IPV4, NEAP_FAMILY_IPV6 };
@@ -338,8 +346,8 @@ int neap_host_unsettle(struct neap_host *host, const char *path, struct neap_err
 /* A setting of the kernel, as neap_view_kernel() names it. Transparent: a plan reads what was set. */
 int neap_host_kernel(struct neap_host *host, const char *name, const char *value, struct neap_error **err);
 
-/* A change of links, addresses or routes. Transparent: a plan knows what follows from it (with a link go its
- * addresses and routes), and what the kernel would refuse is refused in the plan. */
+/* A change of links, addresses, routes or neighbours. Transparent: a plan knows what follows from it (with a
+ * link go its addresses and routes), and what the kernel would refuse is refused in the plan. */
 int neap_host_net(struct neap_host *host, const struct neap_net_change *change, struct neap_error **err);
 
 /*

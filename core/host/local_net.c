@@ -4,6 +4,7 @@
  */
 #include "host/local.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
@@ -107,7 +108,7 @@ static struct neap_net_ip ip_of(unsigned char family, const struct rtattr *attri
 /* A link, and what of it is said by index: names are known when all have been read. */
 struct raw_link {
 	struct neap_net_link link;
-	uint32_t master, peer;
+	uint32_t master, peer, under;
 };
 struct raw_links {
 	struct neap_local_net *known;
@@ -122,6 +123,32 @@ static void read_bridge(const struct rtattr *data, struct neap_net_link *ret)
 	ret->stp = neap_netlink_u32(of[IFLA_BR_STP_STATE]) != 0;
 	ret->forward_delay = neap_netlink_u32(of[IFLA_BR_FORWARD_DELAY]);
 	ret->ageing_time = neap_netlink_u32(of[IFLA_BR_AGEING_TIME]);
+}
+
+static uint8_t u8_of(const struct rtattr *attribute)
+{
+	uint8_t value = 0;
+
+	if (attribute && RTA_PAYLOAD(attribute) >= sizeof(value))
+		memcpy(&value, RTA_DATA(attribute), sizeof(value));
+	return value;
+}
+
+static void read_vxlan(const struct rtattr *data, struct neap_net_link *ret, uint32_t *ret_under)
+{
+	const struct rtattr *of[IFLA_VXLAN_MAX + 1];
+	uint16_t port = 0; /* as it is in packets */
+
+	neap_netlink_attributes(RTA_DATA(data), RTA_PAYLOAD(data), of, IFLA_VXLAN_MAX);
+	if (of[IFLA_VXLAN_PORT] && RTA_PAYLOAD(of[IFLA_VXLAN_PORT]) >= sizeof(port))
+		memcpy(&port, RTA_DATA(of[IFLA_VXLAN_PORT]), sizeof(port));
+	ret->id = neap_netlink_u32(of[IFLA_VXLAN_ID]);
+	ret->port = ntohs(port);
+	ret->local = of[IFLA_VXLAN_LOCAL6] ? ip_of(AF_INET6, of[IFLA_VXLAN_LOCAL6])
+					   : ip_of(AF_INET, of[IFLA_VXLAN_LOCAL]);
+	ret->learning = u8_of(of[IFLA_VXLAN_LEARNING]) != 0;
+	ret->ttl = u8_of(of[IFLA_VXLAN_TTL_INHERIT]) ? NEAP_NET_TTL_INHERIT : u8_of(of[IFLA_VXLAN_TTL]);
+	*ret_under = neap_netlink_u32(of[IFLA_VXLAN_LINK]);
 }
 
 static void read_link(void *ctx, const struct nlmsghdr *message)
@@ -141,6 +168,8 @@ static void read_link(void *ctx, const struct nlmsghdr *message)
 	copy_text(one.link.name, of[IFLA_IFNAME]);
 	one.link.up = own->ifi_flags & IFF_UP;
 	one.link.mtu = neap_netlink_u32(of[IFLA_MTU]);
+	if (of[IFLA_ADDRESS] && RTA_PAYLOAD(of[IFLA_ADDRESS]) == NEAP_NET_MAC)
+		memcpy(one.link.mac, RTA_DATA(of[IFLA_ADDRESS]), NEAP_NET_MAC);
 	one.master = neap_netlink_u32(of[IFLA_MASTER]);
 	if (of[IFLA_LINKINFO])
 		neap_netlink_attributes(RTA_DATA(of[IFLA_LINKINFO]), RTA_PAYLOAD(of[IFLA_LINKINFO]), info,
@@ -150,6 +179,10 @@ static void read_link(void *ctx, const struct nlmsghdr *message)
 		read_bridge(info[IFLA_INFO_DATA], &one.link);
 	if (strcmp(one.link.kind, "veth") == 0 && !of[IFLA_LINK_NETNSID])
 		one.peer = neap_netlink_u32(of[IFLA_LINK]);
+	if (strcmp(one.link.kind, "vxlan") == 0 && info[IFLA_INFO_DATA])
+		read_vxlan(info[IFLA_INFO_DATA], &one.link, &one.under);
+	if (of[IFLA_LINK_NETNSID])
+		one.under = 0; /* it is elsewhere, and so its number */
 	neap_vec_push(&raw->links, one);
 
 	index = neap_arena_new_of(raw->known->net.arena, uint32_t);
@@ -181,6 +214,7 @@ static int load_links(struct neap_local_net *known, struct neap_error **err)
 
 		copy_name(one->link.master, name_of(known, one->master));
 		copy_name(one->link.peer, name_of(known, one->peer));
+		copy_name(one->link.under, name_of(known, one->under));
 		neap_net_put_link(&known->net, &one->link);
 	}
 	neap_vec_done(&raw.links);
@@ -242,6 +276,54 @@ static void read_route(void *ctx, const struct nlmsghdr *message)
 		neap_net_put_route(&known->net, &route);
 }
 
+static bool is_vxlan(const struct neap_local_net *known, const char *name)
+{
+	const struct neap_net_link *link = neap_net_link(&known->net, name);
+
+	return link && strcmp(link->kind, "vxlan") == 0;
+}
+
+/* Of a vxlan, and what somebody has said: neither what it has learned, nor what a daemon teaches it. */
+static void read_neighbour(void *ctx, const struct nlmsghdr *message)
+{
+	struct neap_local_net *known = ctx;
+	const struct ndmsg *own = NLMSG_DATA(message);
+	const struct rtattr *of[NDA_MAX + 1];
+	static const uint8_t all[NEAP_NET_MAC];
+	struct neap_net_neighbour one;
+	struct neap_net_ip ip = { 0 };
+	const char *link = name_of(known, (uint32_t)own->ndm_ifindex);
+	bool forwards = own->ndm_family == AF_BRIDGE, more;
+
+	if (message->nlmsg_type != RTM_NEWNEIGH || message->nlmsg_len < NLMSG_LENGTH(sizeof(*own)) ||
+	    (own->ndm_flags & (NTF_EXT_LEARNED | NTF_PROXY)) || !is_vxlan(known, link))
+		return;
+	if (forwards ? !(own->ndm_flags & NTF_SELF) || !(own->ndm_state & (NUD_PERMANENT | NUD_NOARP))
+		     : !(own->ndm_state & NUD_PERMANENT))
+		return;
+	neap_netlink_attributes((const struct rtattr *)(const void *)(own + 1),
+				NLMSG_PAYLOAD(message, sizeof(*own)), of, NDA_MAX);
+	if (!of[NDA_LLADDR] || RTA_PAYLOAD(of[NDA_LLADDR]) != NEAP_NET_MAC)
+		return;
+	if (of[NDA_DST])
+		ip = ip_of(forwards ? RTA_PAYLOAD(of[NDA_DST]) == 4 ? AF_INET : AF_INET6 : own->ndm_family,
+			   of[NDA_DST]);
+	more = of[NDA_PORT] || of[NDA_VNI] || of[NDA_SRC_VNI] || of[NDA_IFINDEX] || of[NDA_NH_ID];
+	if (!forwards) {
+		one = neap_net_neighbour_of(link, NEAP_NET_NEIGHBOUR, &ip, RTA_DATA(of[NDA_LLADDR]));
+	} else if (memcmp(RTA_DATA(of[NDA_LLADDR]), all, sizeof(all)) == 0) {
+		if (more || !ip.family)
+			return; /* another one than a peer here */
+		one = neap_net_neighbour_of(link, NEAP_NET_PEER, &ip, all);
+	} else {
+		if (*(const uint8_t *)RTA_DATA(of[NDA_LLADDR]) & 1)
+			return; /* of a group: it may have several */
+		one = neap_net_neighbour_of(link, NEAP_NET_FORWARD, more ? &(struct neap_net_ip){ 0 } : &ip,
+					    RTA_DATA(of[NDA_LLADDR]));
+	}
+	neap_net_put_neighbour(&known->net, &one);
+}
+
 static void addresses_again(void *ctx)
 {
 	neap_map_done(&((struct neap_local_net *)ctx)->net.addresses);
@@ -259,6 +341,27 @@ static void routes_again(void *ctx)
 		if (route && route->key.family == known->family)
 			neap_map_remove(&known->net.routes, entry->key);
 	}
+}
+
+static void forget_neighbours(struct neap_local_net *known, bool forwards)
+{
+	for (size_t i = 0; i < known->net.neighbours.count; i++) {
+		const struct neap_map_entry *entry = &known->net.neighbours.entries[i];
+		const struct neap_net_neighbour *one = entry->value;
+
+		if (one && (one->key.kind != NEAP_NET_NEIGHBOUR) == forwards)
+			neap_map_remove(&known->net.neighbours, entry->key);
+	}
+}
+
+static void forwards_again(void *ctx)
+{
+	forget_neighbours(ctx, true);
+}
+
+static void neighbours_again(void *ctx)
+{
+	forget_neighbours(ctx, false);
 }
 
 static int load_addresses(struct neap_local_net *known, struct neap_error **err)
@@ -288,11 +391,63 @@ static int load_routes(struct neap_local_net *known, struct neap_error **err)
 	return 0;
 }
 
+/* Vxlans, and the index of the last one. */
+static unsigned count_vxlans(const struct neap_local_net *known, uint32_t *ret_index)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < known->names.count; i++) {
+		const struct neap_map_entry *entry = &known->names.entries[i];
+
+		if (!entry->value || !is_vxlan(known, entry->value))
+			continue;
+		memcpy(ret_index, entry->key.data, sizeof(*ret_index));
+		count++;
+	}
+	return count;
+}
+
+/* Where there is only one vxlan the kernel leaves out what others know, which may be much. */
+static int load_forwards(struct neap_local_net *known, struct neap_error **err)
+{
+	struct ifinfomsg own = { .ifi_family = AF_BRIDGE };
+	struct neap_request request;
+	uint32_t index;
+	unsigned count = count_vxlans(known, &index);
+
+	if (count == 0)
+		return 0;
+	if (count == 1)
+		own.ifi_index = (int)index;
+	neap_request_begin(&request, RTM_GETNEIGH, 0, &own, sizeof(own));
+	return neap_netlink_dump(known->netlink, &request, read_neighbour, forwards_again, known, err) < 0
+		       ? neap_error_prefix(err, "list what vxlans forward")
+		       : 0;
+}
+
+static int load_neighbours(struct neap_local_net *known, struct neap_error **err)
+{
+	const struct ndmsg own = { .ndm_family = AF_UNSPEC };
+	struct neap_request request;
+	uint32_t index;
+	unsigned count = count_vxlans(known, &index);
+
+	if (count == 0)
+		return 0;
+	neap_request_begin(&request, RTM_GETNEIGH, 0, &own, sizeof(own));
+	if (count == 1)
+		neap_request_put_u32(&request, NDA_IFINDEX, index);
+	return neap_netlink_dump(known->netlink, &request, read_neighbour, neighbours_again, known, err) < 0
+		       ? neap_error_prefix(err, "list the neighbours")
+		       : 0;
+}
+
 int neap_local_net(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
 		   struct neap_error **err)
 {
-	static int (*const loads[])(struct neap_local_net *,
-				    struct neap_error **) = { load_links, load_addresses, load_routes };
+	static int (*const loads[])(struct neap_local_net *, struct neap_error **) = {
+		load_links, load_addresses, load_routes, load_forwards, load_neighbours,
+	};
 	struct neap_local *local = neap_local_of(view);
 	struct neap_local_net *known;
 
@@ -374,6 +529,29 @@ static void put_peer(struct neap_request *request, const struct neap_net_link *l
 	neap_request_close(request, data);
 }
 
+static void put_vxlan(struct neap_request *request, const struct neap_net_change *change, uint32_t under)
+{
+	const struct neap_net_link *link = &change->link;
+	const uint16_t port = htons(link->port);
+	size_t data = neap_request_open(request, IFLA_INFO_DATA, NULL, 0);
+
+	if (change->op == NEAP_NET_LINK_ADD) {
+		neap_request_put_u32(request, IFLA_VXLAN_ID, link->id);
+		/* Said always: the kernel's own default is from before there was a standard. */
+		neap_request_put(request, IFLA_VXLAN_PORT, &port, sizeof(port));
+		if (link->local.family)
+			put_ip(request, link->local.family == 4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6,
+			       &link->local);
+		if (under)
+			neap_request_put_u32(request, IFLA_VXLAN_LINK, under);
+	}
+	if (change->fields & NEAP_NET_LEARNING)
+		neap_request_put_u8(request, IFLA_VXLAN_LEARNING, link->learning);
+	if (change->fields & NEAP_NET_TTL)
+		neap_request_put_u8(request, IFLA_VXLAN_TTL, (uint8_t)link->ttl);
+	neap_request_close(request, data);
+}
+
 /* The kernel cannot bring up an end whose other end it has not made yet. */
 static int raise_peer(struct neap_local_net *known, const struct ifinfomsg *own, const char *name,
 		      struct neap_error **err)
@@ -386,18 +564,21 @@ static int raise_peer(struct neap_local_net *known, const struct ifinfomsg *own,
 }
 
 #define BRIDGE_FIELDS (NEAP_NET_STP | NEAP_NET_FORWARD_DELAY | NEAP_NET_AGEING_TIME)
+#define VXLAN_FIELDS (NEAP_NET_LEARNING | NEAP_NET_TTL)
 
 static int change_link(struct neap_local_net *known, const struct neap_net_change *change,
 		       struct neap_error **err)
 {
 	const struct neap_net_link *link = &change->link;
-	bool adds = change->op == NEAP_NET_LINK_ADD;
+	bool adds = change->op == NEAP_NET_LINK_ADD, vxlan = strcmp(link->kind, "vxlan") == 0;
 	struct ifinfomsg own = { .ifi_family = AF_UNSPEC };
 	struct neap_request request;
-	uint32_t master = 0;
+	uint32_t master = 0, under = 0;
 
 	if ((change->fields & NEAP_NET_MASTER) && link->master[0] &&
 	    index_of(known, link->master, &master, err) < 0)
+		return -1;
+	if (adds && link->under[0] && index_of(known, link->under, &under, err) < 0)
 		return -1;
 	if (change->fields & NEAP_NET_UP) {
 		own.ifi_flags = link->up ? IFF_UP : 0;
@@ -413,12 +594,16 @@ static int change_link(struct neap_local_net *known, const struct neap_net_chang
 		neap_request_put_u32(&request, IFLA_MTU, link->mtu);
 	if (change->fields & NEAP_NET_MASTER)
 		neap_request_put_u32(&request, IFLA_MASTER, master);
-	if (adds || (change->fields & BRIDGE_FIELDS)) {
+	if (change->fields & NEAP_NET_ADDRESS)
+		neap_request_put(&request, IFLA_ADDRESS, link->mac, sizeof(link->mac));
+	if (adds || (change->fields & (BRIDGE_FIELDS | VXLAN_FIELDS))) {
 		size_t info = neap_request_open(&request, IFLA_LINKINFO, NULL, 0);
 
 		neap_request_put_text(&request, IFLA_INFO_KIND, link->kind);
 		if (change->fields & BRIDGE_FIELDS)
 			put_bridge(&request, link, change->fields);
+		else if (vxlan)
+			put_vxlan(&request, change, under);
 		else if (adds && link->peer[0])
 			put_peer(&request, link, change->fields);
 		neap_request_close(&request, info);
@@ -451,6 +636,32 @@ static int change_address(struct neap_local_net *known, const struct neap_net_ch
 			broadcast.bytes[i / 8] |= (uint8_t)(0x80U >> i % 8);
 		put_ip(&request, IFA_BROADCAST, &broadcast);
 	}
+	return neap_netlink_ask(known->netlink, &request, NULL, NULL, err);
+}
+
+static int change_neighbour(struct neap_local_net *known, const struct neap_net_change *change,
+			    struct neap_error **err)
+{
+	const struct neap_net_neighbour *one = &change->neighbour;
+	bool puts = change->op == NEAP_NET_NEIGHBOUR_PUT, peer = one->key.kind == NEAP_NET_PEER;
+	struct ndmsg own = { .ndm_family = AF_BRIDGE, .ndm_state = NUD_PERMANENT, .ndm_flags = NTF_SELF };
+	struct neap_request request;
+	uint32_t index;
+
+	if (index_of(known, one->key.link, &index, err) < 0)
+		return -1;
+	own.ndm_ifindex = (int)index;
+	if (one->key.kind == NEAP_NET_NEIGHBOUR) {
+		own.ndm_family = one->ip.family == 4 ? AF_INET : AF_INET6;
+		own.ndm_flags = 0;
+	}
+	/* Of peers there may be several; each is put once. */
+	neap_request_begin(&request, puts ? RTM_NEWNEIGH : RTM_DELNEIGH,
+			   puts ? NLM_F_CREATE | (peer ? NLM_F_APPEND : NLM_F_REPLACE) : 0, &own,
+			   sizeof(own));
+	neap_request_put(&request, NDA_LLADDR, one->mac, sizeof(one->mac));
+	if (one->ip.family && (puts || one->key.kind != NEAP_NET_FORWARD))
+		put_ip(&request, NDA_DST, &one->ip);
 	return neap_netlink_ask(known->netlink, &request, NULL, NULL, err);
 }
 
@@ -529,6 +740,10 @@ int neap_local_land_net(struct neap_local *local, const struct neap_net_change *
 		case NEAP_NET_ROUTE_PUT:
 		case NEAP_NET_ROUTE_REMOVE:
 			rc = change_route(local->net, change, err);
+			break;
+		case NEAP_NET_NEIGHBOUR_PUT:
+		case NEAP_NET_NEIGHBOUR_REMOVE:
+			rc = change_neighbour(local->net, change, err);
 			break;
 		}
 	return rc < 0 ? neap_error_prefix(err, "%s", neap_net_describe(change, arena)) : 0;

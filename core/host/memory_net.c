@@ -17,6 +17,7 @@ void neap_memory_net_done(struct neap_memory_net *memory)
 	neap_vec_done(&memory->links);
 	neap_vec_done(&memory->addresses);
 	neap_vec_done(&memory->routes);
+	neap_vec_done(&memory->neighbours);
 	if (memory->net.parts)
 		neap_net_done(&memory->net);
 }
@@ -33,6 +34,8 @@ const struct neap_net *neap_memory_net_read(struct neap_memory_net *memory)
 		neap_net_put_address(&memory->net, &memory->addresses.items[i]);
 	for (size_t i = 0; i < memory->routes.count; i++)
 		neap_net_put_route(&memory->net, &memory->routes.items[i]);
+	for (size_t i = 0; i < memory->neighbours.count; i++)
+		neap_net_put_neighbour(&memory->net, &memory->neighbours.items[i]);
 	return &memory->net;
 }
 
@@ -244,6 +247,71 @@ static int put_route(struct neap_memory_net *memory, const struct neap_net_route
 	return 0;
 }
 
+/* ---- neighbours ---------------------------------------------------------------------------------------- */
+
+static bool is_six(const struct neap_net_link *vxlan)
+{
+	return vxlan->local.family == 6;
+}
+
+static struct neap_net_neighbour *find_neighbour(const struct neap_memory_net *memory,
+						 const struct neap_net_neighbour_key *key)
+{
+	for (size_t i = 0; i < memory->neighbours.count; i++)
+		if (memcmp(&memory->neighbours.items[i].key, key, sizeof(*key)) == 0)
+			return &memory->neighbours.items[i];
+	return NULL;
+}
+
+static void take_neighbour(struct neap_memory_net *memory, struct neap_net_neighbour *gone)
+{
+	memmove(gone, gone + 1,
+		(size_t)(memory->neighbours.items + memory->neighbours.count - gone - 1) * sizeof(*gone));
+	memory->neighbours.count--;
+}
+
+static int put_neighbour(struct neap_memory_net *memory, const struct neap_net_neighbour *wanted)
+{
+	const struct neap_memory_link *link = find_link(memory, wanted->key.link);
+	struct neap_net_neighbour *old = find_neighbour(memory, &wanted->key);
+
+	if (!link)
+		return ENODEV;
+	if (strcmp(link->link.kind, "vxlan") != 0)
+		return EOPNOTSUPP;
+	if (wanted->key.kind != NEAP_NET_NEIGHBOUR && (wanted->ip.family == 6) != is_six(&link->link))
+		return EAFNOSUPPORT;
+	if (old)
+		*old = *wanted;
+	else
+		neap_vec_push(&memory->neighbours, *wanted);
+	return 0;
+}
+
+static int remove_neighbour(struct neap_memory_net *memory, const struct neap_net_neighbour *gone)
+{
+	struct neap_net_neighbour *found = find_neighbour(memory, &gone->key);
+
+	if (!find_link(memory, gone->key.link))
+		return ENODEV;
+	if (!found)
+		return ENOENT;
+	take_neighbour(memory, found);
+	return 0;
+}
+
+/* The link is down, or has another hardware address: of this family (0: both) nobody is known. */
+static void cut_neighbours(struct neap_memory_net *memory, const char *link, uint8_t family)
+{
+	for (size_t i = memory->neighbours.count; i-- > 0;) {
+		struct neap_net_neighbour *one = &memory->neighbours.items[i];
+
+		if (strcmp(one->key.link, link) == 0 && one->key.kind == NEAP_NET_NEIGHBOUR &&
+		    (!family || family == one->ip.family))
+			take_neighbour(memory, one);
+	}
+}
+
 /* ---- addresses ----------------------------------------------------------------------------------------- */
 
 static int add_address(struct neap_memory_net *memory, const struct neap_net_address *wanted)
@@ -358,8 +426,10 @@ static int remove_address(struct neap_memory_net *memory, const struct neap_net_
 		connect(memory, next);
 		break;
 	}
-	if (gone.key.family == 4 && !has_four(memory, gone.key.link))
+	if (gone.key.family == 4 && !has_four(memory, gone.key.link)) {
 		cut_family(memory, gone.key.link, 4); /* it has no IPv4 any more */
+		cut_neighbours(memory, gone.key.link, 4);
+	}
 	return 0;
 }
 
@@ -385,6 +455,7 @@ static void go_down(struct neap_memory_net *memory, const char *name)
 {
 	cut_family(memory, name, 4);
 	cut_family(memory, name, 6);
+	cut_neighbours(memory, name, 0);
 	for (size_t i = memory->addresses.count; i-- > 0;) {
 		struct neap_net_address *address = &memory->addresses.items[i];
 
@@ -429,6 +500,28 @@ static int set_bridge(struct neap_net_link *link, const struct neap_net_change *
 	return 0;
 }
 
+/* Bridges and vxlans stand on links, and none on itself. */
+static bool lies_below(const struct neap_memory_net *memory, const char *lower, const char *upper)
+{
+	for (size_t i = 0; i < memory->links.count; i++) {
+		const struct neap_net_link *link = &memory->links.items[i].link;
+
+		if (strcmp(link->name, lower) != 0)
+			continue;
+		if ((link->master[0] &&
+		     (strcmp(link->master, upper) == 0 || lies_below(memory, link->master, upper))))
+			return true;
+	}
+	for (size_t i = 0; i < memory->links.count; i++) {
+		const struct neap_net_link *over = &memory->links.items[i].link;
+
+		if (strcmp(over->under, lower) == 0 &&
+		    (strcmp(over->name, upper) == 0 || lies_below(memory, over->name, upper)))
+			return true;
+	}
+	return false;
+}
+
 static int set_master(struct neap_memory_net *memory, struct neap_net_link *link, const char *master)
 {
 	struct neap_memory_link *found = find_link(memory, master);
@@ -442,10 +535,44 @@ static int set_master(struct neap_memory_net *memory, struct neap_net_link *link
 		return ELOOP;
 	if (master[0] && strcmp(link->name, "lo") == 0)
 		return EINVAL;
+	if (master[0] && lies_below(memory, master, link->name))
+		return EBUSY;
 	memcpy(before, link->master, sizeof(before));
 	snprintf(link->master, sizeof(link->master), "%s", master);
 	follow_members(memory, before);
 	follow_members(memory, master);
+	return 0;
+}
+
+static int add_vxlan(struct neap_memory_net *memory, const struct neap_net_change *change)
+{
+	const struct neap_memory_link *under = find_link(memory, change->link.under);
+	struct neap_memory_link one = { .link = change->link };
+
+	if (change->link.under[0] && !under)
+		return ENODEV;
+	for (size_t i = 0; i < memory->links.count; i++) {
+		const struct neap_net_link *other = &memory->links.items[i].link;
+
+		if (strcmp(other->kind, "vxlan") == 0 && other->id == change->link.id &&
+		    other->port == change->link.port && is_six(other) == is_six(&change->link))
+			return EEXIST;
+	}
+	one.link.up = (change->fields & NEAP_NET_UP) && change->link.up;
+	one.link.master[0] = '\0';
+	one.link.mtu = under ? under->link.mtu - (is_six(&change->link) ? 70 : 50) : MTU;
+	if ((change->fields & NEAP_NET_MTU) && (!under || change->link.mtu < one.link.mtu))
+		one.link.mtu = change->link.mtu;
+	one.link.stp = false;
+	one.link.forward_delay = one.link.ageing_time = 0;
+	if (!(change->fields & NEAP_NET_LEARNING))
+		one.link.learning = true;
+	if (!(change->fields & NEAP_NET_TTL))
+		one.link.ttl = 0;
+	if (!(change->fields & NEAP_NET_ADDRESS))
+		memset(one.link.mac, 0, sizeof(one.link.mac));
+	neap_vec_push(&memory->links, one);
+	put_settings(memory, one.link.name, "0");
 	return 0;
 }
 
@@ -459,6 +586,8 @@ static int add_link(struct neap_memory_net *memory, const struct neap_net_change
 	if (veth && (!change->link.peer[0] || find_link(memory, change->link.peer) ||
 		     strcmp(change->link.peer, change->link.name) == 0))
 		return EEXIST;
+	if (strcmp(change->link.kind, "vxlan") == 0)
+		return add_vxlan(memory, change);
 	if (!veth && !bridge && change->link.kind[0])
 		return EOPNOTSUPP;
 	one.link.master[0] = '\0';
@@ -491,6 +620,22 @@ static int set_link(struct neap_memory_net *memory, const struct neap_net_change
 		if (strcmp(found->link.kind, "bridge") != 0)
 			return EOPNOTSUPP;
 		errnum = set_bridge(&found->link, change);
+	}
+	if (change->fields & (NEAP_NET_LEARNING | NEAP_NET_TTL)) {
+		if (strcmp(found->link.kind, "vxlan") != 0)
+			return EOPNOTSUPP;
+		if (change->fields & NEAP_NET_LEARNING)
+			found->link.learning = change->link.learning;
+		if (change->fields & NEAP_NET_TTL)
+			found->link.ttl = change->link.ttl;
+	}
+	if (!errnum && (change->fields & NEAP_NET_MTU) && found->link.under[0] &&
+	    change->link.mtu >
+		    find_link(memory, found->link.under)->link.mtu - (is_six(&found->link) ? 70 : 50))
+		errnum = EINVAL;
+	if (!errnum && (change->fields & NEAP_NET_ADDRESS)) {
+		memcpy(found->link.mac, change->link.mac, sizeof(found->link.mac));
+		cut_neighbours(memory, found->link.name, 0);
 	}
 	if (!errnum && (change->fields & NEAP_NET_MTU) && found->link.mtu != change->link.mtu) {
 		found->link.mtu = change->link.mtu;
@@ -528,6 +673,21 @@ static void drop_link(struct neap_memory_net *memory, const char *name)
 		(size_t)(memory->links.items + memory->links.count - found) * sizeof(*found));
 	follow_members(memory, master);
 	put_settings(memory, name, NULL);
+	for (size_t i = memory->neighbours.count; i-- > 0;)
+		if (strcmp(memory->neighbours.items[i].key.link, name) == 0)
+			take_neighbour(memory, &memory->neighbours.items[i]);
+	for (size_t i = 0; i < memory->links.count;) {
+		const struct neap_net_link *over = &memory->links.items[i].link;
+		char vxlan[NEAP_NET_NAME];
+
+		memcpy(vxlan, over->name, sizeof(vxlan));
+		if (strcmp(over->under, name) != 0) {
+			i++;
+			continue;
+		}
+		drop_link(memory, vxlan);
+		i = 0; /* others have gone along */
+	}
 }
 
 static int remove_link(struct neap_memory_net *memory, const char *name)
@@ -565,6 +725,10 @@ int neap_memory_net_land(struct neap_memory_net *memory, const struct neap_net_c
 		return remove_address(memory, &change->address);
 	case NEAP_NET_ROUTE_PUT:
 		return put_route(memory, &change->route);
+	case NEAP_NET_NEIGHBOUR_PUT:
+		return put_neighbour(memory, &change->neighbour);
+	case NEAP_NET_NEIGHBOUR_REMOVE:
+		return remove_neighbour(memory, &change->neighbour);
 	case NEAP_NET_ROUTE_REMOVE:
 		break;
 	}

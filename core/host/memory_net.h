@@ -17,7 +17,8 @@ struct neap_memory_net {
 	links;
 	NEAP_VEC(struct neap_net_address) addresses;
 	NEAP_VEC(struct neap_net_route) routes;
-	struct neap_net net; /* as others read it */
+	NEAP_VEC(struct neap_net_neighbour) neighbours; /* of vxlans */
+	struct neap_net net;                            /* as others read it */
 };
 
 void neap_memory_net_done(struct neap_memory_net *memory);

@@ -88,6 +88,29 @@ bool neap_net_link_local(const struct neap_net_ip *ip)
 	return ip->family == 6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
 }
 
+bool neap_net_mac_parse(const char *text, uint8_t ret[NEAP_NET_MAC])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (strlen(text) != NEAP_NET_MAC_TEXT - 1)
+		return false;
+	for (size_t i = 0; i < NEAP_NET_MAC; i++, text += 3) {
+		const char *high = strchr(digits, text[0]), *low = strchr(digits, text[1]);
+
+		if (!text[0] || !high || !low || text[2] != (i + 1 < NEAP_NET_MAC ? ':' : '\0'))
+			return false;
+		ret[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+	}
+	return true;
+}
+
+const char *neap_net_mac_print(const uint8_t mac[NEAP_NET_MAC], char ret[NEAP_NET_MAC_TEXT])
+{
+	snprintf(ret, NEAP_NET_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		 mac[4], mac[5]);
+	return ret;
+}
+
 bool neap_net_name_ok(const char *name)
 {
 	size_t len = strlen(name);
@@ -165,6 +188,46 @@ uint32_t neap_net_metric(uint8_t family)
 	return family == 4 ? 0 : 1024;
 }
 
+struct neap_net_neighbour neap_net_neighbour_of(const char *link, enum neap_net_neighbour_kind kind,
+						const struct neap_net_ip *ip, const uint8_t mac[NEAP_NET_MAC])
+{
+	struct neap_net_neighbour made = { .key.kind = (uint8_t)kind, .ip = *ip };
+
+	snprintf(made.key.link, sizeof(made.key.link), "%s", link);
+	if (kind != NEAP_NET_PEER)
+		memcpy(made.mac, mac, sizeof(made.mac));
+	if (kind == NEAP_NET_FORWARD) {
+		memcpy(made.key.bytes, mac, sizeof(made.mac));
+	} else {
+		made.key.family = ip->family;
+		memcpy(made.key.bytes, ip->bytes, sizeof(ip->bytes));
+	}
+	return made;
+}
+
+const char *neap_net_neighbour_print(const struct neap_net_neighbour *neighbour, struct neap_arena *arena)
+{
+	char ip[NEAP_NET_TEXT], mac[NEAP_NET_MAC_TEXT];
+
+	neap_net_mac_print(neighbour->mac, mac);
+	if (!neighbour->ip.family)
+		return neap_arena_printf(arena, "%s (in another way)", mac);
+	neap_net_ip_print(&neighbour->ip, ip);
+	switch (neighbour->key.kind) {
+	case NEAP_NET_PEER:
+		return neap_arena_strdup(arena, ip);
+	case NEAP_NET_FORWARD:
+		return neap_arena_printf(arena, "%s %s", mac, ip);
+	default:
+		return neap_arena_printf(arena, "%s %s", ip, mac);
+	}
+}
+
+uint32_t neap_net_overhead(const struct neap_net_link *vxlan)
+{
+	return vxlan->local.family == 6 ? 70 : 50;
+}
+
 /* ---- the table ----------------------------------------------------------------------------------------- */
 
 void neap_net_init(struct neap_net *net)
@@ -177,6 +240,7 @@ void neap_net_done(struct neap_net *net)
 	neap_map_done(&net->links);
 	neap_map_done(&net->addresses);
 	neap_map_done(&net->routes);
+	neap_map_done(&net->neighbours);
 	neap_arena_free(net->arena);
 	*net = (struct neap_net){ 0 };
 }
@@ -200,6 +264,12 @@ const struct neap_net_address *neap_net_address(const struct neap_net *net,
 const struct neap_net_route *neap_net_route(const struct neap_net *net, const struct neap_net_route_key *key)
 {
 	return neap_map_get(&net->routes, bytes_of(key, sizeof(*key)));
+}
+
+const struct neap_net_neighbour *neap_net_neighbour(const struct neap_net *net,
+						    const struct neap_net_neighbour_key *key)
+{
+	return neap_map_get(&net->neighbours, bytes_of(key, sizeof(*key)));
 }
 
 void neap_net_put_link(struct neap_net *net, const struct neap_net_link *link)
@@ -226,6 +296,14 @@ void neap_net_put_route(struct neap_net *net, const struct neap_net_route *route
 	neap_map_put(&net->routes, bytes_of(&copy->key, sizeof(copy->key)), copy);
 }
 
+void neap_net_put_neighbour(struct neap_net *net, const struct neap_net_neighbour *neighbour)
+{
+	struct neap_net_neighbour *copy = neap_arena_new_of(net->arena, struct neap_net_neighbour);
+
+	*copy = *neighbour;
+	neap_map_put(&net->neighbours, bytes_of(&copy->key, sizeof(copy->key)), copy);
+}
+
 /* ---- changes ------------------------------------------------------------------------------------------- */
 
 void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, unsigned fields)
@@ -242,6 +320,22 @@ void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, 
 		to->forward_delay = from->forward_delay;
 	if (fields & NEAP_NET_AGEING_TIME)
 		to->ageing_time = from->ageing_time;
+	if (fields & NEAP_NET_LEARNING)
+		to->learning = from->learning;
+	if (fields & NEAP_NET_TTL)
+		to->ttl = from->ttl;
+	if (fields & NEAP_NET_ADDRESS)
+		memcpy(to->mac, from->mac, sizeof(to->mac));
+}
+
+static const char *neighbour_object(const struct neap_net_neighbour *neighbour, struct neap_arena *arena)
+{
+	static const char *const words[] = { [NEAP_NET_PEER] = "peer",
+					     [NEAP_NET_FORWARD] = "forwarding",
+					     [NEAP_NET_NEIGHBOUR] = "neighbour" };
+
+	return neap_arena_printf(arena, "the %s %s on %s", words[neighbour->key.kind],
+				 neap_net_neighbour_print(neighbour, arena), neighbour->key.link);
 }
 
 const char *neap_net_object(const struct neap_net_change *change, struct neap_arena *arena)
@@ -259,6 +353,9 @@ const char *neap_net_object(const struct neap_net_change *change, struct neap_ar
 		prefix = neap_net_address_prefix(&change->address);
 		return neap_arena_printf(arena, "the address %s on %s", neap_net_prefix_print(&prefix, text),
 					 change->address.key.link);
+	case NEAP_NET_NEIGHBOUR_PUT:
+	case NEAP_NET_NEIGHBOUR_REMOVE:
+		return neighbour_object(&change->neighbour, arena);
 	case NEAP_NET_ROUTE_PUT:
 	case NEAP_NET_ROUTE_REMOVE:
 		break;
@@ -272,10 +369,15 @@ const char *neap_net_object(const struct neap_net_change *change, struct neap_ar
 const char *neap_net_describe(const struct neap_net_change *change, struct neap_arena *arena)
 {
 	static const char *const words[] = {
-		[NEAP_NET_LINK_ADD] = "add",          [NEAP_NET_LINK_SET] = "set up",
-		[NEAP_NET_LINK_REMOVE] = "remove",    [NEAP_NET_ADDRESS_ADD] = "add",
-		[NEAP_NET_ADDRESS_REMOVE] = "remove", [NEAP_NET_ROUTE_PUT] = "put",
+		[NEAP_NET_LINK_ADD] = "add",
+		[NEAP_NET_LINK_SET] = "set up",
+		[NEAP_NET_LINK_REMOVE] = "remove",
+		[NEAP_NET_ADDRESS_ADD] = "add",
+		[NEAP_NET_ADDRESS_REMOVE] = "remove",
+		[NEAP_NET_ROUTE_PUT] = "put",
 		[NEAP_NET_ROUTE_REMOVE] = "remove",
+		[NEAP_NET_NEIGHBOUR_PUT] = "put",
+		[NEAP_NET_NEIGHBOUR_REMOVE] = "remove",
 	};
 
 	return neap_arena_printf(arena, "%s %s", words[change->op], neap_net_object(change, arena));

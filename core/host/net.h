@@ -1,5 +1,6 @@
 /*
- * The network of a machine as values: links, their addresses, routes; a table of them, and one change of it.
+ * The network of a machine as values: links, their addresses, routes, and whom vxlans know; a table of them,
+ * and one change of it.
  * Only what lies in the namespace that neap runs in. It must not know how a machine is asked or changed.
  */
 #pragma once
@@ -38,16 +39,35 @@ bool neap_net_link_of_setting(const char *name, char ret[NEAP_NET_NAME]);
 /* Whether a link can be called so. */
 bool neap_net_name_ok(const char *name);
 
+#define NEAP_NET_MAC 6
+#define NEAP_NET_MAC_TEXT 18 /* with its NUL */
+
+/* "02:00:00:00:00:01", in small letters: a hardware address. */
+bool neap_net_mac_parse(const char *text, uint8_t ret[NEAP_NET_MAC]);
+const char *neap_net_mac_print(const uint8_t mac[NEAP_NET_MAC], char ret[NEAP_NET_MAC_TEXT]);
+
 struct neap_net_link {
 	char name[NEAP_NET_NAME];
-	char kind[NEAP_NET_NAME]; /* "bridge", "veth" …; empty: a device of its own */
+	char kind[NEAP_NET_NAME]; /* "bridge", "veth", "vxlan" …; empty: a device of its own */
 	bool up;
 	uint32_t mtu; /* 0: what its members make it */
 	char master[NEAP_NET_NAME];
 	char peer[NEAP_NET_NAME]; /* of a veth, where it is in this namespace */
 	bool stp;                 /* of a bridge; hundredths of a second: */
 	uint32_t forward_delay, ageing_time;
+	uint8_t mac[NEAP_NET_MAC]; /* 0: the kernel's to choose */
+	/* Of a vxlan. What it is known by; none of it changes: */
+	uint32_t id;
+	uint16_t port;
+	struct neap_net_ip local;  /* family 0: none, and then it is one of IPv4 */
+	char under[NEAP_NET_NAME]; /* the link that its packets go over, and that it goes with; or none */
+	bool learning;
+	uint16_t ttl; /* 0: the machine's */
 };
+#define NEAP_NET_TTL_INHERIT 256 /* of the packet inside */
+
+/* What a vxlan adds to each packet: its own MTU is the lower one's without it. */
+uint32_t neap_net_overhead(const struct neap_net_link *vxlan);
 
 /* IPv6 has one address once on a link, whatever its length; IPv4 once with each length. */
 struct neap_net_address_key {
@@ -76,9 +96,33 @@ struct neap_net_route {
 	bool kernels; /* it came with an address */
 };
 
+/* Whom a vxlan knows because somebody said so; not whom it has met by itself. */
+enum neap_net_neighbour_kind {
+	NEAP_NET_PEER,      /* a machine that gets what is for everybody, or for nobody known */
+	NEAP_NET_FORWARD,   /* the machine that a hardware address is behind */
+	NEAP_NET_NEIGHBOUR, /* the hardware address of an IP address, as ARP and ND find it */
+	NEAP_NET_NEIGHBOUR_KINDS,
+};
+struct neap_net_neighbour_key {
+	char link[NEAP_NET_NAME];
+	uint8_t bytes[16]; /* of the IP address, of FORWARD the hardware one */
+	uint8_t kind, family, unused[2];
+};
+struct neap_net_neighbour {
+	struct neap_net_neighbour_key key; /* first */
+	struct neap_net_ip ip;             /* family 0: it is more than that */
+	uint8_t mac[NEAP_NET_MAC];
+};
+
 struct neap_net_address_key neap_net_address_key(const char *link, const struct neap_net_prefix *prefix);
 struct neap_net_route_key neap_net_route_key(const struct neap_net_prefix *to, uint32_t table,
 					     uint32_t metric);
+/* The entry with its key: of PEER `mac` is not looked at. */
+struct neap_net_neighbour neap_net_neighbour_of(const char *link, enum neap_net_neighbour_kind kind,
+						const struct neap_net_ip *ip,
+						const uint8_t mac[NEAP_NET_MAC]);
+/* "192.0.2.2", "02:00:00:00:00:01 192.0.2.2": as people write it. */
+const char *neap_net_neighbour_print(const struct neap_net_neighbour *neighbour, struct neap_arena *arena);
 struct neap_net_prefix neap_net_address_prefix(const struct neap_net_address *address);
 struct neap_net_prefix neap_net_route_to(const struct neap_net_route *route);
 /* The metric of a route for which none is said. */
@@ -86,15 +130,22 @@ uint32_t neap_net_metric(uint8_t family);
 
 /* ---- a table ------------------------------------------------------------------------------------------- */
 
-enum neap_net_part { NEAP_NET_LINKS = 1 << 0, NEAP_NET_ADDRESSES = 1 << 1, NEAP_NET_ROUTES = 1 << 2 };
-#define NEAP_NET_ALL (NEAP_NET_LINKS | NEAP_NET_ADDRESSES | NEAP_NET_ROUTES)
+enum neap_net_part {
+	NEAP_NET_LINKS = 1 << 0,
+	NEAP_NET_ADDRESSES = 1 << 1,
+	NEAP_NET_ROUTES = 1 << 2,
+	NEAP_NET_FORWARDS = 1 << 3,   /* PEER and FORWARD: the forwarding database */
+	NEAP_NET_NEIGHBOURS = 1 << 4, /* NEIGHBOUR */
+};
+#define NEAP_NET_ALL ((1U << 5) - 1)
 
 /* Entries never change: another one takes their place. */
 struct neap_net {
-	unsigned parts;            /* what of it is known */
-	struct neap_map links;     /* name → neap_net_link */
-	struct neap_map addresses; /* key → neap_net_address */
-	struct neap_map routes;    /* key → neap_net_route */
+	unsigned parts;             /* what of it is known */
+	struct neap_map links;      /* name → neap_net_link */
+	struct neap_map addresses;  /* key → neap_net_address */
+	struct neap_map routes;     /* key → neap_net_route */
+	struct neap_map neighbours; /* key → neap_net_neighbour, of vxlans */
 	struct neap_arena *arena;
 };
 
@@ -104,10 +155,13 @@ const struct neap_net_link *neap_net_link(const struct neap_net *net, const char
 const struct neap_net_address *neap_net_address(const struct neap_net *net,
 						const struct neap_net_address_key *key);
 const struct neap_net_route *neap_net_route(const struct neap_net *net, const struct neap_net_route_key *key);
+const struct neap_net_neighbour *neap_net_neighbour(const struct neap_net *net,
+						    const struct neap_net_neighbour_key *key);
 /* Each takes a copy; what had its place is replaced. */
 void neap_net_put_link(struct neap_net *net, const struct neap_net_link *link);
 void neap_net_put_address(struct neap_net *net, const struct neap_net_address *address);
 void neap_net_put_route(struct neap_net *net, const struct neap_net_route *route);
+void neap_net_put_neighbour(struct neap_net *net, const struct neap_net_neighbour *neighbour);
 
 /* ---- one change ---------------------------------------------------------------------------------------- */
 
@@ -119,6 +173,8 @@ enum neap_net_op {
 	NEAP_NET_ADDRESS_REMOVE,
 	NEAP_NET_ROUTE_PUT, /* takes the place of one with its key */
 	NEAP_NET_ROUTE_REMOVE,
+	NEAP_NET_NEIGHBOUR_PUT, /* takes the place of one with its key */
+	NEAP_NET_NEIGHBOUR_REMOVE,
 };
 
 enum neap_net_field {
@@ -128,14 +184,19 @@ enum neap_net_field {
 	NEAP_NET_STP = 1 << 3,
 	NEAP_NET_FORWARD_DELAY = 1 << 4,
 	NEAP_NET_AGEING_TIME = 1 << 5,
+	NEAP_NET_LEARNING = 1 << 6,
+	NEAP_NET_TTL = 1 << 7,
+	NEAP_NET_ADDRESS = 1 << 8, /* the hardware one, `mac` */
 };
 
 struct neap_net_change {
 	enum neap_net_op op;
-	unsigned fields;           /* LINK_ADD, LINK_SET: which of `link` count, beside name, kind, peer */
+	unsigned fields; /* LINK_ADD, LINK_SET: which of `link` count, beside name, kind and what is for good
+			  */
 	struct neap_net_link link; /* of LINK_*: a veth is added with its peer, which is like it */
 	struct neap_net_address address;
 	struct neap_net_route route;
+	struct neap_net_neighbour neighbour;
 };
 
 /* "add the link br0": for errors. */

@@ -1,6 +1,6 @@
 /*
- * The overlay over links, addresses and routes: what follows from each change, by the kernel's rules, and
- * what it would refuse. It must not know how a machine is asked or changed, nor who asks.
+ * The overlay over links, addresses, routes and neighbours: what follows from each change, by the kernel's
+ * rules, and what it would refuse. It must not know how a machine is asked or changed, nor who asks.
  *
  * With the first change the machine's table is copied, and from then on the copy is what is there. Entries of
  * a table never change, so what a step did is taken back by putting the former ones in their places.
@@ -121,6 +121,9 @@ static int copy_machine(struct neap_overlay *overlay, struct neap_error **err)
 	for (size_t i = 0; i < net->links.count; i++)
 		if (net->links.entries[i].value)
 			neap_net_put_link(&own->net, net->links.entries[i].value);
+	for (size_t i = 0; i < net->neighbours.count; i++)
+		if (net->neighbours.entries[i].value)
+			neap_net_put_neighbour(&own->net, net->neighbours.entries[i].value);
 	for (size_t i = 0; i < net->routes.count; i++) {
 		const struct neap_net_route *route = net->routes.entries[i].value;
 
@@ -221,8 +224,9 @@ static void make_link(struct neap_overlay *overlay, const struct neap_net_link *
 static int add_link(struct neap_overlay *overlay, const struct neap_net_change *change)
 {
 	const struct neap_net_link *wanted = &change->link;
-	bool veth = strcmp(wanted->kind, "veth") == 0;
+	bool veth = strcmp(wanted->kind, "veth") == 0, vxlan = strcmp(wanted->kind, "vxlan") == 0;
 	struct neap_net_link link = { .mtu = MTU };
+	int errnum = 0;
 
 	if (neap_net_link(&overlay->net->net, wanted->name))
 		return EEXIST;
@@ -232,6 +236,12 @@ static int add_link(struct neap_overlay *overlay, const struct neap_net_change *
 	memcpy(link.name, wanted->name, sizeof(link.name));
 	memcpy(link.kind, wanted->kind, sizeof(link.kind));
 	neap_net_merge(&link, wanted, change->fields & (NEAP_NET_UP | NEAP_NET_MTU));
+	if (vxlan) {
+		errnum = neap_overlay_net_vxlan(overlay->net, wanted, change->fields, &link);
+		if (errnum == 0)
+			make_link(overlay, &link);
+		return errnum;
+	}
 	if (!veth) {
 		link.forward_delay = FORWARD_DELAY;
 		link.ageing_time = AGEING_TIME;
@@ -256,7 +266,11 @@ static int check_master(const struct neap_overlay_net *own, const struct neap_ne
 		return ENODEV;
 	if (strcmp(master->kind, "bridge") != 0)
 		return EOPNOTSUPP;
-	return strcmp(link->kind, "bridge") == 0 ? ELOOP : strcmp(link->name, "lo") == 0 ? EINVAL : 0;
+	if (strcmp(link->kind, "bridge") == 0)
+		return ELOOP;
+	if (strcmp(link->name, "lo") == 0)
+		return EINVAL;
+	return neap_overlay_net_stands_on(own, link->name, name) ? EBUSY : 0;
 }
 
 static int change_link(struct neap_overlay *overlay, const struct neap_net_change *change)
@@ -278,16 +292,24 @@ static int change_link(struct neap_overlay *overlay, const struct neap_net_chang
 		if (errnum)
 			return errnum;
 	}
+	if ((fields & (NEAP_NET_LEARNING | NEAP_NET_TTL)) && strcmp(link.kind, "vxlan") != 0)
+		return EOPNOTSUPP;
+	if ((fields & NEAP_NET_MTU) && !neap_overlay_net_fits(own, &link, wanted->mtu))
+		return EINVAL;
 	errnum = (fields & NEAP_NET_MASTER) && wanted->master[0] ? check_master(own, &link, wanted->master)
 								 : 0;
 	if (errnum)
 		return errnum;
-	neap_net_merge(&link, wanted, fields & (NEAP_NET_MTU | NEAP_NET_MASTER | NEAP_NET_UP));
+	neap_net_merge(&link, wanted,
+		       fields & (NEAP_NET_MTU | NEAP_NET_MASTER | NEAP_NET_UP | NEAP_NET_LEARNING |
+				 NEAP_NET_TTL | NEAP_NET_ADDRESS));
 	set_link(own, &link);
 	if (strcmp(was->master, link.master) != 0 || was->mtu != link.mtu)
 		unsettle_mtu(own, was->master);
 	if (strcmp(was->master, link.master) != 0)
 		unsettle_mtu(own, link.master);
+	if ((was->up && !link.up) || (fields & NEAP_NET_ADDRESS)) /* even to the same one */
+		neap_overlay_net_forget_neighbours(own, link.name, 0);
 	if (was->up && !link.up)
 		neap_overlay_net_cut_link(own, link.name, false);
 	if (!was->up && link.up)
@@ -302,6 +324,13 @@ static void drop_link(struct neap_overlay_net *own, const struct neap_net_link *
 		neap_overlay_net_set(own, &own->made, neap_str(link->name), NULL);
 	unsettle_mtu(own, link->master);
 	neap_overlay_net_cut_link(own, link->name, true);
+	neap_overlay_net_forget_neighbours(own, link->name, NEAP_OVERLAY_NET_ALL);
+	for (size_t i = 0; i < own->net.links.count; i++) {
+		const struct neap_net_link *over = own->net.links.entries[i].value;
+
+		if (over && strcmp(over->under, link->name) == 0)
+			drop_link(own, over); /* at most as deep as they lie */
+	}
 	for (size_t i = 0; strcmp(link->kind, "bridge") == 0 && i < own->net.links.count; i++) {
 		const struct neap_net_link *member = own->net.links.entries[i].value;
 		struct neap_net_link released;
@@ -351,6 +380,10 @@ static int model(struct neap_overlay *overlay, const struct neap_net_change *cha
 		return neap_overlay_net_remove_address(overlay, &change->address);
 	case NEAP_NET_ROUTE_PUT:
 		return neap_overlay_net_put_route(own, &change->route);
+	case NEAP_NET_NEIGHBOUR_PUT:
+		return neap_overlay_net_put_neighbour(own, &change->neighbour);
+	case NEAP_NET_NEIGHBOUR_REMOVE:
+		return neap_overlay_net_remove_neighbour(own, &change->neighbour);
 	case NEAP_NET_ROUTE_REMOVE:
 		break;
 	}
@@ -381,10 +414,14 @@ static void assume(struct neap_overlay *overlay, const struct neap_net_change *c
 	case NEAP_NET_ROUTE_PUT:
 		neap_overlay_net_set_route(own, &change->route);
 		return;
+	case NEAP_NET_NEIGHBOUR_PUT:
+		neap_overlay_net_set_neighbour(own, &change->neighbour);
+		return;
 	case NEAP_NET_LINK_SET: /* whoever makes it is not known */
 	case NEAP_NET_LINK_REMOVE:
 	case NEAP_NET_ADDRESS_REMOVE:
 	case NEAP_NET_ROUTE_REMOVE:
+	case NEAP_NET_NEIGHBOUR_REMOVE:
 		return; /* not there, or gone by then */
 	}
 }
@@ -392,7 +429,7 @@ static void assume(struct neap_overlay *overlay, const struct neap_net_change *c
 /* Whether what is pending can take the reason away: what is missing may come, what is there stays. */
 static bool may_come(int errnum)
 {
-	return errnum != ELOOP && errnum != EOPNOTSUPP && errnum != ERANGE;
+	return errnum != ELOOP && errnum != EOPNOTSUPP && errnum != ERANGE && errnum != EAFNOSUPPORT;
 }
 
 int neap_overlay_net(struct neap_host *host, const struct neap_net_change *change, struct neap_error **err)

@@ -3,6 +3,7 @@
  *
  *	overlay_net.c       the table, taking back, links, and which change is which
  *	overlay_net_ways.c  addresses and routes: what follows from theirs and from links'
+ *	overlay_net_neighbours.c  vxlans and whom they know
  */
 #pragma once
 
@@ -51,6 +52,21 @@ void neap_overlay_net_cut(struct neap_overlay_net *own, const struct neap_net_ro
 void neap_overlay_net_cut_link(struct neap_overlay_net *own, const char *name, bool all);
 /* It has come up: the networks of its addresses are reached. */
 void neap_overlay_net_reconnect(struct neap_overlay_net *own, const char *name);
+
+/* Fills what a new vxlan is like: 0 or an errno. */
+int neap_overlay_net_vxlan(const struct neap_overlay_net *own, const struct neap_net_link *wanted,
+			   unsigned fields, struct neap_net_link *ret);
+/* Whether packets of that size fit through what the link goes over. */
+bool neap_overlay_net_fits(const struct neap_overlay_net *own, const struct neap_net_link *link,
+			   uint32_t mtu);
+/* Whether `link` is `other`, goes over it, or has it for a member, at any depth. */
+bool neap_overlay_net_stands_on(const struct neap_overlay_net *own, const char *link, const char *other);
+int neap_overlay_net_put_neighbour(struct neap_overlay_net *own, const struct neap_net_neighbour *wanted);
+int neap_overlay_net_remove_neighbour(struct neap_overlay_net *own, const struct neap_net_neighbour *gone);
+void neap_overlay_net_set_neighbour(struct neap_overlay_net *own, const struct neap_net_neighbour *neighbour);
+/* Of a link: the neighbours of a family, of both (0), or those and what it forwards. */
+#define NEAP_OVERLAY_NET_ALL 1
+void neap_overlay_net_forget_neighbours(struct neap_overlay_net *own, const char *link, uint8_t family);
 /* Routes of usual metrics are found by their keys. */
 #define NEAP_OVERLAY_NET_USUAL 3
 extern const uint32_t neap_overlay_net_usual[NEAP_OVERLAY_NET_USUAL];

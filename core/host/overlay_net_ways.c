@@ -368,6 +368,7 @@ static void cut_if_last(struct neap_overlay_net *own, const struct neap_net_addr
 		if (address && address->key.family == 4 && strcmp(address->key.link, gone->key.link) == 0)
 			return;
 	}
+	neap_overlay_net_forget_neighbours(own, gone->key.link, 4);
 	routes = select_routes(own, is_over, gone->key.link);
 	for (size_t i = 0; i < routes.count; i++)
 		if (routes.items[i]->key.family == 4)

@@ -1,5 +1,8 @@
-/* The functions of host.h for links, addresses and routes: look-ups in the host's table. */
+/* The functions of host.h for links, addresses, routes and neighbours: look-ups in the host's table. */
 #include "host/host.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static int settle(const struct neap_view *view, int r, bool found, struct neap_error **local,
 		  struct neap_error **err)
@@ -65,6 +68,69 @@ int neap_view_net_route(const struct neap_view *view, const struct neap_net_rout
 	if (r == 0 && route)
 		*ret = *route;
 	return r;
+}
+
+static unsigned part_of(enum neap_net_neighbour_kind kind)
+{
+	return NEAP_NET_LINKS | (kind == NEAP_NET_NEIGHBOUR ? NEAP_NET_NEIGHBOURS : NEAP_NET_FORWARDS);
+}
+
+int neap_view_net_neighbour(const struct neap_view *view, const struct neap_net_neighbour_key *key,
+			    struct neap_net_neighbour *ret, bool *ret_found, struct neap_error **err)
+{
+	const struct neap_net_neighbour *neighbour = NULL;
+	struct neap_error *local = NULL;
+	const struct neap_net *net;
+	int r = view->reads->net(view, part_of(key->kind), &net, &local);
+
+	if (r == 0)
+		neighbour = neap_net_neighbour(net, key);
+	r = settle(view, r, neighbour, &local, err);
+	if (r == 0)
+		*ret_found = neighbour;
+	if (r == 0 && neighbour)
+		*ret = *neighbour;
+	return r;
+}
+
+static int compare_neighbours(const void *a, const void *b)
+{
+	const struct neap_net_neighbour *one = *(const struct neap_net_neighbour *const *)a,
+					*other = *(const struct neap_net_neighbour *const *)b;
+
+	return memcmp(&one->key, &other->key, sizeof(one->key));
+}
+
+int neap_view_net_neighbours(const struct neap_view *view, const char *link,
+			     enum neap_net_neighbour_kind kind, struct neap_arena *arena,
+			     const struct neap_net_neighbour *const **ret, size_t *ret_count,
+			     struct neap_error **err)
+{
+	const struct neap_net_neighbour **found;
+	struct neap_error *local = NULL;
+	const struct neap_net *net;
+	size_t count = 0;
+	int r = view->reads->net(view, part_of(kind), &net, &local);
+
+	r = settle(view, r, true, &local, err);
+	if (r != 0)
+		return r;
+	found = neap_arena_array_of(arena, const struct neap_net_neighbour *, net->neighbours.live + 1);
+	for (size_t i = 0; i < net->neighbours.count; i++) {
+		const struct neap_net_neighbour *one = net->neighbours.entries[i].value;
+		struct neap_net_neighbour *copy;
+
+		if (!one || one->key.kind != kind || strcmp(one->key.link, link) != 0)
+			continue;
+		copy = neap_arena_new_of(arena, struct neap_net_neighbour);
+		*copy = *one;
+		found[count++] = copy;
+	}
+	if (count)
+		qsort((void *)found, count, sizeof(*found), compare_neighbours);
+	*ret = found;
+	*ret_count = count;
+	return 0;
 }
 
 int neap_host_net(struct neap_host *host, const struct neap_net_change *change, struct neap_error **err)

@@ -602,6 +602,29 @@ function neap.user(params) end
 ---@return neap.veth
 function neap.veth(params) end
 
+---@class neap.vxlan.params: neap.common
+---@field name string The link's name, at most 15 bytes.
+---@field id? integer The number of the network (VNI), the same on all machines in it. Required unless `ensure = "absent"`.
+---@field local_address? string The address of this machine that its packets are sent from. Not given: not looked at; a new one is of IPv4, and the route to each machine says it.
+---@field port? integer The UDP port, the same on all machines in it. The kernel's own default, 8472, is never used. Not given: not looked at; 4789, the standard's, for a new one.
+---@field link? string The link that its packets go over, and that it goes away with. Not given: not looked at; a new one has none, and routes say the way.
+---@field peers? string|string[] Addresses of all other machines in it: each is sent what is for everybody (ARP) and what is for a hardware address that is not known. Others are removed. Not given: not looked at.
+---@field fdb? table<string, neap.text> The forwarding database: hardware addresses, and of each the address of the machine that it is behind. Others are removed, but for those that were learned. Not given: not looked at.
+---@field neighbours? table<string, neap.text> IP addresses in it, and of each the hardware address, which then nobody is asked for (ARP, ND). Others are removed, but for those that were learned. Not given: not looked at.
+---@field learning? boolean Whether it remembers, of packets that come in, what machine a hardware address is behind. Not given: as it is; true for a new one.
+---@field ttl? integer How many routers its packets may cross; 0 is what the machine does with others. Not given: as it is; 0 for a new one.
+---@field mac? string Its hardware address, in small letters: `02:00:00:00:00:01`. One that is said is the same after a boot, when others still remember it. Not given: as it is; one by chance for a new one.
+---@field mtu? integer The largest packet, in bytes. Its own packets are 50 bytes larger, those over IPv6 70. Not given: as it is; for a new one what fits through `link`, or 1500.
+---@field up? boolean Whether it is up. Not given: true.
+---@field ensure? "present"|"absent" With `"absent"` it is removed, and with it its addresses and routes. Not given: "present".
+
+---@class neap.vxlan: neap.handle, neap.vxlan.params
+
+---A network of links over one of IP.
+---@param params neap.vxlan.params
+---@return neap.vxlan
+function neap.vxlan(params) end
+
 ---@class neap.wait_for.params: neap.common
 ---@field name? string What it is called, to tell it from others that wait for the same. Required with `command`.
 ---@field url? string A URL, by http or https, that is asked for until the status is as wanted. Redirects are not followed.

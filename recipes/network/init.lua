@@ -7,6 +7,19 @@
 -- from a timer with one list on all nodes: links, addresses and routes do not outlive a boot, and a node that is new in
 -- the list is reached after the next run. A node that has left it goes by -D GONE=w1=192.0.2.2/10.10.2.0/24 once.
 --
+-- So the network between the nodes carries packets of pods as they are. Where it does not (a cloud, several networks),
+-- a vxlan takes them through it, on UDP port 4789 or -D PORT=8472, in a network with a number of one's choice:
+--
+--	neap plan @network -D VXLAN=1 -D NODE=cp1 -D NODES=…
+--
+-- It hides nothing and trusts whoever sends to that port, which only nodes should be let to. A cluster that is routed
+-- and then gets a vxlan has its routes replaced; the other way the link vxlan0 stays, and nothing goes through it.
+--
+-- With -D CLUSTER=10.10.0.0/16, the network that all pods are in, comes the packet filter: pods are let through, also
+-- where Docker drops what it does not know, and what leaves the cluster goes out under the node's address, as nobody
+-- outside knows the way to a pod. -D MASQUERADE=false takes that rule away, for where routers do know it. And
+-- -D DOCKER=absent removes the bridge and the rules that a Docker has made here before.
+--
 -- A site's own recipe takes the module instead:
 --
 --	local nodes = { cp1 = { address = "192.0.2.1", pods = "10.10.1.0/24" }, … }
@@ -26,6 +39,22 @@ local function nodes(name)
 	return found
 end
 
+local function whole(name)
+	local text = params[name]
+	if text and not text:match "^%d+$" then
+		error(("%s: \"%s\" is no whole number"):format(name, text), 0)
+	end
+	return text and math.tointeger(tonumber(text))
+end
+
+local function one_of(name, values)
+	local text = params[name]
+	if text and values[text] == nil then
+		error(("%s: \"%s\" is none of what it can be: see the recipe"):format(name, text), 0)
+	end
+	return text and values[text]
+end
+
 require "network.node" {
 	node = params.NODE or error("say which node this is: -D NODE=cp1", 0),
 	nodes = nodes "NODES",
@@ -33,4 +62,10 @@ require "network.node" {
 	bridge = params.BRIDGE,
 	mtu = params.MTU and math.tointeger(params.MTU),
 	members = params.MEMBERS and { params.MEMBERS },
+	vxlan = params.VXLAN and { id = whole "VXLAN", port = whole "PORT" },
+	cluster = params.CLUSTER,
+	masquerade = one_of("MASQUERADE", { ["true"] = true, ["false"] = false }),
 }
+if one_of("DOCKER", { absent = true }) then
+	require "network.docker_gone" {}
+end

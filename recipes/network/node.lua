@@ -1,5 +1,6 @@
--- A node's part of a routed pod network: see init.lua. Takes { node, nodes, gone, bridge, members, mtu, persistent }
--- and returns the bridge's handle, its address, forwarding and the routes.
+-- A node's part of a pod network: see init.lua. Takes { node, nodes, gone, bridge, members, mtu, persistent, vxlan =
+-- { id, port, name }, cluster, masquerade } and returns handles: of the bridge, its address, forwarding, the routes;
+-- with `vxlan` of its link and address, with `cluster` of the rules.
 
 local neap = require "neap"
 
@@ -16,10 +17,12 @@ return function(site)
 	local name = site.bridge or "cni0"
 	local own = site.nodes[site.node] or error(("node %s is not among the nodes"):format(site.node), 0)
 
+	-- What a vxlan adds to each packet has to fit through the network between the nodes, which is taken to be Ethernet.
+	local mtu = site.mtu or (site.vxlan and (own.address:find(":", 1, true) and 1430 or 1450) or nil)
 	local bridge = neap.bridge {
 		name = name,
 		members = site.members,
-		mtu = site.mtu,
+		mtu = mtu,
 		stp = false,
 		forward_delay = "0s",
 	}
@@ -27,14 +30,38 @@ return function(site)
 	-- Pods reach others only through the node.
 	local forwarding = neap.sysctl { name = "net.ipv4.ip_forward", value = 1, persistent = site.persistent }
 
+	local vxlan = site.vxlan and require "network.vxlan"(site, own, mtu)
 	local routes = {}
-	for node, other in neap.sorted_pairs(site.nodes) do
-		if node ~= site.node then
+	local function to(other, ensure)
+		if vxlan then
+			routes[#routes + 1], routes[#routes + 2] = vxlan.to(other, ensure)
+		elseif ensure == "absent" then
+			routes[#routes + 1] = neap.route { to = other.pods, ensure = "absent" }
+		else
 			routes[#routes + 1] = neap.route { to = other.pods, via = other.address }
 		end
 	end
-	for _, other in neap.sorted_pairs(site.gone or {}) do
-		routes[#routes + 1] = neap.route { to = other.pods, ensure = "absent" }
+	for node, other in neap.sorted_pairs(site.nodes) do
+		if node ~= site.node then
+			to(other)
+		end
 	end
-	return { bridge = bridge, address = address, forwarding = forwarding, routes = routes }
+	for _, other in neap.sorted_pairs(site.gone or {}) do
+		to(other, "absent")
+	end
+
+	local rules = site.cluster and require "network.cluster" {
+		cluster = site.cluster,
+		masquerade = site.masquerade,
+		pods = own.pods,
+	}
+	return {
+		bridge = bridge,
+		address = address,
+		forwarding = forwarding,
+		routes = routes,
+		vxlan = vxlan and vxlan.link,
+		vxlan_address = vxlan and vxlan.address,
+		rules = rules,
+	}
 end

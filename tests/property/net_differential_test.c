@@ -4,8 +4,9 @@
  *	K  the kernel, in a network namespace of this program alone
  *	M  a memory machine
  *	O  overlays in a plan over either, which must not change it
- * Each change must be taken by all or refused by all, and then all must hold the same links, addresses and
- * routes. Steps of an overlay are taken back at random, and then it must be as before.
+ * Each change must be taken by all or refused by all, and then all must hold the same links, addresses,
+ * routes and neighbours of vxlans. Steps of an overlay are taken back at random, and then it must be as
+ *before.
  *
  * Left out of the comparison: what the kernel puts there by itself and later (fe80::/10), and the MTU of a
  * bridge, which in the overlay may be "as its members".
@@ -45,7 +46,9 @@ static uint32_t pick(uint32_t below)
 
 /* ---- changes ------------------------------------------------------------------------------------------- */
 
-static const char *const names[] = { "b0", "b1", "v0", "v1", "v2", "lo" };
+static const char *const names[] = { "b0", "b1", "v0", "v1", "v2", "x0", "x1", "lo" };
+#define NAMES (sizeof(names) / sizeof(*names))
+static const uint8_t macs[][NEAP_NET_MAC] = { { 2, 0, 0, 0, 0, 1 }, { 2, 0, 0, 0, 0, 2 } };
 static const char *const addresses[] = { "10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/24", "10.0.0.2/16",
 					 "10.1.0.1/32", "fd00::1/64",  "fd00::2/64",  "fd00::1/48",
 					 "fd01::1/128", "192.0.2.1/30" };
@@ -60,13 +63,48 @@ static void set_name(char ret[NEAP_NET_NAME], const char *name)
 	snprintf(ret, NEAP_NET_NAME, "%s", name);
 }
 
+static void draw_vxlan(struct neap_net_change *ret)
+{
+	set_name(ret->link.kind, "vxlan");
+	ret->link.mtu = (uint32_t[]){ 1500, 1400, 1300 }[pick(3)];
+	ret->link.learning = pick(2);
+	ret->link.ttl = (uint16_t)pick(3);
+	memcpy(ret->link.mac, macs[pick(2)], NEAP_NET_MAC);
+	if (ret->op == NEAP_NET_LINK_SET) {
+		ret->fields = (unsigned[]){ NEAP_NET_LEARNING, NEAP_NET_TTL, NEAP_NET_ADDRESS }[pick(3)];
+		if (ret->fields == NEAP_NET_ADDRESS) /* others would fill tables that are not looked at */
+			set_name(ret->link.name, pick(2) ? "x0" : "x1");
+		return;
+	}
+	set_name(ret->link.name, pick(2) ? "x0" : "x1");
+	ret->link.id = pick(2);
+	ret->link.port = 4789;
+	if (pick(3))
+		neap_net_ip_parse(pick(3) ? "192.0.2.1" : "fd00::1", &ret->link.local);
+	if (pick(2))
+		set_name(ret->link.under, names[pick(NAMES - 1)]);
+	ret->fields = NEAP_NET_UP | (pick(2) ? NEAP_NET_MTU : 0) | (pick(2) ? NEAP_NET_LEARNING : 0) |
+		      (pick(2) ? NEAP_NET_TTL : 0) | (pick(2) ? NEAP_NET_ADDRESS : 0);
+}
+
+static void draw_neighbour(struct neap_net_change *ret)
+{
+	static const char *const ips[] = { "192.0.2.7", "10.0.0.7", "fd00::7" };
+	struct neap_net_ip ip;
+
+	ret->op = pick(3) ? NEAP_NET_NEIGHBOUR_PUT : NEAP_NET_NEIGHBOUR_REMOVE;
+	neap_net_ip_parse(ips[pick(3)], &ip);
+	ret->neighbour = neap_net_neighbour_of(pick(2) ? "x0" : "x1", pick(NEAP_NET_NEIGHBOUR_KINDS), &ip,
+					       macs[pick(2)]);
+}
+
 static void draw_link(struct neap_net_change *ret)
 {
 	static const unsigned bridge[] = { 0, NEAP_NET_STP, NEAP_NET_FORWARD_DELAY, NEAP_NET_AGEING_TIME };
 	unsigned of_bridge = bridge[pick(4)];
 
 	of_bridge |= bridge[pick(4)];
-	set_name(ret->link.name, names[pick(6)]);
+	set_name(ret->link.name, names[pick(NAMES)]);
 	ret->op = pick(4) ? NEAP_NET_LINK_SET : pick(2) ? NEAP_NET_LINK_ADD : NEAP_NET_LINK_REMOVE;
 	ret->link.up = pick(4);
 	ret->link.mtu = (uint32_t[]){ 1500, 1400, 2000 }[pick(3)];
@@ -75,6 +113,10 @@ static void draw_link(struct neap_net_change *ret)
 	ret->link.ageing_time = (uint32_t[]){ 0, 10000, 30000 }[pick(3)];
 	if (ret->op == NEAP_NET_LINK_REMOVE)
 		return;
+	if (pick(3) == 0) {
+		draw_vxlan(ret);
+		return;
+	}
 	if (ret->op == NEAP_NET_LINK_ADD && pick(2)) {
 		set_name(ret->link.kind, "veth");
 		set_name(ret->link.peer, names[2 + pick(3)]);
@@ -111,6 +153,12 @@ static void draw(unsigned number, struct neap_net_change *ret)
 	unsigned index;
 
 	*ret = (struct neap_net_change){ 0 };
+	if (number == 4 || number == 5) {
+		ret->op = NEAP_NET_LINK_ADD;
+		draw_vxlan(ret);
+		ret->link.up = true;
+		return;
+	}
 	if (number < 4) { /* something to work with */
 		ret->op = number < 2 ? NEAP_NET_LINK_ADD : NEAP_NET_ADDRESS_ADD;
 		ret->fields = NEAP_NET_UP;
@@ -124,9 +172,12 @@ static void draw(unsigned number, struct neap_net_change *ret)
 		ret->address.len = prefix.len;
 		return;
 	}
-	switch (pick(3)) {
+	switch (pick(4)) {
 	case 0:
 		draw_link(ret);
+		return;
+	case 3:
+		draw_neighbour(ret);
 		return;
 	case 1:
 		ret->op = pick(3) ? NEAP_NET_ADDRESS_ADD : NEAP_NET_ADDRESS_REMOVE;
@@ -135,6 +186,10 @@ static void draw(unsigned number, struct neap_net_change *ret)
 		/* Of more than two links that lead to one network the kernel has an order of its own. */
 		ret->address.key =
 			neap_net_address_key(names[index < 5 ? pick(2) * 2 : 2 + pick(2)], &prefix);
+		if (pick(4) == 0) {
+			neap_net_prefix_parse("172.16.0.1/24", &prefix);
+			ret->address.key = neap_net_address_key(pick(2) ? "x0" : "x1", &prefix);
+		}
 		ret->address.len = prefix.len;
 		return;
 	default:
@@ -174,6 +229,10 @@ static void print_change(const struct neap_net_change *change, struct neap_buf *
 				change->link.kind, change->fields, change->link.up, change->link.mtu,
 				change->link.master, change->link.peer, change->link.stp,
 				change->link.forward_delay, change->link.ageing_time);
+	if (change->op <= NEAP_NET_LINK_REMOVE && strcmp(change->link.kind, "vxlan") == 0)
+		neap_buf_printf(ret, " id %u local %s under %s learning %d ttl %u mac %d", change->link.id,
+				neap_net_ip_print(&change->link.local, via), change->link.under,
+				change->link.learning, change->link.ttl, change->link.mac[5]);
 	if (change->op == NEAP_NET_ROUTE_PUT)
 		neap_buf_printf(ret, " via %s link %s source %s", neap_net_ip_print(&change->route.via, via),
 				change->route.link, neap_net_ip_print(&change->route.source, source));
@@ -184,6 +243,14 @@ static void print_change(const struct neap_net_change *change, struct neap_buf *
 static int compare_lines(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A bridge's is "as its members" in the overlay, and so is that of a vxlan over one. */
+static bool shows_mtu(const struct neap_net *net, const struct neap_net_link *link)
+{
+	const struct neap_net_link *under = link->under[0] ? neap_net_link(net, link->under) : NULL;
+
+	return link->kind[0] && strcmp(link->kind, "bridge") != 0 && (!under || shows_mtu(net, under));
 }
 
 static const char *dump(const struct neap_view *view, struct neap_arena *arena)
@@ -199,13 +266,33 @@ static const char *dump(const struct neap_view *view, struct neap_arena *arena)
 
 		if (!link || (!link->kind[0] && strcmp(link->name, "lo") != 0))
 			continue; /* devices that each namespace gets */
-		neap_vec_push(
-			&lines,
-			neap_arena_printf(arena, "%s %s up %d mtu %u master %s peer %s stp %d %u %u",
-					  link->name, link->kind, link->up,
-					  strcmp(link->kind, "bridge") == 0 || !link->kind[0] ? 0 : link->mtu,
-					  link->master, link->peer, link->stp, link->forward_delay,
-					  link->ageing_time));
+		neap_vec_push(&lines, neap_arena_printf(
+					      arena, "%s %s up %d mtu %u master %s peer %s stp %d %u %u",
+					      link->name, link->kind, link->up,
+					      shows_mtu(net, link) ? link->mtu : 0, link->master, link->peer,
+					      link->stp, link->forward_delay, link->ageing_time));
+	}
+	for (size_t i = 0; i < net->links.count; i++) {
+		const struct neap_net_link *link = net->links.entries[i].value;
+
+		if (link && strcmp(link->kind, "vxlan") == 0)
+			neap_vec_push(&lines,
+				      neap_arena_printf(
+					      arena,
+					      "%s id %u port %u local %s under %s learning %d ttl %u mac %d",
+					      link->name, link->id, link->port,
+					      neap_net_ip_print(&link->local, one), link->under,
+					      link->learning, link->ttl,
+					      memcmp(link->mac, macs[0], NEAP_NET_MAC - 1) == 0
+						      ? link->mac[NEAP_NET_MAC - 1]
+						      : 0));
+	}
+	for (size_t i = 0; i < net->neighbours.count; i++) {
+		const struct neap_net_neighbour *neighbour = net->neighbours.entries[i].value;
+
+		if (neighbour)
+			neap_vec_push(&lines, neap_arena_printf(arena, "%s knows %s", neighbour->key.link,
+								neap_net_neighbour_print(neighbour, arena)));
 	}
 	for (size_t i = 0; i < net->addresses.count; i++) {
 		const struct neap_net_address *address = net->addresses.entries[i].value;
@@ -328,7 +415,7 @@ static int end(void **unused)
 /* All links that can be made are gone again. */
 static void clear(struct neap_machine *machine)
 {
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < NAMES - 1; i++) {
 		struct neap_net_change change = { .op = NEAP_NET_LINK_REMOVE };
 
 		set_name(change.link.name, names[i]);
@@ -416,8 +503,8 @@ static void one_round(uint64_t seed, struct neap_machine *memory, struct neap_ma
 
 /*
  * What the kernel does and neap does not: a gateway that is the machine itself (of IPv4, without meaning);
- * the removal of a route of metric 0, which for the kernel is any metric; a master that is none, for which
- * the kernel takes a member out of its bridge before it refuses.
+ * the removal of a route of metric 0, which for the kernel is any metric; of a peer that is none; a master
+ * that is none, for which the kernel takes a member out of its bridge before it refuses.
  */
 static bool is_refused_by_neap(const struct neap_view *view, const struct neap_net_change *change)
 {
@@ -428,6 +515,16 @@ static bool is_refused_by_neap(const struct neap_view *view, const struct neap_n
 		const struct neap_net_link *master = neap_net_link(net, change->link.master);
 
 		return master && strcmp(master->kind, "bridge") != 0;
+	}
+	if (change->op == NEAP_NET_NEIGHBOUR_PUT || change->op == NEAP_NET_NEIGHBOUR_REMOVE) {
+		const struct neap_net_link *link = neap_net_link(net, change->neighbour.key.link);
+
+		if (link && strcmp(link->kind, "vxlan") != 0)
+			return true;
+		/* Of two peers the kernel misses none. */
+		return change->op == NEAP_NET_NEIGHBOUR_REMOVE &&
+		       change->neighbour.key.kind == NEAP_NET_PEER &&
+		       !neap_net_neighbour(net, &change->neighbour.key);
 	}
 	if (change->op == NEAP_NET_ROUTE_REMOVE)
 		return !change->route.key.metric && !neap_net_route(net, &change->route.key);

@@ -248,6 +248,14 @@ static const char *dump_net(const struct neap_machine *machine, struct neap_aren
 		neap_buf_printf(&text, "link %s %s %u %u %s %s %u %u %u\n", link->name, link->kind, link->up,
 				link->mtu, link->master, link->peer, link->stp, link->forward_delay,
 				link->ageing_time);
+		neap_buf_printf(&text, " %u %u %s %s %u %u %s\n", link->id, link->port,
+				neap_net_ip_print(&link->local, a), link->under, link->learning, link->ttl,
+				neap_net_mac_print(link->mac, b));
+	}
+	for (size_t i = 0; i < net->neighbours.count; i++) {
+		const struct neap_net_neighbour *one = net->neighbours.entries[i].value;
+
+		neap_buf_printf(&text, "%s knows %s\n", one->key.link, neap_net_neighbour_print(one, arena));
 	}
 	for (size_t i = 0; i < net->addresses.count; i++) {
 		struct neap_net_prefix prefix = neap_net_address_prefix(net->addresses.entries[i].value);
@@ -302,18 +310,26 @@ static void damage_unit(struct world_random *random, struct neap_machine *machin
 /* A change of the network by other hands, which may make no sense. */
 static void damage_net(struct world_random *random, struct neap_machine *machine)
 {
-	static const char *const links[] = { "br0", "br1", "v0", "v1", "eth1", "eth2" };
+	static const char *const links[] = { "br0", "br1", "v0", "v1", "eth1", "eth2", "x0", "x1" };
 	static const char *const addresses[] = { "10.0.0.1/24", "10.0.0.2/24", "fd00::1/64" };
-	const char *name = links[world_random(random, 6)];
-	struct neap_net_change change = { .op = world_random(random, NEAP_NET_ROUTE_REMOVE + 1) };
+	const char *name = links[world_random(random, 8)];
+	struct neap_net_change change = { .op = world_random(random, NEAP_NET_NEIGHBOUR_REMOVE + 1) };
 	struct neap_net_prefix prefix;
+	const uint8_t mac[NEAP_NET_MAC] = { 2, 0, 0, 0, 0, (uint8_t)world_random(random, 3) };
 
 	snprintf(change.link.name, sizeof change.link.name, "%s", name);
-	snprintf(change.link.kind, sizeof change.link.kind, "%s", name[0] == 'v' ? "veth" : "bridge");
+	snprintf(change.link.kind, sizeof change.link.kind, "%s",
+		 name[0] == 'v'   ? "veth"
+		 : name[0] == 'x' ? "vxlan"
+				  : "bridge");
 	snprintf(change.link.peer, sizeof change.link.peer, "%s",
 		 name[0] == 'v' ? links[5 - world_random(random, 4)] : "");
 	snprintf(change.link.master, sizeof change.link.master, "%s", world_random(random, 2) ? "br0" : "");
-	change.fields = 1U << world_random(random, 6);
+	change.fields = 1U << world_random(random, 9);
+	change.link.id = 1 + world_random(random, 2);
+	change.link.port = 4789;
+	change.link.learning = world_random(random, 2);
+	memcpy(change.link.mac, mac, sizeof mac);
 	change.link.mtu = 1300 + 100 * world_random(random, 3);
 	change.link.up = world_random(random, 2);
 	change.link.stp = world_random(random, 2);
@@ -324,6 +340,10 @@ static void damage_net(struct world_random *random, struct neap_machine *machine
 	(void)neap_net_prefix_parse("10.9.0.0/16", &prefix);
 	change.route.key = neap_net_route_key(&prefix, NEAP_NET_TABLE_MAIN, 0);
 	memcpy(change.route.link, change.link.name, sizeof change.route.link);
+	(void)neap_net_prefix_parse(world_random(random, 2) ? "192.0.2.3/32" : "10.0.0.9/32", &prefix);
+	change.neighbour =
+		neap_net_neighbour_of(world_random(random, 2) ? "x0" : "x1",
+				      world_random(random, NEAP_NET_NEIGHBOUR_KINDS), &prefix.ip, mac);
 	(void)neap_host_memory_net(machine, &change);
 }
 

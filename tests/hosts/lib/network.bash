@@ -18,7 +18,8 @@ network_switch_on() {
 	! network_exists "$network_switch" || return 0
 	ip netns add "$network_switch"
 	ip -n "$network_switch" link set lo up
-	ip -n "$network_switch" link add switch type bridge
+	# Its own too, not that of whoever is plugged in.
+	ip -n "$network_switch" link add switch address 02:00:0a:4d:00:fe type bridge
 	ip -n "$network_switch" address add "$network_gateway/24" dev switch
 	ip -n "$network_switch" link set switch up
 }

@@ -1,0 +1,764 @@
+/*
+ * neap.vxlan: a network of links carried over one of IP, as it is now, and whom it knows there.
+ *
+ * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
+ * a plan.
+ */
+#include "base/map.h"
+#include "engine/net.h"
+
+enum {
+	NAME,
+	ID,
+	LOCAL_ADDRESS,
+	PORT,
+	LINK,
+	PEERS,
+	FDB,
+	NEIGHBOURS,
+	LEARNING,
+	TTL,
+	MAC,
+	MTU,
+	UP,
+	ENSURE,
+	PARAM_COUNT
+};
+enum { PRESENT, ABSENT };
+
+#define KIND "vxlan"
+#define PORT_STANDARD 4789
+#define ID_MAX 16777215
+
+struct vxlan_want {
+	struct neap_want base;
+	const char *name, *local_address, *link, *mac;
+	int64_t id, port, ttl, mtu;
+	struct neap_strings peers;
+	struct neap_texts fdb, neighbours;
+	bool learning, up;
+	unsigned ensure;
+};
+
+/* Of each kind: whom it has to know, and whom it knows. */
+struct acquaintance {
+	struct neap_net_neighbour *wanted;
+	bool *is_there; /* as wanted */
+	size_t wanted_count;
+	const struct neap_net_neighbour *const *there;
+	bool *stays;
+	size_t there_count;
+	bool differs;
+};
+
+struct vxlan_have {
+	bool running, found;
+	struct neap_net_link link;
+	struct acquaintance knows[NEAP_NET_NEIGHBOUR_KINDS];
+};
+
+static const unsigned lists[NEAP_NET_NEIGHBOUR_KINDS] = {
+	[NEAP_NET_PEER] = PEERS,
+	[NEAP_NET_FORWARD] = FDB,
+	[NEAP_NET_NEIGHBOUR] = NEIGHBOURS,
+};
+
+static bool wants_up(const struct vxlan_want *want)
+{
+	return !neap_given(want, UP) || want->up;
+}
+
+static uint16_t port_of(const struct vxlan_want *want)
+{
+	return neap_given(want, PORT) ? (uint16_t)want->port : PORT_STANDARD;
+}
+
+static struct neap_net_ip local_of(const struct vxlan_want *want)
+{
+	struct neap_net_ip ip = { 0 };
+
+	if (neap_given(want, LOCAL_ADDRESS))
+		(void)neap_net_ip_parse(want->local_address, &ip); /* checked */
+	return ip;
+}
+
+/* ---- checking ------------------------------------------------------------------------------------------ */
+
+static bool is_one(const struct neap_net_ip *ip)
+{
+	static const struct neap_net_ip none;
+
+	return memcmp(ip->bytes, none.bytes, sizeof(none.bytes)) != 0 &&
+	       (ip->family == 4 ? ip->bytes[0] < 224 : ip->bytes[0] != 0xff);
+}
+
+static int check_machine(const char *param, const char *text, struct neap_net_ip *ret,
+			 struct neap_error **err)
+{
+	if (neap_net_check_ip(param, text, ret, err) < 0)
+		return -1;
+	return is_one(ret) ? 0 : neap_error_set(err, "%s: %s is not the address of one machine", param, text);
+}
+
+static int check_mac(const char *param, const char *text, uint8_t ret[NEAP_NET_MAC], struct neap_error **err)
+{
+	static const uint8_t none[NEAP_NET_MAC];
+
+	if (!neap_net_mac_parse(text, ret)) {
+		neap_error_set(err, "%s: \"%.60s\" is no hardware address", param, text);
+		return neap_error_hint(err, "six bytes in small letters, such as 02:00:00:00:00:01");
+	}
+	if ((ret[0] & 1) || memcmp(ret, none, sizeof(none)) == 0)
+		return neap_error_set(err, "%s: %s is not the hardware address of one machine", param, text);
+	return 0;
+}
+
+/* Another vxlan's machine: in the family that the packets are of. */
+static int check_other(const struct vxlan_want *want, const char *param, const char *text,
+		       struct neap_error **err)
+{
+	struct neap_net_ip ip, local = local_of(want);
+
+	if (check_machine(param, text, &ip, err) < 0)
+		return -1;
+	if (neap_net_ip_equal(&ip, &local))
+		return neap_error_set(err, "%s: %s is its own local_address", param, text);
+	if (ip.family == (local.family ? local.family : 4) || neap_awaited(want, LOCAL_ADDRESS))
+		return 0;
+	if (local.family)
+		return neap_error_set(err, "%s: %s is IPv%u, and local_address is IPv%u", param, text,
+				      ip.family, local.family);
+	neap_error_set(err, "%s: %s is IPv6, and without local_address a vxlan is one of IPv4", param, text);
+	return neap_error_hint(err, "give local_address, an IPv6 address of this machine");
+}
+
+/* A value of a table may be any text. */
+static int check_text(const char *param, const struct neap_text *text, struct neap_error **err)
+{
+	size_t line = strcspn(text->data, "\r\n");
+
+	if (line == text->len && line < NEAP_NET_TEXT)
+		return 0;
+	return neap_error_set(err, "%s: \"%.*s…\" is no address", param,
+			      (int)(line < NEAP_NET_TEXT ? line : NEAP_NET_TEXT), text->data);
+}
+
+static int check_lists(const struct vxlan_want *want, struct neap_error **err)
+{
+	struct neap_net_ip ip;
+	uint8_t mac[NEAP_NET_MAC];
+	struct neap_map seen = { 0 };
+
+	for (size_t i = 0; i < want->peers.count; i++) {
+		const char *peer = want->peers.items[i];
+		bool twice = neap_map_put(&seen, neap_str(peer), (void *)(uintptr_t)peer);
+
+		if (twice || check_other(want, "peers", peer, err) < 0) {
+			neap_map_done(&seen);
+			return twice ? neap_error_set(err, "peers: %s is there twice", peer) : -1;
+		}
+	}
+	neap_map_done(&seen);
+	for (size_t i = 0; i < want->fdb.count; i++)
+		if (check_mac("fdb", want->fdb.names[i], mac, err) < 0 ||
+		    check_text("fdb", &want->fdb.texts[i], err) < 0 ||
+		    check_other(want, "fdb", want->fdb.texts[i].data, err) < 0)
+			return -1;
+	for (size_t i = 0; i < want->neighbours.count; i++)
+		if (check_machine("neighbours", want->neighbours.names[i], &ip, err) < 0 ||
+		    check_text("neighbours", &want->neighbours.texts[i], err) < 0 ||
+		    check_mac("neighbours", want->neighbours.texts[i].data, mac, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int vxlan_check(const void *wanted, struct neap_error **err)
+{
+	const struct vxlan_want *want = wanted;
+	struct neap_net_ip local;
+	uint8_t mac[NEAP_NET_MAC];
+
+	if (neap_net_check_name("name", want->name, err) < 0)
+		return -1;
+	if (want->ensure == ABSENT) {
+		for (unsigned i = ID; i < ENSURE; i++)
+			if (neap_given(want, i))
+				return neap_error_set(err, "with ensure = \"absent\" only name is given");
+		return 0;
+	}
+	if (!neap_given(want, ID) && !neap_awaited(want, ID))
+		return neap_error_set(err, "id is required, unless ensure = \"absent\"");
+	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
+		return -1;
+	if (neap_given(want, LINK) && strcmp(want->link, want->name) == 0)
+		return neap_error_set(err, "link: %s cannot go over itself", want->name);
+	if (neap_given(want, LOCAL_ADDRESS) &&
+	    check_machine("local_address", want->local_address, &local, err) < 0)
+		return -1;
+	if (neap_given(want, LOCAL_ADDRESS) && neap_net_link_local(&local))
+		return neap_error_set(err, "local_address: %s is good on one link only", want->local_address);
+	if (neap_given(want, MAC) && check_mac("mac", want->mac, mac, err) < 0)
+		return -1;
+	return check_lists(want, err);
+}
+
+static void vxlan_claim(const void *wanted, struct neap_claims *claims)
+{
+	const struct vxlan_want *want = wanted;
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+
+	neap_claim_link(claims, want->name, want->ensure == ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
+	if (want->ensure == ABSENT)
+		return;
+	if (neap_given(want, LINK))
+		neap_claim_link(claims, want->link, NEAP_LINK_NEEDS);
+	if (neap_given(want, ID))
+		neap_claim_sole(claims, neap_arena_printf(arena, "the vxlan with id %lld on port %u of IPv%u",
+							  (long long)want->id, port_of(want),
+							  local_of(want).family == 6 ? 6 : 4));
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
+
+static struct neap_net_neighbour wanted_of(const struct vxlan_want *want, enum neap_net_neighbour_kind kind,
+					   size_t i)
+{
+	struct neap_net_ip ip = { 0 };
+	uint8_t mac[NEAP_NET_MAC] = { 0 };
+
+	switch (kind) { /* all of it checked */
+	case NEAP_NET_PEER:
+		(void)neap_net_ip_parse(want->peers.items[i], &ip);
+		break;
+	case NEAP_NET_FORWARD:
+		(void)neap_net_mac_parse(want->fdb.names[i], mac);
+		(void)neap_net_ip_parse(want->fdb.texts[i].data, &ip);
+		break;
+	case NEAP_NET_NEIGHBOUR:
+	case NEAP_NET_NEIGHBOUR_KINDS:
+		(void)neap_net_ip_parse(want->neighbours.names[i], &ip);
+		(void)neap_net_mac_parse(want->neighbours.texts[i].data, mac);
+		break;
+	}
+	return neap_net_neighbour_of(want->name, kind, &ip, mac);
+}
+
+static void make_wanted(struct neap_arena *arena, const struct vxlan_want *want,
+			enum neap_net_neighbour_kind kind, struct acquaintance *ret)
+{
+	const size_t counts[] = { want->peers.count, want->fdb.count, want->neighbours.count };
+
+	*ret = (struct acquaintance){ .wanted_count = neap_given(want, lists[kind]) ? counts[kind] : 0 };
+	ret->wanted = neap_arena_array_of(arena, struct neap_net_neighbour, ret->wanted_count + 1);
+	ret->is_there = neap_arena_array_of(arena, bool, ret->wanted_count + 1);
+	for (size_t i = 0; i < ret->wanted_count; i++) {
+		ret->wanted[i] = wanted_of(want, kind, i);
+		ret->is_there[i] = false;
+	}
+}
+
+static struct neap_str key_of(const struct neap_net_neighbour *neighbour)
+{
+	return (struct neap_str){ (const char *)&neighbour->key, sizeof(neighbour->key) };
+}
+
+static int read_list(const struct neap_view *view, struct neap_arena *arena, const struct vxlan_want *want,
+		     enum neap_net_neighbour_kind kind, struct acquaintance *ret, struct neap_error **err)
+{
+	struct neap_map keys = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < ret->wanted_count; i++) {
+		const struct neap_net_neighbour *one = &ret->wanted[i];
+		struct neap_net_neighbour there;
+		bool found;
+
+		r = neap_view_net_neighbour(view, &one->key, &there, &found, err);
+		if (r != 0)
+			break;
+		ret->is_there[i] = found && neap_net_ip_equal(&there.ip, &one->ip) &&
+				   memcmp(there.mac, one->mac, sizeof(there.mac)) == 0;
+		ret->differs = ret->differs || !ret->is_there[i];
+		neap_map_put(&keys, key_of(one), &ret->wanted[i]);
+	}
+	if (r == 0)
+		r = neap_view_net_neighbours(view, want->name, kind, arena, &ret->there, &ret->there_count,
+					     err);
+	if (r == 0) {
+		ret->stays = neap_arena_array_of(arena, bool, ret->there_count + 1);
+		for (size_t i = 0; i < ret->there_count; i++) {
+			ret->stays[i] = neap_map_get(&keys, key_of(ret->there[i])) != NULL;
+			ret->differs = ret->differs || !ret->stays[i];
+		}
+	}
+	neap_map_done(&keys);
+	return r;
+}
+
+static int differs_for_good(const struct vxlan_want *want, const char *is, const char *wanted,
+			    struct neap_error **err)
+{
+	neap_error_set(err, "%s is there with %s, not %s: that cannot change while it is there", want->name,
+		       is, wanted);
+	return neap_error_hint(err,
+			       "remove it first, by neap.vxlan { name = \"%s\", ensure = \"absent\" } "
+			       "or by hand; its addresses and routes go with it",
+			       want->name);
+}
+
+/* What it is known by. */
+static int check_same(const struct neap_context *ctx, const struct vxlan_want *want,
+		      const struct neap_net_link *link, struct neap_error **err)
+{
+	struct neap_arena *arena = ctx->scratch;
+	struct neap_net_ip local = local_of(want);
+	char text[NEAP_NET_TEXT];
+
+	if (neap_given(want, ID) && link->id != want->id)
+		return differs_for_good(want, neap_arena_printf(arena, "id %u", link->id),
+					neap_arena_printf(arena, "%lld", (long long)want->id), err);
+	if (neap_given(want, PORT) && link->port != want->port)
+		return differs_for_good(want, neap_arena_printf(arena, "port %u", link->port),
+					neap_arena_printf(arena, "%lld", (long long)want->port), err);
+	if (neap_given(want, LOCAL_ADDRESS) && !neap_net_ip_equal(&local, &link->local))
+		return differs_for_good(want,
+					link->local.family
+						? neap_arena_printf(arena, "local_address %s",
+								    neap_net_ip_print(&link->local, text))
+						: "no local_address",
+					want->local_address, err);
+	if (neap_given(want, LINK) && strcmp(link->under, want->link) != 0)
+		return differs_for_good(
+			want, link->under[0] ? neap_arena_printf(arena, "link %s", link->under) : "no link",
+			want->link, err);
+	if (neap_given(want, TTL) && link->ttl == NEAP_NET_TTL_INHERIT)
+		return differs_for_good(want, "ttl \"inherit\"",
+					neap_arena_printf(arena, "%lld", (long long)want->ttl), err);
+	return 0;
+}
+
+/* The link that its packets go over: there, and wide enough. */
+static int check_under(const struct neap_view *view, const struct vxlan_want *want,
+		       const struct vxlan_have *have, struct neap_error **err)
+{
+	struct neap_net_link own = have->found ? have->link
+					       : (struct neap_net_link){ .local = local_of(want) },
+			     under;
+	const char *name = have->found ? have->link.under : neap_given(want, LINK) ? want->link : "";
+	bool found;
+	int r;
+
+	if (!name[0])
+		return 0;
+	r = neap_view_net_link(view, name, &under, &found, err);
+	if (r != 0)
+		return r;
+	if (!found)
+		return neap_net_no_link(name, err);
+	if (!neap_given(want, MTU) || (have->found && have->link.mtu == want->mtu) || !under.mtu ||
+	    want->mtu + neap_net_overhead(&own) <= under.mtu)
+		return 0;
+	neap_error_set(err, "mtu: %lld does not fit through %s, whose own is %u", (long long)want->mtu, name,
+		       under.mtu);
+	return neap_error_hint(err, "a vxlan adds %u bytes to each packet: %u at most",
+			       neap_net_overhead(&own), under.mtu - neap_net_overhead(&own));
+}
+
+static int vxlan_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
+{
+	const struct vxlan_want *want = wanted;
+	struct vxlan_have *have = had;
+	int r;
+
+	have->running = neap_view_running(view);
+	if (!have->running)
+		return 0;
+	r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
+	if (r != 0 || want->ensure == ABSENT)
+		return r;
+	if (have->found && check_same(ctx, want, &have->link, err) < 0)
+		return -1;
+	r = check_under(view, want, have, err);
+	for (unsigned kind = 0; r == 0 && kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
+		make_wanted(ctx->scratch, want, kind, &have->knows[kind]);
+		if (have->found && neap_given(want, lists[kind]))
+			r = read_list(view, ctx->scratch, want, kind, &have->knows[kind], err);
+		else
+			have->knows[kind].differs = have->knows[kind].wanted_count > 0;
+	}
+	return r;
+}
+
+/* ---- comparing ----------------------------------------------------------------------------------------- */
+
+static bool learning_differs(const struct vxlan_want *want, const struct vxlan_have *have)
+{
+	return neap_given(want, LEARNING) && (!have->found || have->link.learning != want->learning);
+}
+
+static bool ttl_differs(const struct vxlan_want *want, const struct vxlan_have *have)
+{
+	return neap_given(want, TTL) && (!have->found || have->link.ttl != want->ttl);
+}
+
+static bool mac_differs(const struct vxlan_want *want, const struct vxlan_have *have)
+{
+	uint8_t mac[NEAP_NET_MAC];
+
+	return neap_given(want, MAC) && neap_net_mac_parse(want->mac, mac) &&
+	       (!have->found || memcmp(mac, have->link.mac, sizeof(mac)) != 0);
+}
+
+static bool mtu_differs(const struct vxlan_want *want, const struct vxlan_have *have)
+{
+	return neap_given(want, MTU) && (!have->found || have->link.mtu != want->mtu);
+}
+
+static bool up_differs(const struct vxlan_want *want, const struct vxlan_have *have)
+{
+	return !have->found || have->link.up != wants_up(want);
+}
+
+static void diff_number(struct neap_diff *diff, const char *param, bool found, int64_t before, int64_t after)
+{
+	struct neap_arena *arena = neap_diff_arena(diff);
+
+	neap_diff_string(diff, param, found ? neap_arena_printf(arena, "%lld", (long long)before) : NULL,
+			 neap_arena_printf(arena, "%lld", (long long)after));
+}
+
+/* What changes comes first: of long lists only the beginning is shown. */
+static void diff_list(struct neap_diff *diff, const char *param, const struct acquaintance *knows)
+{
+	struct neap_arena *arena = neap_diff_arena(diff);
+	const char **before = neap_arena_array_of(arena, const char *, knows->there_count + 1);
+	const char **after = neap_arena_array_of(arena, const char *, knows->wanted_count + 1);
+	size_t before_count = 0, after_count = 0;
+
+	if (!knows->differs)
+		return;
+	for (unsigned same = 0; same < 2; same++) {
+		for (size_t i = 0; i < knows->there_count; i++)
+			if (knows->stays[i] == same)
+				before[before_count++] = neap_net_neighbour_print(knows->there[i], arena);
+		for (size_t i = 0; i < knows->wanted_count; i++)
+			if (knows->is_there[i] == same)
+				after[after_count++] = neap_net_neighbour_print(&knows->wanted[i], arena);
+	}
+	neap_diff_list(diff, param, before, before_count, after, after_count);
+}
+
+static void diff_new(const struct vxlan_want *want, struct neap_diff *diff)
+{
+	neap_diff_action(diff, NEAP_ACTION_CREATE);
+	neap_diff_string(diff, "live", NULL, KIND);
+	if (neap_given(want, ID))
+		diff_number(diff, "id", false, 0, want->id);
+	if (neap_given(want, LOCAL_ADDRESS))
+		neap_diff_string(diff, "local_address", NULL, want->local_address);
+	diff_number(diff, "port", false, 0, port_of(want));
+	if (neap_given(want, LINK))
+		neap_diff_string(diff, "link", NULL, want->link);
+}
+
+static int vxlan_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff, struct neap_error **err)
+{
+	const struct vxlan_want *want = wanted;
+	const struct vxlan_have *have = had;
+	bool found = have->found;
+	char mac[NEAP_NET_MAC_TEXT];
+
+	(void)ctx;
+	(void)err;
+	if (!have->running || (want->ensure == ABSENT && !found))
+		return 0;
+	if (want->ensure == ABSENT) {
+		neap_diff_action(diff, NEAP_ACTION_DELETE);
+		neap_diff_string(diff, "live", KIND, NULL);
+		neap_diff_reason(diff, "its addresses and routes go with it");
+		return 0;
+	}
+	if (!found)
+		diff_new(want, diff);
+	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++)
+		diff_list(diff, want->base.type->params[lists[kind]].name, &have->knows[kind]);
+	if (learning_differs(want, have))
+		neap_diff_string(diff, "learning", found ? have->link.learning ? "true" : "false" : NULL,
+				 want->learning ? "true" : "false");
+	if (ttl_differs(want, have))
+		diff_number(diff, "ttl", found, have->link.ttl, want->ttl);
+	if (mac_differs(want, have))
+		neap_diff_string(diff, "mac",
+				 found ? neap_arena_strdup(neap_diff_arena(diff),
+							   neap_net_mac_print(have->link.mac, mac))
+				       : NULL,
+				 want->mac);
+	if (found && mac_differs(want, have) && !neap_given(want, NEIGHBOURS))
+		neap_diff_reason(diff, "the kernel forgets its neighbours");
+	if (mtu_differs(want, have))
+		neap_net_diff_mtu(diff, found, have->link.mtu, (uint32_t)want->mtu);
+	if (up_differs(want, have))
+		neap_diff_string(diff, "up", found ? have->link.up ? "true" : "false" : NULL,
+				 wants_up(want) ? "true" : "false");
+	return 0;
+}
+
+/* ---- applying ------------------------------------------------------------------------------------------ */
+
+static struct neap_net_change change_of(const struct vxlan_want *want, enum neap_net_op op, unsigned fields)
+{
+	struct neap_net_change change = { .op = op, .fields = fields };
+
+	neap_net_set_name(change.link.name, want->name);
+	neap_net_set_name(change.link.kind, KIND);
+	change.link.up = wants_up(want);
+	change.link.mtu = (uint32_t)want->mtu;
+	change.link.id = (uint32_t)want->id;
+	change.link.port = port_of(want);
+	change.link.local = local_of(want);
+	change.link.learning = want->learning;
+	change.link.ttl = (uint16_t)want->ttl;
+	if (neap_given(want, LINK))
+		neap_net_set_name(change.link.under, want->link);
+	if (neap_given(want, MAC))
+		(void)neap_net_mac_parse(want->mac, change.link.mac);
+	return change;
+}
+
+/* The kernel cuts the MTU of a new one to what fits, without a word; of one that is there it refuses. */
+static int add(struct neap_host *host, const struct vxlan_want *want, struct neap_error **err)
+{
+	unsigned fields = NEAP_NET_UP | (neap_given(want, LEARNING) ? NEAP_NET_LEARNING : 0) |
+			  (neap_given(want, TTL) ? NEAP_NET_TTL : 0) |
+			  (neap_given(want, MAC) ? NEAP_NET_ADDRESS : 0);
+	struct neap_net_change made = change_of(want, NEAP_NET_LINK_ADD, fields),
+			       then = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
+
+	if (neap_host_net(host, &made, err) < 0)
+		return -1;
+	return neap_given(want, MTU) ? neap_host_net(host, &then, err) : 0;
+}
+
+static int set(struct neap_host *host, const struct vxlan_want *want, const struct vxlan_have *have,
+	       struct neap_error **err)
+{
+	unsigned fields = (learning_differs(want, have) ? NEAP_NET_LEARNING : 0) |
+			  (ttl_differs(want, have) ? NEAP_NET_TTL : 0) |
+			  (mac_differs(want, have) ? NEAP_NET_ADDRESS : 0) |
+			  (mtu_differs(want, have) ? NEAP_NET_MTU : 0) |
+			  (up_differs(want, have) ? NEAP_NET_UP : 0);
+	struct neap_net_change change = change_of(want, NEAP_NET_LINK_SET, fields);
+
+	return fields ? neap_host_net(host, &change, err) : 0;
+}
+
+/* Who is new first: nobody whom it has to know is missing meanwhile. */
+static int introduce(struct neap_host *host, const struct acquaintance *knows, bool all,
+		     struct neap_error **err)
+{
+	for (size_t i = 0; i < knows->wanted_count; i++) {
+		struct neap_net_change change = { .op = NEAP_NET_NEIGHBOUR_PUT,
+						  .neighbour = knows->wanted[i] };
+
+		if ((all || !knows->is_there[i]) && neap_host_net(host, &change, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < knows->there_count; i++) {
+		struct neap_net_change change = { .op = NEAP_NET_NEIGHBOUR_REMOVE,
+						  .neighbour = *knows->there[i] };
+
+		if (!knows->stays[i] && neap_host_net(host, &change, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		       const void *had, struct neap_error **err)
+{
+	const struct vxlan_want *want = wanted;
+	const struct vxlan_have *have = had;
+	struct neap_net_change gone = change_of(want, NEAP_NET_LINK_REMOVE, 0);
+	bool found = have && have->found;
+
+	if (!neap_view_running(&host->view))
+		return 0;
+	if (want->ensure == ABSENT)
+		return neap_host_net(host, &gone, err);
+	if ((found ? set(host, want, have, err) : add(host, want, err)) < 0)
+		return -1;
+	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
+		/* A link that goes down, or is called otherwise, forgets its neighbours. */
+		bool all = !found || up_differs(want, have) || mac_differs(want, have);
+		struct acquaintance unread;
+
+		if (!have)
+			make_wanted(ctx->scratch, want, kind, &unread);
+		if (introduce(host, have ? &have->knows[kind] : &unread, all, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static const char *const ensure_choices[] = { "present", "absent", NULL };
+
+static const struct neap_param params[PARAM_COUNT] = {
+	[NAME] = {
+		.name = "name",
+		.kind = NEAP_PARAM_STRING,
+		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED,
+		.doc = "The link's name, at most 15 bytes.",
+		.offset = offsetof(struct vxlan_want, name),
+	},
+	[ID] = {
+		.name = "id",
+		.kind = NEAP_PARAM_INTEGER,
+		.min = 0,
+		.max = ID_MAX,
+		.doc = "The number of the network (VNI), the same on all machines in it. Required unless `ensure = "
+		       "\"absent\"`.",
+		.offset = offsetof(struct vxlan_want, id),
+	},
+	[LOCAL_ADDRESS] = {
+		.name = "local_address",
+		.kind = NEAP_PARAM_STRING,
+		.doc = "The address of this machine that its packets are sent from.",
+		.fallback = "not looked at; a new one is of IPv4, and the route to each machine says it",
+		.offset = offsetof(struct vxlan_want, local_address),
+	},
+	[PORT] = {
+		.name = "port",
+		.kind = NEAP_PARAM_INTEGER,
+		.min = 1,
+		.max = 65535,
+		.doc = "The UDP port, the same on all machines in it. The kernel's own default, 8472, is never used.",
+		.fallback = "not looked at; 4789, the standard's, for a new one",
+		.offset = offsetof(struct vxlan_want, port),
+	},
+	[LINK] = {
+		.name = "link",
+		.kind = NEAP_PARAM_STRING,
+		.doc = "The link that its packets go over, and that it goes away with.",
+		.fallback = "not looked at; a new one has none, and routes say the way",
+		.offset = offsetof(struct vxlan_want, link),
+	},
+	[PEERS] = {
+		.name = "peers",
+		.kind = NEAP_PARAM_STRINGS,
+		.flags = NEAP_PARAM_OR_ONE,
+		.doc = "Addresses of all other machines in it: each is sent what is for everybody (ARP) and what is for "
+		       "a hardware address that is not known. Others are removed.",
+		.fallback = "not looked at",
+		.offset = offsetof(struct vxlan_want, peers),
+	},
+	[FDB] = {
+		.name = "fdb",
+		.kind = NEAP_PARAM_TEXTS,
+		.doc = "The forwarding database: hardware addresses, and of each the address of the machine that it is "
+		       "behind. Others are removed, but for those that were learned.",
+		.fallback = "not looked at",
+		.offset = offsetof(struct vxlan_want, fdb),
+	},
+	[NEIGHBOURS] = {
+		.name = "neighbours",
+		.kind = NEAP_PARAM_TEXTS,
+		.doc = "IP addresses in it, and of each the hardware address, which then nobody is asked for (ARP, ND). "
+		       "Others are removed, but for those that were learned.",
+		.fallback = "not looked at",
+		.offset = offsetof(struct vxlan_want, neighbours),
+	},
+	[LEARNING] = {
+		.name = "learning",
+		.kind = NEAP_PARAM_BOOLEAN,
+		.doc = "Whether it remembers, of packets that come in, what machine a hardware address is behind.",
+		.fallback = "as it is; true for a new one",
+		.offset = offsetof(struct vxlan_want, learning),
+	},
+	[TTL] = {
+		.name = "ttl",
+		.kind = NEAP_PARAM_INTEGER,
+		.min = 0,
+		.max = 255,
+		.doc = "How many routers its packets may cross; 0 is what the machine does with others.",
+		.fallback = "as it is; 0 for a new one",
+		.offset = offsetof(struct vxlan_want, ttl),
+	},
+	[MAC] = {
+		.name = "mac",
+		.kind = NEAP_PARAM_STRING,
+		.doc = "Its hardware address, in small letters: `02:00:00:00:00:01`. One that is said is the same after a boot, when "
+		       "others still remember it.",
+		.fallback = "as it is; one by chance for a new one",
+		.offset = offsetof(struct vxlan_want, mac),
+	},
+	[MTU] = {
+		.name = "mtu",
+		.kind = NEAP_PARAM_INTEGER,
+		.min = NEAP_NET_MTU_MIN,
+		.max = NEAP_NET_MTU_MAX,
+		.doc = "The largest packet, in bytes. Its own packets are 50 bytes larger, those over IPv6 70.",
+		.fallback = "as it is; for a new one what fits through `link`, or 1500",
+		.offset = offsetof(struct vxlan_want, mtu),
+	},
+	[UP] = {
+		.name = "up",
+		.kind = NEAP_PARAM_BOOLEAN,
+		.doc = "Whether it is up.",
+		.fallback = "true",
+		.offset = offsetof(struct vxlan_want, up),
+	},
+	[ENSURE] = {
+		.name = "ensure",
+		.kind = NEAP_PARAM_CHOICE,
+		.doc = "With `\"absent\"` it is removed, and with it its addresses and routes.",
+		.choices = ensure_choices,
+		.offset = offsetof(struct vxlan_want, ensure),
+	},
+};
+
+static const char description[] =
+	"A network of links carried in UDP over one of IP, as it is now: after a boot the next run makes it\n"
+	"again.\n"
+	"\n"
+	"- Only what is given is compared, as the kernel reports it, and `up`.\n"
+	"- `id`, `port`, `local_address` and `link` are what it is known by: of one that is there they do "
+	"not\n"
+	"  change, and another value is an error. It has to be removed first, which takes its addresses and\n"
+	"  routes along.\n"
+	"- Each of `peers`, `fdb` and `neighbours` that is given is all that is to be there, `{}` nothing: "
+	"a\n"
+	"  machine that has left the list is gone after the next run. What the vxlan has learned, what a "
+	"daemon\n"
+	"  has taught it, and groups (multicast) are left alone.\n"
+	"- A link of the name that is no vxlan is an error, and never removed.\n"
+	"- A bridge takes it by its `members`. It comes after the resource that makes its `link`.\n"
+	"- Below `--root` there is nothing to do.\n";
+
+static const char example[] = "neap.vxlan { name = \"vxlan0\", id = 42, local_address = \"192.0.2.1\", peers "
+			      "= { \"192.0.2.2\", \"192.0.2.3\" } }\n"
+			      "neap.vxlan {\n"
+			      "    name = \"vxlan1\", id = 1, port = 8472, link = \"eth0\", learning = "
+			      "false, mac = \"02:00:00:00:00:01\",\n"
+			      "    fdb = { [\"02:00:00:00:00:02\"] = \"192.0.2.2\" },\n"
+			      "    neighbours = { [\"10.10.2.0\"] = \"02:00:00:00:00:02\" },\n"
+			      "}\n";
+
+extern const struct neap_resource_type neap_type_vxlan;
+const struct neap_resource_type neap_type_vxlan = {
+	.name = "vxlan",
+	.summary = "a network of links over one of IP",
+	.description = description,
+	.example = example,
+	.params = params,
+	.param_count = PARAM_COUNT,
+	.want_size = sizeof(struct vxlan_want),
+	.have_size = sizeof(struct vxlan_have),
+	.check = vxlan_check,
+	.claim = vxlan_claim,
+	.read = vxlan_read,
+	.diff = vxlan_diff,
+	.apply = vxlan_apply,
+	.undone_by_others = true,
+};
