@@ -58,6 +58,7 @@ world() {
 # pod HOST MTU: on its bridge, and it answers pods and the world by their own addresses, and no host.
 pod() {
 	host_run "$1" sh -ec "
+		ip link delete pod 2>/dev/null || true # with a namespace it goes some time later
 		ip netns delete pod 2>/dev/null || true
 		ip netns add pod
 		ip link add pod mtu $2 type veth peer name eth0 mtu $2 netns pod
