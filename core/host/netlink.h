@@ -24,7 +24,6 @@ struct neap_request {
 void neap_request_begin(struct neap_request *request, uint16_t type, uint16_t flags, const void *own,
 			size_t size);
 void neap_request_put(struct neap_request *request, uint16_t type, const void *data, size_t len);
-void neap_request_put_u8(struct neap_request *request, uint16_t type, uint8_t value);
 void neap_request_put_u32(struct neap_request *request, uint16_t type, uint32_t value);
 void neap_request_put_text(struct neap_request *request, uint16_t type, const char *text);
 /* Attributes within one; what it returns goes to _close(). `own` bytes come first in it. */
@@ -36,8 +35,8 @@ void neap_request_close(struct neap_request *request, size_t start);
 typedef void neap_netlink_fn(void *ctx, const struct nlmsghdr *message);
 int neap_netlink_ask(struct neap_netlink *netlink, struct neap_request *request, neap_netlink_fn *answer,
 		     void *ctx, struct neap_error **err);
-/* All there is of a kind. When the kernel says that it changed meanwhile, `again` is called and it starts
- * over. */
+/* All there is of a kind, or an error: never a part of it. When the kernel says that it changed meanwhile,
+ * `again` is called and it starts over. */
 int neap_netlink_dump(struct neap_netlink *netlink, struct neap_request *request, neap_netlink_fn *answer,
 		      void (*again)(void *ctx), void *ctx, struct neap_error **err);
 
