@@ -43,6 +43,9 @@ void neap_local_firewall_drop(struct neap_local *local)
 		neap_ruleset_free(firewall->sets[i]);
 		firewall->sets[i] = NULL;
 	}
+	/* The name may stand for the other variant now (update-alternatives). */
+	for (size_t i = 0; firewall && i < sizeof firewall->families / sizeof *firewall->families; i++)
+		firewall->families[i].variant = NEAP_VARIANT_UNKNOWN;
 }
 
 void neap_local_firewall_free(struct neap_local *local)

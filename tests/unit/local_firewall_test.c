@@ -285,6 +285,37 @@ static void look__once_until_something_lands(void **state)
 	end(&group);
 }
 
+/* As update-alternatives does: the name leads to another program. */
+static void point_to(const char *program)
+{
+	unlink(path_of("iptables-save"));
+	assert_int_equal(symlink(program, path_of("iptables-save")), 0);
+}
+
+static void look__a_program_may_have_changed_the_alternatives(void **state)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *const argv[] = { "true", NULL };
+	const struct neap_process process = { .argv = argv };
+	struct neap_process_result result;
+	struct group group;
+
+	(void)state;
+	begin(&group);
+	write_text("xtables-nft-multi", save_program, 0755);
+	write_text("xtables-legacy-multi", save_program, 0755);
+	point_to("xtables-nft-multi");
+	assert_string_equal(neap_view_firewall_name(&group.machine->view, filter.family, arena),
+			    "iptables-nft");
+	point_to("xtables-legacy-multi");
+	assert_int_equal(group.machine->ops->run(group.machine, &process, arena, &result, NULL), 0);
+	assert_string_equal(neap_view_firewall_name(&group.machine->view, filter.family, arena),
+			    "iptables-legacy");
+	unlink(path_of("iptables-save"));
+	write_text("iptables-save", save_program, 0755);
+	end(&group);
+}
+
 static int make_directory(void **state)
 {
 	char *path = NULL;
@@ -322,6 +353,7 @@ int main(void)
 		cmocka_unit_test(land__who_may_not_go_on_is_left_out),
 		cmocka_unit_test(land__what_others_have_done_is_not_done_again),
 		cmocka_unit_test(look__once_until_something_lands),
+		cmocka_unit_test(look__a_program_may_have_changed_the_alternatives),
 	};
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
