@@ -360,6 +360,33 @@ static void net__an_address_that_goes_with_another_fails(void **state)
 			    "did not converge: after the change it still differs in live");
 }
 
+/* That is found when all have had their turn: who stands on it has had its own, and what it says stays. */
+static void net__who_stands_on_what_was_undone_later_is_not_skipped(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	struct neap_run_options options = { .mode = NEAP_RUN_APPLY };
+
+	put_address(machine, "eth1", "10.0.0.1/24");
+	put_address(machine, "eth1", "10.0.0.2/24");
+	put_address(machine, "eth1", "10.5.0.1/24");
+	uint32_t goes = keep(f, "address", 1, "link", "eth1", "address", "10.0.0.2/24", NULL);
+	uint32_t after = keep(f, "address", 2, "link", "eth1", "address", "10.5.0.1/24", NULL);
+	uint32_t new = keep(f, "address", 3, "link", "eth1", "address", "10.6.0.1/24", NULL);
+
+	keep(f, "address", 4, "link", "eth1", "address", "10.0.0.1/24", "ensure", "absent", NULL);
+	relate(f, after, NEAP_REQUIRE, goes);
+	relate(f, new, NEAP_REQUIRE, goes);
+	finish_good(f);
+	struct neap_run *run = neap_run(f->graph, machine, &options);
+
+	assert_int_equal(run->results[goes].outcome, NEAP_OUTCOME_FAILED);
+	assert_int_equal(run->results[after].outcome, NEAP_OUTCOME_UNCHANGED);
+	assert_int_equal(run->results[new].outcome, NEAP_OUTCOME_CHANGED);
+	neap_run_free(run);
+	neap_machine_free(machine);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -381,6 +408,7 @@ int main(void)
 		TEST(net__an_ipv6_address_of_another_length_is_an_error),
 		TEST(net__settings_of_a_link_made_in_the_plan_are_unknown),
 		TEST(net__an_address_that_goes_with_another_fails),
+		TEST(net__who_stands_on_what_was_undone_later_is_not_skipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
