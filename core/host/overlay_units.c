@@ -306,6 +306,7 @@ void neap_overlay_units_step(struct neap_overlay *overlay)
 	units->reload_before = units->reload;
 	units->reloaded_before = units->reloaded;
 	units->unsettled_before = units->unsettled;
+	units->unsettled_by_before = units->unsettled_by;
 }
 
 void neap_overlay_units_undo(struct neap_overlay *overlay)
@@ -323,6 +324,7 @@ void neap_overlay_units_undo(struct neap_overlay *overlay)
 	units->reload = units->reload_before;
 	units->reloaded = units->reloaded_before;
 	units->unsettled = units->unsettled_before;
+	units->unsettled_by = units->unsettled_by_before;
 }
 
 void neap_overlay_units_forget(struct neap_overlay *overlay)

@@ -362,6 +362,21 @@ static void plan__a_reload_is_taken_back_with_its_step(void **state)
 	assert_unit(f->plan, "idle.service", "loaded active x, stale");
 }
 
+static void plan__a_step_that_failed_is_not_the_cause_of_what_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f->plan, UNITS "run.service", "x");
+	step(f, 1, NEAP_NO_STEP);
+	neap_host_units_unsettle(f->plan);
+	assert_unit(f->plan, "run.service", "?1");
+	step(f, 2, NEAP_NO_STEP);
+	neap_host_units_unsettle(f->plan);
+	neap_overlay_undo(f->plan);
+	step(f, 3, NEAP_NO_STEP);
+	assert_unit(f->plan, "run.service", "?1");
+}
+
 static void plan__a_file_that_was_taken_back_is_no_file(void **state)
 {
 	struct fixture *f = *state;
@@ -697,6 +712,7 @@ int main(void)
 		TEST(plan__a_reload_leaves_a_unit_as_it_was_and_is_opaque),
 		TEST(plan__a_step_that_failed_takes_back_what_it_foresaw),
 		TEST(plan__a_reload_is_taken_back_with_its_step),
+		TEST(plan__a_step_that_failed_is_not_the_cause_of_what_is_unknown),
 		TEST(plan__a_file_that_was_taken_back_is_no_file),
 		TEST(plan__a_unit_nobody_knows_is_unknown_behind_something_pending),
 		TEST(plan__a_job_is_an_opaque_change),
