@@ -480,6 +480,20 @@ static void plan__files_that_are_held_make_a_unit(void **state)
 	assert_unit(f->plan, "e.service", "missing inactive dead");
 }
 
+/* Where /lib and /usr/lib are two directories the former goes before. */
+static void plan__the_first_directory_that_has_a_file_wins(void **state)
+{
+	struct fixture *f = *state;
+
+	neap_host_memory_put(f->machine, "/usr/lib/systemd/system/two.service", NEAP_FILE_REGULAR, 0644, 0, 0,
+			     "[Service]", 9);
+	neap_host_memory_put(f->machine, "/lib/systemd/system/two.service", NEAP_FILE_REGULAR, 0644, 0, 0, "",
+			     0);
+	write_file(f->plan, UNITS "two.service.d/a.conf", "x");
+	ok(reload(f->plan));
+	assert_unit(f->plan, "two.service", "masked inactive dead");
+}
+
 static void plan__files_that_are_held_make_stale_until_they_are_read(void **state)
 {
 	static const char *const paths[] = {
@@ -493,7 +507,8 @@ static void plan__files_that_are_held_make_stale_until_they_are_read(void **stat
 	};
 	static const char *const others[] = {
 		UNITS "a-b.service.d/x.conf", UNITS "a-b-c.socket", UNITS "a-b-c.service.wants/x.service",
-		UNITS "a-b-c.service.d",      "/etc/a-b-c.service",
+		UNITS "a-b-c.service.d",      "/etc/a-b-c.service", UNITS "a-b-c.service.d/.x.conf",
+		UNITS "a-b-c.service.d/note",
 	};
 	struct fixture *f = *state;
 
@@ -718,6 +733,7 @@ int main(void)
 		TEST(plan__a_job_is_an_opaque_change),
 		TEST(plan__what_no_manager_would_start_is_refused),
 		TEST(plan__files_that_are_held_make_a_unit),
+		TEST(plan__the_first_directory_that_has_a_file_wins),
 		TEST(plan__files_that_are_held_make_stale_until_they_are_read),
 		TEST(plan__an_instance_is_made_from_its_template),
 		TEST(plan__files_that_go_take_the_unit_along_once_the_manager_has_looked),
