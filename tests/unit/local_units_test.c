@@ -661,6 +661,7 @@ static void job__a_signal_while_its_end_is_looked_at_changes_nothing(void **stat
 	sigaction(SIGALRM, &action, NULL);
 	assert_go(START, "stops.service", "");
 	assert_int_equal(stop, SIGALRM);
+	assert_told("connected\nResetFailedUnit stops.service\nStartUnit stops.service replace\n");
 	stop = 0;
 	assert_go(START, "stops-fails.service", "start stops-fails.service: failed (protocol)");
 	assert_int_equal(stop, SIGALRM);
