@@ -84,7 +84,7 @@ static void landed(void *ctx, const struct neap_error *err)
 		struct neap_error *found = NULL;
 		if (result->outcome == NEAP_OUTCOME_CHANGED) {
 			if (err)
-				neap_error_set(&found, "%s", err->message);
+				found = neap_error_copy(err);
 			else
 				neap_step_verify(run, number, &found);
 			if (found)

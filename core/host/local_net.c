@@ -498,10 +498,7 @@ static int change_route(struct neap_local_net *known, const struct neap_net_chan
 		int rc = neap_netlink_ask(known->netlink, &request, NULL, NULL, &failure);
 
 		if (rc == 0 || i == SETTLE_TRIES || !may_settle(change, failure)) {
-			if (failure && err && !*err)
-				*err = failure;
-			else
-				neap_error_free(failure);
+			neap_error_pass(err, &failure);
 			return rc;
 		}
 		neap_error_free(failure);

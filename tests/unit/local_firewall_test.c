@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +69,7 @@ struct group {
 	struct neap_state *state;
 	uint32_t blocked; /* a step that may not go on */
 	char failures[4096];
+	int errnum; /* of the last */
 };
 
 static bool may(void *ctx, uint32_t step)
@@ -81,6 +83,7 @@ static void failed(void *ctx, uint32_t step, struct neap_error *err)
 	size_t len = strlen(group->failures);
 
 	snprintf(group->failures + len, sizeof group->failures - len, "%u: %s\n", step, err->message);
+	group->errnum = err->errnum;
 	neap_error_free(err);
 }
 
@@ -226,6 +229,27 @@ static void land__all_of_a_refused_batch_fail_and_say_which_line(void **state)
 	end(&group);
 }
 
+/* The machine has no descriptor left: what is behind it goes with each of them. */
+static void land__all_of_a_batch_fail_with_the_same_errno(void **state)
+{
+	struct rlimit before, none;
+	struct group group;
+
+	(void)state;
+	begin(&group);
+	hold(&group, 1, 0, &filter, A, "-p a");
+	hold(&group, 2, 0, &filter, A, "-p b");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	land(&group);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_string_equal(group.failures, "1: run iptables-save: make a pipe: Too many open files\n"
+					    "2: run iptables-save: make a pipe: Too many open files\n");
+	assert_int_equal(group.errnum, EMFILE);
+	end(&group);
+}
+
 static void land__who_may_not_go_on_is_left_out(void **state)
 {
 	struct group group;
@@ -350,6 +374,7 @@ int main(void)
 		cmocka_unit_test(land__none_comes_before_what_it_stands_on),
 		cmocka_unit_test(land__the_changes_of_a_step_keep_their_order),
 		cmocka_unit_test(land__all_of_a_refused_batch_fail_and_say_which_line),
+		cmocka_unit_test(land__all_of_a_batch_fail_with_the_same_errno),
 		cmocka_unit_test(land__who_may_not_go_on_is_left_out),
 		cmocka_unit_test(land__what_others_have_done_is_not_done_again),
 		cmocka_unit_test(look__once_until_something_lands),
