@@ -88,6 +88,14 @@ bool neap_net_link_local(const struct neap_net_ip *ip)
 	return ip->family == 6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
 }
 
+void neap_net_set_name(char ret[NEAP_NET_NAME], const char *name)
+{
+	size_t len = strnlen(name, NEAP_NET_NAME - 1);
+
+	memset(ret, 0, NEAP_NET_NAME);
+	memcpy(ret, name, len);
+}
+
 bool neap_net_name_ok(const char *name)
 {
 	size_t len = strlen(name);
