@@ -3,6 +3,7 @@
  *
  *	neap-journal 1
  *	CHECKSUM owe SINCE ADDRESS<tab>CAUSE<tab>RECIPE
+ *	CHECKSUM noop SINCE ADDRESS<tab>CAUSE<tab>RECIPE
  *	CHECKSUM done ADDRESS
  *
  * CHECKSUM is the first half of the SHA-256 of the rest of the line; a tab, newline or backslash in a word is
@@ -100,7 +101,7 @@ static void put_owe(struct neap_buf *buf, const struct neap_notice *notice)
 {
 	NEAP_AUTO_BUF struct neap_buf record = { 0 };
 
-	neap_buf_printf(&record, "owe %lld ", (long long)notice->since);
+	neap_buf_printf(&record, "%s %lld ", notice->noop ? "noop" : "owe", (long long)notice->since);
 	put_word(&record, notice->address);
 	neap_buf_putc(&record, '\t');
 	put_word(&record, notice->cause);
@@ -118,6 +119,7 @@ static void owe(struct journal *journal, struct neap_notice notice)
 	if (kept) { /* the oldest, but that a change was its own is not forgotten */
 		if (strcmp(notice.cause, notice.address) == 0)
 			kept->cause = notice.cause;
+		kept->noop = notice.noop;
 		return;
 	}
 	kept = neap_arena_new_of(journal->arena, struct neap_notice);
@@ -130,7 +132,7 @@ static bool take_record(struct journal *journal, const char *line, size_t len)
 {
 	const char *end = line + len, *words[WORDS_MAX];
 	char sum[NEAP_DIGEST_HEX_SIZE], *after;
-	struct neap_notice notice;
+	struct neap_notice notice = { 0 };
 
 	if (len <= CHECKSUM_LEN || line[CHECKSUM_LEN] != ' ')
 		return false;
@@ -142,9 +144,10 @@ static bool take_record(struct journal *journal, const char *line, size_t len)
 		neap_map_remove(&journal->owed, neap_str(words[0]));
 		return true;
 	}
-	if (strncmp(line, "owe ", 4) != 0)
+	notice.noop = strncmp(line, "noop ", 5) == 0;
+	if (!notice.noop && strncmp(line, "owe ", 4) != 0)
 		return false;
-	notice.since = strtoll(line + 4, &after, 10);
+	notice.since = strtoll(line + (notice.noop ? 5 : 4), &after, 10);
 	if (*after != ' ' || !take_words(journal->arena, after + 1, end, words, WORDS_MAX))
 		return false;
 	notice.address = words[0];
