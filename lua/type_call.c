@@ -142,7 +142,7 @@ static int outcome(struct neap_lua *lua, lua_State *L, struct job *job, int stat
 	if (status == LUA_OK && !job->error)
 		return 0;
 	if (job->error) {
-		*err = job->error;
+		neap_error_pass(err, &job->error);
 		return neap_error_prefix(err, "%s", defined(L, job, lua->texts));
 	}
 	failure = neap_lua_failure(lua, L);
@@ -195,11 +195,7 @@ static int call(struct job *job, struct neap_error **err)
 	if (r >= 0)
 		return r;
 failed:
-	if (err && !*err)
-		*err = error;
-	else
-		neap_error_free(error);
-	return -1;
+	return neap_error_pass(err, &error);
 }
 
 static struct job job_of(const void *wanted, enum neap_lua_function function)
@@ -280,9 +276,7 @@ static int take_claim(lua_State *L, struct job *job, struct neap_error **err)
 		r = neap_error_set(&lua->error, "claim: path is required");
 	if (r == 0)
 		return add_claim(job->ret, options.path, options.part, neap_lua_wants_absent(job->want), err);
-	*err = lua->error;
-	lua->error = NULL;
-	return -1;
+	return neap_error_pass(err, &lua->error);
 }
 
 /* nil, one claim or a list of them. */
@@ -396,9 +390,7 @@ static int take_have(lua_State *L, struct job *job, struct neap_error **err)
 		return neap_error_set(err, "read returns nil (absent) or a table, not %s",
 				      luaL_typename(L, -1));
 	if (neap_lua_value(L, -1, "read", &value, &weight) < 0) {
-		*err = lua->error;
-		lua->error = NULL;
-		return -1;
+		return neap_error_pass(err, &lua->error);
 	}
 	if (value.kind != NEAP_MAP)
 		return neap_error_set(err,
@@ -564,9 +556,7 @@ static int take_output(lua_State *L, struct job *job, struct neap_error **err)
 	size_t weight = 0;
 
 	if (neap_lua_value(L, -1, name, &value, &weight) < 0) {
-		*err = lua->error;
-		lua->error = NULL;
-		return -1;
+		return neap_error_pass(err, &lua->error);
 	}
 	if (value.kind == NEAP_INTEGER) {
 		*(struct neap_text *)job->ret =

@@ -101,10 +101,8 @@ static int rule_read(const struct neap_view *view, const struct neap_context *ct
 	/* A rule that jumps to nowhere is nowhere. */
 	if (r < 0 && want->ensure == ABSENT && local && local->errnum == ENOENT)
 		return 0;
-	if (r < 0 && err && !*err) {
-		*err = local;
-		local = NULL;
-	}
+	if (r < 0)
+		neap_error_pass(err, &local);
 	if (r != 0)
 		return r;
 	have->counts = neap_arena_array_of(ctx->scratch, size_t, have->form.count);

@@ -438,10 +438,8 @@ static int package_read(const struct neap_view *view, const struct neap_context 
 	struct neap_batched member = { .want = want, .have = have };
 
 	int r = package_read_all(view, ctx, &member, 1, err);
-	if (r == 0 && member.err) {
-		*err = member.err;
-		return -1;
-	}
+	if (r == 0 && member.err)
+		return neap_error_pass(err, &member.err);
 	return r;
 }
 

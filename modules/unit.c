@@ -296,11 +296,8 @@ static int read_enabled(const struct neap_view *view, const struct neap_context 
 		r = neap_unit_file_read(view, ctx->scratch, source, &have->file, &wrong);
 		if (r > 0)
 			return r;
-		if (r < 0 && wrong->errnum && err && !*err) {
-			*err = wrong;
-			wrong = NULL;
-			return r;
-		}
+		if (r < 0 && wrong->errnum)
+			return neap_error_pass(err, &wrong);
 		return read_links(view, ctx, source, r == 0 ? &have->file : NULL, false, have, err);
 	}
 	r = read_links(view, ctx, source, &have->file, true, have, err);

@@ -117,11 +117,7 @@ static int broken(struct neap_archive *archive, struct archive *reader, struct n
 	const char *why = lib.archive_error_string(reader);
 
 	if (archive->failed) {
-		if (err && !*err)
-			*err = archive->failed;
-		else
-			neap_error_free(archive->failed);
-		archive->failed = NULL;
+		neap_error_pass(err, &archive->failed);
 		return -1;
 	}
 	neap_error_set(err, "it is cut off or damaged: %s", why ? why : "no reason given");

@@ -17,6 +17,7 @@
 #undef neap_error_hint
 #undef neap_error_quote
 #undef neap_error_prefix
+#undef neap_error_pass
 
 static bool is_control(unsigned char c)
 {
@@ -162,6 +163,31 @@ int neap_error_prefix(struct neap_error **err, const char *format, ...)
 	free((*err)->message);
 	(*err)->message = message;
 	return -1;
+}
+
+int neap_error_pass(struct neap_error **err, struct neap_error **from)
+{
+	if (err && !*err)
+		*err = *from;
+	else
+		neap_error_free(*from);
+	*from = NULL;
+	return -1;
+}
+
+static char *copy(const char *text)
+{
+	size_t size = text ? strlen(text) + 1 : 0;
+
+	return text ? memcpy(neap_alloc(size), text, size) : NULL;
+}
+
+struct neap_error *neap_error_copy(const struct neap_error *err)
+{
+	struct neap_error *ret = neap_alloc(sizeof(*ret));
+
+	*ret = (struct neap_error){ err->errnum, copy(err->message), copy(err->hint) };
+	return ret;
 }
 
 void neap_error_free(struct neap_error *err)

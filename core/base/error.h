@@ -38,6 +38,12 @@ int neap_error_quote(struct neap_error **err, const char *words, const char *tex
 /* "context: message" */
 int neap_error_prefix(struct neap_error **err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What somebody else has set, *from (NULL is allowed), is the caller's now, unless it has one; *from is NULL
+ * afterwards. Returns -1. */
+int neap_error_pass(struct neap_error **err, struct neap_error **from);
+/* Another one of the same, for several who fail for one reason. */
+struct neap_error *neap_error_copy(const struct neap_error *err);
+
 void neap_error_free(struct neap_error *err);
 void neap_error_auto(struct neap_error **err);
 #define NEAP_AUTO_ERROR __attribute__((cleanup(neap_error_auto)))
@@ -49,4 +55,5 @@ void neap_error_auto(struct neap_error **err);
 #define neap_error_hint(...) ((void)neap_error_hint(__VA_ARGS__), -1)
 #define neap_error_quote(...) ((void)neap_error_quote(__VA_ARGS__), -1)
 #define neap_error_prefix(...) ((void)neap_error_prefix(__VA_ARGS__), -1)
+#define neap_error_pass(...) ((void)neap_error_pass(__VA_ARGS__), -1)
 #endif

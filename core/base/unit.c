@@ -4,6 +4,12 @@
 
 #define NAME_MAX_BYTES 255
 
+/* /lib before /usr/lib: where these are two directories, systemd is of a time that wants it so. */
+const char *const neap_unit_directories[NEAP_UNIT_DIRECTORIES] = {
+	NEAP_UNIT_DIRECTORY,   "/run/systemd/system",     "/usr/local/lib/systemd/system",
+	"/lib/systemd/system", "/usr/lib/systemd/system",
+};
+
 static const char *suffix_of(const char *name)
 {
 	static const char *const suffixes[] = { "service", "socket", "target", "timer",  "path",     "mount",
@@ -31,6 +37,13 @@ enum neap_unit_name neap_unit_name(const char *name)
 	if (!at)
 		return NEAP_UNIT_NAME_PLAIN;
 	return dot == at + 1 ? NEAP_UNIT_NAME_TEMPLATE : NEAP_UNIT_NAME_INSTANCE;
+}
+
+bool neap_unit_is_drop_in(const char *name)
+{
+	size_t len = strlen(name);
+
+	return *name != '.' && len > 5 && strcmp(name + len - 5, ".conf") == 0;
 }
 
 char *neap_unit_template(const char *name, struct neap_arena *arena)

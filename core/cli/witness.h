@@ -23,6 +23,7 @@ struct neap_cli_witness {
 	uint8_t *told;                /* by resource: what the events say of it; 0: nothing yet */
 	struct neap_log *log;         /* or NULL */
 	bool log_failed;              /* and somebody was told */
+	bool *logged;                 /* by resource: the log knows that it has failed */
 	const char *metrics;          /* the file, or NULL */
 	struct neap_metric *measured; /* by resource */
 };

@@ -1,4 +1,6 @@
 /* The entries of --log: one for each resource that was changed or has failed, one for the run's end. */
+#include <stdlib.h>
+
 #include "cli/witness.h"
 #include "engine/emit.h"
 #include "host/log.h"
@@ -64,6 +66,15 @@ static void put_failure(struct neap_buf *buf, const struct neap_resource *resour
 	neap_emit_safes(buf, error ? error->message : "failed");
 }
 
+static void prepare(struct neap_cli_witness *witness, const struct neap_run *run)
+{
+	size_t count = run->graph->resources.count;
+	if (witness->logged)
+		return;
+	witness->logged = neap_alloc(count + 1);
+	memset(witness->logged, 0, count + 1);
+}
+
 void neap_cli_log_done(struct neap_cli_witness *witness, const struct neap_run *run, uint32_t number)
 {
 	const struct neap_resource *resource = &run->graph->resources.items[number];
@@ -73,6 +84,8 @@ void neap_cli_log_done(struct neap_cli_witness *witness, const struct neap_run *
 	char line[24];
 	if (!witness->log || (!failed && result->outcome != NEAP_OUTCOME_CHANGED))
 		return;
+	prepare(witness, run);
+	witness->logged[number] = failed;
 	if (failed)
 		put_failure(&message, resource, result->error);
 	else
@@ -112,6 +125,19 @@ static void put_problems(struct neap_buf *buf, const struct neap_problems *probl
 				problems->errors.count == 2 ? "" : "s");
 }
 
+/* That some have failed is found when all have had their turn. */
+static void tell_rest(struct neap_cli_witness *witness, const struct neap_run *run)
+{
+	const struct neap_graph *graph = run->graph;
+	prepare(witness, run);
+	for (size_t i = 0; i < graph->node_count; i++) {
+		uint32_t number = graph->order[i];
+		if (number < graph->resources.count && !witness->logged[number] &&
+		    run->results[number].outcome == NEAP_OUTCOME_FAILED)
+			neap_cli_log_done(witness, run, number);
+	}
+}
+
 void neap_cli_log_end(struct neap_cli_witness *witness, const struct neap_run *run, int code)
 {
 	struct neap_buf message NEAP_AUTO_BUF = { 0 };
@@ -119,6 +145,8 @@ void neap_cli_log_end(struct neap_cli_witness *witness, const struct neap_run *r
 	char number[24];
 	if (!witness->log)
 		return;
+	if (run)
+		tell_rest(witness, run);
 	neap_emit_safes(&message, witness->session->options->operand);
 	neap_buf_puts(&message, ": ");
 	if (run)
@@ -138,4 +166,6 @@ void neap_cli_log_end(struct neap_cli_witness *witness, const struct neap_run *r
 	     &message, fields, sizeof fields / sizeof *fields);
 	neap_log_close(witness->log);
 	witness->log = NULL;
+	free(witness->logged);
+	witness->logged = NULL;
 }

@@ -69,7 +69,7 @@ void neap_cli_metrics_end(struct neap_cli_witness *witness, const struct neap_ru
 		metrics.last_success = look.recorded ? look.record.last_success : 0;
 	metrics.pending = neap_state_journal_read(where, session->arena, &notices, &damaged, NULL) < 0
 				  ? -1
-				  : (int64_t)notices.count;
+				  : (int64_t)neap_status_pending(notices.items, notices.count);
 	metrics.measured_count = gather(witness, run);
 	neap_report_metrics(&text, &metrics);
 	if (neap_swap_write(witness->metrics, text.data, text.len, &err) < 0)

@@ -29,14 +29,9 @@ struct batch {
 
 static struct neap_error *copy_of(const struct neap_error *err)
 {
-	struct neap_error *copy = NULL;
+	static const struct neap_error unsaid = { .message = (char *)"failed" };
 
-	neap_error_set(&copy, "%s", err ? err->message : "failed");
-	if (err && err->hint)
-		neap_error_hint(&copy, "%s", err->hint);
-	if (err && err->errnum)
-		neap_error_mark(&copy, err->errnum);
-	return copy;
+	return neap_error_copy(err ? err : &unsaid);
 }
 
 static void leave(struct slot *slot)

@@ -486,8 +486,10 @@ static void order_path(struct neap_claims *claims, const struct claim *claim)
 struct after {
 	struct neap_graph *graph;
 	const struct claim **claims; /* all of them, by path */
-	bool *first, *after;         /* by resource, false between two directories */
+	bool *after;                 /* by resource, false between two directories */
 	NEAP_VEC(uint32_t) found;
+	NEAP_VEC(struct neap_wish) wishes;
+	struct neap_arena *arena; /* … and their numbers */
 };
 
 static int by_path(const void *a, const void *b)
@@ -557,21 +559,47 @@ static void find_directories(struct after *after, struct neap_str directory)
 	}
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t one = *(const uint32_t *)a, two = *(const uint32_t *)b;
+
+	return one < two ? -1 : one > two;
+}
+
+/* The numbers in order, each once, for as long as the wishes are. */
+static const uint32_t *keep_numbers(struct after *after, uint32_t *numbers, size_t *count)
+{
+	size_t kept = 0;
+
+	qsort(numbers, *count, sizeof(*numbers), by_number);
+	for (size_t i = 0; i < *count; i++)
+		if (!kept || numbers[i] != numbers[kept - 1])
+			numbers[kept++] = numbers[i];
+	*count = kept;
+	return memcpy(neap_arena_array_of(after->arena, uint32_t, kept), numbers, kept * sizeof(*numbers));
+}
+
 static void order_directory(struct after *after, const struct neap_after *wishes, size_t count,
 			    void (*find)(struct after *, struct neap_str))
 {
+	NEAP_AUTO_FREE uint32_t *who = neap_alloc(count * sizeof(*who));
+	struct neap_wish wish;
+
 	after->found.count = 0;
-	for (size_t i = 0; i < count; i++)
-		after->after[wishes[i].resource] = true;
+	for (size_t i = 0; i < count; i++) {
+		who[i] = wishes[i].resource;
+		after->after[who[i]] = true;
+	}
 	find(after, wishes[0].directory);
-	for (size_t i = 0; i < after->found.count; i++)
-		after->first[after->found.items[i]] = true;
-	if (after->found.count)
-		neap_graph_order_after(after->graph, after->first, after->after);
-	for (size_t i = 0; i < after->found.count; i++)
-		after->first[after->found.items[i]] = false;
 	for (size_t i = 0; i < count; i++)
 		after->after[wishes[i].resource] = false;
+	if (!after->found.count)
+		return;
+	wish.after_count = count;
+	wish.after = keep_numbers(after, who, &wish.after_count);
+	wish.first_count = after->found.count;
+	wish.first = keep_numbers(after, after->found.items, &wish.first_count);
+	neap_vec_push(&after->wishes, wish);
 }
 
 /* Each directory that somebody named is looked through once. */
@@ -595,20 +623,21 @@ static void order_after(struct neap_claims *claims)
 
 	if (!claims->afters.count && !claims->anywheres.count)
 		return;
-	after.first = neap_alloc(graph->resources.count + 1);
+	after.arena = neap_arena_new();
 	after.after = neap_alloc(graph->resources.count + 1);
 	after.claims = neap_alloc((owned + 1) * sizeof(*after.claims));
-	memset(after.first, 0, graph->resources.count + 1);
 	memset(after.after, 0, graph->resources.count + 1);
 	for (size_t i = 0; i < owned; i++)
 		after.claims[i] = graph->owned.entries[i].value;
 	qsort(after.claims, owned, sizeof(*after.claims), by_path);
 	order_wishes(&after, claims->afters.items, claims->afters.count, find_below);
 	order_wishes(&after, claims->anywheres.items, claims->anywheres.count, find_directories);
-	free(after.first);
+	neap_graph_order_after(graph, after.wishes.items, after.wishes.count);
 	free(after.after);
 	free(after.claims);
 	neap_vec_done(&after.found);
+	neap_vec_done(&after.wishes);
+	neap_arena_free(after.arena);
 }
 
 void neap_claims_collect(struct neap_graph *graph)

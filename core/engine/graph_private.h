@@ -125,9 +125,14 @@ void neap_claims_collect(struct neap_graph *graph);
 
 /* A new join; its number while building. graph.c */
 uint32_t neap_graph_join(struct neap_graph *graph);
-/* Every resource for which `after` says so comes after all for which `first` does, but for those that one of
- * the latter stands on. graph_after.c */
-void neap_graph_order_after(struct neap_graph *graph, const bool *first, const bool *after);
+/* Each of `after` comes after all of `first`, but for those that one of the latter stands on. Both are
+ * numbers of resources, each once; nobody is in both. */
+struct neap_wish {
+	const uint32_t *first, *after;
+	size_t first_count, after_count;
+};
+/* An earlier wish goes before a later one that contradicts it. graph_after.c */
+void neap_graph_order_after(struct neap_graph *graph, const struct neap_wish *wishes, size_t count);
 
 /* Numbers the joins, sorts edges, removes equal ones, fills in_first … order. graph_order.c */
 void neap_graph_sort(struct neap_graph *graph);

@@ -23,7 +23,7 @@ static void block(struct run *run, uint32_t number)
 			if (to >= graph->resources.count)
 				continue;
 			struct neap_result *result = &run->pub.results[to];
-			if ((run->plan || result->outcome == NEAP_OUTCOME_CHANGED) && run->verifying)
+			if (result->outcome == NEAP_OUTCOME_CHANGED && run->verifying)
 				continue; /* it has landed: what was done is said */
 			result->outcome = NEAP_OUTCOME_SKIPPED;
 			result->cause = number;
@@ -41,7 +41,8 @@ void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err)
 	result->outcome = NEAP_OUTCOME_FAILED;
 	result->error = err;
 	run->nodes[number].changed = NEAP_NO;
-	block(run, number);
+	if (!run->over) /* else all have had their turn: what became of them is so */
+		block(run, number);
 }
 
 /* A signal ends a landing between two steps: what has begun is brought to its end, the rest is not done. */
@@ -84,7 +85,7 @@ static void landed(void *ctx, const struct neap_error *err)
 		struct neap_error *found = NULL;
 		if (result->outcome == NEAP_OUTCOME_CHANGED) {
 			if (err)
-				neap_error_set(&found, "%s", err->message);
+				found = neap_error_copy(err);
 			else
 				neap_step_verify(run, number, &found);
 			if (found)
@@ -138,7 +139,7 @@ void neap_landing_verify_apply(struct run *run)
 
 	for (uint32_t i = 0; i < run->pub.graph->resources.count && !changed; i++)
 		changed = run->pub.results[i].outcome == NEAP_OUTCOME_CHANGED;
-	run->verifying = true;
+	run->over = true;
 	for (uint32_t i = 0; i < run->pub.graph->resources.count && changed; i++) {
 		enum neap_outcome outcome = run->pub.results[i].outcome;
 		struct neap_error *err = NULL;
@@ -149,14 +150,13 @@ void neap_landing_verify_apply(struct run *run)
 		    neap_step_verify(run, i, &err) < 0)
 			neap_landing_fail(run, i, err);
 	}
-	run->verifying = false;
 }
 
 /* What one group shows after landing, a plan finds at its end: that a later step undoes what an earlier did.
  */
 void neap_landing_verify_plan(struct run *run)
 {
-	run->verifying = true;
+	run->over = true;
 	neap_aliases_renew(run->aliases);
 	for (uint32_t i = 0; i < run->pub.graph->resources.count; i++) {
 		const struct neap_result *result = &run->pub.results[i];
@@ -167,5 +167,4 @@ void neap_landing_verify_plan(struct run *run)
 		if (sure && neap_step_verify(run, i, &err) < 0)
 			neap_landing_fail(run, i, err);
 	}
-	run->verifying = false;
 }

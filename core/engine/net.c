@@ -14,14 +14,6 @@ int neap_net_check_name(const char *param, const char *name, struct neap_error *
 	return neap_error_hint(err, "at most 15 bytes, without blanks, slashes and colons");
 }
 
-void neap_net_set_name(char ret[NEAP_NET_NAME], const char *name)
-{
-	size_t len = strnlen(name, NEAP_NET_NAME - 1);
-
-	memset(ret, 0, NEAP_NET_NAME);
-	memcpy(ret, name, len);
-}
-
 int neap_net_read_link(const struct neap_view *view, const char *name, const char *kind,
 		       struct neap_net_link *ret, bool *ret_found, struct neap_error **err)
 {

@@ -8,7 +8,6 @@
 
 /* "name: \"a b\" is no name of a link" */
 int neap_net_check_name(const char *param, const char *name, struct neap_error **err);
-void neap_net_set_name(char ret[NEAP_NET_NAME], const char *name);
 /* The link that a resource keeps: one of another kind is an error. */
 int neap_net_read_link(const struct neap_view *view, const char *name, const char *kind,
 		       struct neap_net_link *ret, bool *ret_found, struct neap_error **err);

@@ -14,6 +14,13 @@ static bool are_kept(const struct run *run)
 	return run->options.notices && run->options.notices->owe;
 }
 
+static bool is_noop(const struct run *run, uint32_t number)
+{
+	const struct neap_meta *meta = run->pub.graph->resources.items[number].meta;
+
+	return meta && meta->noop;
+}
+
 static const char *address_of(const struct run *run, uint32_t number)
 {
 	return run->pub.graph->resources.items[number].address;
@@ -123,6 +130,7 @@ int neap_notices_write(void *ctx, struct neap_error **err)
 			.cause = address_of(run, run->nodes[owed->to].itself ? owed->to : owed->from),
 			.recipe = run->options.recipe,
 			.since = neap_view_clock(&run->overlay->view),
+			.noop = is_noop(run, owed->to),
 		};
 		run->nodes[owed->to].owed = NEAP_OWED_WRITTEN;
 	}
@@ -135,16 +143,32 @@ int neap_notices_write(void *ctx, struct neap_error **err)
 	return -1;
 }
 
+/* What an earlier run has left is owed still: by now the recipe may say otherwise whether it is noop. */
+static void say_again(const struct run *run, uint32_t number)
+{
+	const struct node *node = &run->nodes[number];
+	struct neap_notice notice;
+
+	if (!node->left || node->owed != NEAP_OWED_WRITTEN || node->left->noop == is_noop(run, number))
+		return;
+	notice = *node->left;
+	notice.noop = !notice.noop;
+	/* It is owed already: that this cannot be written loses nothing. */
+	run->options.notices->owe(run->options.notices->ctx, &notice, 1, NULL);
+}
+
 void neap_notices_done(struct run *run, uint32_t number)
 {
 	struct node *node = &run->nodes[number];
-	const struct neap_meta *meta = run->pub.graph->resources.items[number].meta;
 	enum neap_outcome outcome = run->pub.results[number].outcome;
 
-	/* Of noop it was only said, so it is still owed. */
-	if (!are_kept(run) || !node->owed || (meta && meta->noop) ||
-	    (outcome != NEAP_OUTCOME_CHANGED && outcome != NEAP_OUTCOME_UNCHANGED))
+	if (!are_kept(run) || !node->owed)
 		return;
+	/* Of noop it was only said, so it is still owed. */
+	if (is_noop(run, number) || (outcome != NEAP_OUTCOME_CHANGED && outcome != NEAP_OUTCOME_UNCHANGED)) {
+		say_again(run, number);
+		return;
+	}
 	if (node->owed == NEAP_OWED_WRITTEN)
 		run->options.notices->settle(run->options.notices->ctx, address_of(run, number));
 	node->owed = NEAP_NOT_OWED;

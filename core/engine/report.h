@@ -61,6 +61,8 @@ struct neap_status {
 };
 /* The last run, if there was one, went well, and nothing is pending. */
 bool neap_status_is_well(const struct neap_status *status);
+/* How many somebody will have to deliver: noop is only told of. */
+size_t neap_status_pending(const struct neap_notice *notices, size_t count);
 void neap_report_status_text(FILE *out, const struct neap_status *status, bool color);
 void neap_report_status_json(FILE *out, const struct neap_status *status);
 

@@ -12,12 +12,21 @@
 #define FORMAT_VERSION 1
 #define NAME_WIDTH 13
 
+size_t neap_status_pending(const struct neap_notice *notices, size_t count)
+{
+	size_t pending = 0;
+
+	for (size_t i = 0; i < count; i++)
+		pending += !notices[i].noop;
+	return pending;
+}
+
 bool neap_status_is_well(const struct neap_status *status)
 {
 	const struct neap_look *look = status->look;
 
 	return look->mark != NEAP_MARK_KILLED && (!look->recorded || neap_record_is_well(&look->record)) &&
-	       !status->pending_count;
+	       !neap_status_pending(status->pending, status->pending_count);
 }
 
 /* The counts of a record by their names; whether there are any. */
@@ -36,9 +45,11 @@ static bool summary_of(const struct neap_record *record, struct neap_summary *re
 
 static void put_but(struct neap_page *page, const struct neap_status *status)
 {
-	if (status->pending_count)
-		neap_buf_printf(&page->buf, ", but %zu notification%s pending", status->pending_count,
-				status->pending_count == 1 ? " is" : "s are");
+	size_t pending = neap_status_pending(status->pending, status->pending_count);
+
+	if (pending)
+		neap_buf_printf(&page->buf, ", but %zu notification%s pending", pending,
+				pending == 1 ? " is" : "s are");
 }
 
 static void put_outcome(struct neap_page *page, const struct neap_status *status)
@@ -206,7 +217,8 @@ static void put_pending(struct neap_page *page, const struct neap_status *status
 
 		neap_buf_puts(&page->buf, "  ");
 		neap_emit_safes(&page->buf, pending->address);
-		neap_buf_puts(&page->buf, " is to be refreshed");
+		neap_buf_puts(&page->buf,
+			      pending->noop ? " would be refreshed (noop)" : " is to be refreshed");
 		if (strcmp(pending->cause, pending->address) != 0) {
 			neap_buf_puts(&page->buf, ", because of ");
 			neap_emit_safes(&page->buf, pending->cause);
@@ -380,6 +392,8 @@ void neap_report_status_json(FILE *out, const struct neap_status *status)
 		neap_emit_string(&emit, status->pending[i].address);
 		neap_emit_key(&emit, "cause");
 		neap_emit_string(&emit, status->pending[i].cause);
+		neap_emit_key(&emit, "noop");
+		neap_emit_word(&emit, status->pending[i].noop ? "true" : "false");
 		neap_emit_key(&emit, "recipe");
 		neap_emit_string(&emit, status->pending[i].recipe);
 		emit_moment(&emit, "since", status->pending[i].since * 1000);

@@ -69,6 +69,7 @@ struct run {
 	uint32_t landing;           /* the step whose changes are landing */
 	uint32_t moved;             /* the last step that changes or may change something */
 	bool verifying;             /* the group has landed and is read back */
+	bool over;                  /* all have had their turn */
 };
 
 /* A resource whose turn it is. */

@@ -396,10 +396,7 @@ int neap_step_retry(struct step *step, int r, struct neap_error *failure, struct
 		if (r == 0)
 			r = act(step, true, &failure);
 	}
-	if (failure && err && !*err)
-		*err = failure;
-	else
-		neap_error_free(failure);
+	neap_error_pass(err, &failure);
 	return r;
 }
 
@@ -419,8 +416,7 @@ static int wait_or_retry(struct step *step, struct neap_error **err)
 		    type->wait(run->overlay, &step->context, step->resource->want, &failure) == 0)
 			return 0;
 		if (tries-- == 0 || step->node->blocked_by != NEAP_NO_STEP || (stop && *stop)) {
-			*err = failure;
-			return -1;
+			return neap_error_pass(err, &failure);
 		}
 		neap_error_free(failure);
 		pause_for(run, meta->delay);
@@ -478,10 +474,7 @@ static int consider(struct step *step, struct neap_error **err)
 			return guard < 0 ? guard : guard == 0 ? NOT_TOUCHED : NEAP_UNKNOWN;
 		}
 	}
-	if (failure && err && !*err)
-		*err = failure;
-	else
-		neap_error_free(failure);
+	neap_error_pass(err, &failure);
 	return r;
 }
 

@@ -42,8 +42,6 @@ static void claim_text(const struct neap_unit_own *own, bool enabled, struct nea
 /* It comes after whoever brings its files. */
 static void claim_order(const struct neap_unit_own *own, struct neap_arena *arena, struct neap_claims *claims)
 {
-	static const char *const elsewhere[] = { "/run/systemd/system", "/usr/local/lib/systemd/system",
-						 "/usr/lib/systemd/system", "/lib/systemd/system" };
 	const char *path = neap_unit_own_path(own->name, arena),
 		   *template = neap_unit_template(own->name, arena);
 
@@ -52,9 +50,9 @@ static void claim_order(const struct neap_unit_own *own, struct neap_arena *aren
 		neap_claim_after(claims, neap_arena_printf(arena, "%s.d", path));
 	if (own->whole)
 		return;
-	neap_claim_after(claims, path);
-	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
-		neap_claim_after(claims, neap_arena_printf(arena, "%s/%s", elsewhere[i], own->name));
+	for (size_t i = 0; i < NEAP_UNIT_DIRECTORIES; i++)
+		neap_claim_after(claims,
+				 neap_arena_printf(arena, "%s/%s", neap_unit_directories[i], own->name));
 	if (!template)
 		return;
 	path = neap_arena_printf(arena, NEAP_UNIT_DIRECTORY "/%s", template);

@@ -1,7 +1,4 @@
-/*
- * See unit_file.h. The list of directories is systemd's without those that only programs write. Must not
- * change a machine, nor know a manager.
- */
+/* See unit_file.h. Must not change a machine, nor know a manager. */
 #include "engine/unit_file.h"
 
 #include <stdlib.h>
@@ -12,14 +9,6 @@
 #define LINKS_MAX 8
 #define NULL_DEVICE "/dev/null"
 
-/* /lib before /usr/lib: where these are two directories, systemd is of a time that wants it so. */
-static const char *const directories[] = {
-	NEAP_UNIT_DIRECTORY,   "/run/systemd/system",     "/usr/local/lib/systemd/system",
-	"/lib/systemd/system", "/usr/lib/systemd/system",
-};
-#define DIRECTORY_COUNT (sizeof directories / sizeof *directories)
-#define SPLIT "/lib/systemd/system/"
-#define MERGED "/usr/lib/systemd/system/"
 
 /* ---- paths --------------------------------------------------------------------------------------------- */
 
@@ -28,8 +17,8 @@ bool neap_unit_path(const char *path)
 	const char *slash = strrchr(path, '/');
 	struct neap_str above = { path, slash ? (size_t)(slash - path) : 0 };
 
-	for (size_t i = 0; i < DIRECTORY_COUNT; i++)
-		if (neap_str_equal(above, neap_str(directories[i])))
+	for (size_t i = 0; i < NEAP_UNIT_DIRECTORIES; i++)
+		if (neap_str_equal(above, neap_str(neap_unit_directories[i])))
 			return true;
 	return false;
 }
@@ -156,8 +145,8 @@ static int judge_link(const struct neap_view *view, struct neap_arena *arena, co
 static int find_as(const struct neap_view *view, struct neap_arena *arena, size_t first, const char *file,
 		   const char *name, struct neap_unit_file *ret, struct neap_error **err)
 {
-	for (size_t i = first; i < DIRECTORY_COUNT && ret->found == NEAP_UNIT_FILE_NONE; i++) {
-		const char *path = neap_arena_printf(arena, "%s/%s", directories[i], file);
+	for (size_t i = first; i < NEAP_UNIT_DIRECTORIES && ret->found == NEAP_UNIT_FILE_NONE; i++) {
+		const char *path = neap_arena_printf(arena, "%s/%s", neap_unit_directories[i], file);
 		struct neap_stat stat;
 		int r = neap_view_stat(view, path, &stat, err);
 
@@ -214,13 +203,6 @@ struct drop_ins {
 	NEAP_VEC(struct drop_in) found;
 };
 
-static bool is_conf(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len >= 5 && strcmp(name + len - 5, ".conf") == 0;
-}
-
 static void add_path(struct drop_ins *drop_ins, const char *path)
 {
 	neap_vec_push(&drop_ins->found, (struct drop_in){ path, drop_ins->found.count });
@@ -238,7 +220,7 @@ static int list_directory(struct drop_ins *drop_ins, const char *path, struct ne
 		return r;
 	r = neap_view_list(drop_ins->view, path, drop_ins->arena, &entries, &count, err);
 	for (size_t i = 0; r == 0 && i < count; i++)
-		if (is_conf(entries[i].name))
+		if (neap_unit_is_drop_in(entries[i].name))
 			add_path(drop_ins,
 				 neap_arena_printf(drop_ins->arena, "%s/%s", path, entries[i].name));
 	return r;
@@ -276,10 +258,11 @@ static int list(struct drop_ins *drop_ins, struct neap_error **err)
 	for (size_t i = 0; i < source->drop_in_count; i++)
 		add_path(drop_ins, source->drop_ins[i].path);
 	for (size_t i = 0; i < 2 && names[i]; i++)
-		for (size_t k = 0; r == 0 && k < DIRECTORY_COUNT; k++)
-			r = list_directory(
-				drop_ins,
-				neap_arena_printf(drop_ins->arena, "%s/%s.d", directories[k], names[i]), err);
+		for (size_t k = 0; r == 0 && k < NEAP_UNIT_DIRECTORIES; k++)
+			r = list_directory(drop_ins,
+					   neap_arena_printf(drop_ins->arena, "%s/%s.d",
+							     neap_unit_directories[k], names[i]),
+					   err);
 	sort(drop_ins);
 	return r;
 }

@@ -7,9 +7,6 @@
 #include "base/unitfile.h"
 #include "engine/resource.h"
 
-/* Where units that people make are; where enabling makes its links. */
-#define NEAP_UNIT_DIRECTORY "/etc/systemd/system"
-
 struct neap_unit_drop_in {
 	const char *path;
 	struct neap_str text;

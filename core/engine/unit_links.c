@@ -120,10 +120,8 @@ static int want_other(struct work *work, const char *name, struct neap_unit_word
 	struct neap_error *wrong = NULL;
 	int r = neap_unit_file_read(work->view, work->arena, &source, &file, &wrong);
 
-	if (r < 0 && wrong && wrong->errnum && work->err && !*work->err) {
-		*work->err = wrong; /* of the machine */
-		return r;
-	}
+	if (r < 0 && wrong && wrong->errnum) /* of the machine */
+		return neap_error_pass(work->err, &wrong);
 	neap_error_free(wrong);
 	if (r < 0)
 		return 0;

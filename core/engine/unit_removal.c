@@ -1,19 +1,12 @@
 /* See unit_removal.h. Must not change a machine but through the host, nor know a resource type. */
 #include "engine/unit_removal.h"
 
-static bool is_conf(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len >= 5 && strcmp(name + len - 5, ".conf") == 0;
-}
-
 static void add(struct neap_unit_removal *removal, const char *path)
 {
 	removal->files[removal->count++] = path;
 }
 
-/* Files and links that end in .conf; whatever else is there was not for the manager, and stays. */
+/* Files and links that the manager would read; whatever else is there was not for the manager, and stays. */
 static int read_drop_ins(const struct neap_view *view, struct neap_arena *arena, const char *directory,
 			 struct neap_unit_removal *ret, struct neap_error **err)
 {
@@ -35,7 +28,7 @@ static int read_drop_ins(const struct neap_view *view, struct neap_arena *arena,
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const char *path = neap_arena_printf(arena, "%s/%s", directory, entries[i].name);
 
-		if (!is_conf(entries[i].name))
+		if (!neap_unit_is_drop_in(entries[i].name))
 			continue;
 		r = neap_view_stat(view, path, &stat, err); /* whether it is there may not be known */
 		if (r == 0 && (stat.kind == NEAP_FILE_REGULAR || stat.kind == NEAP_FILE_LINK))

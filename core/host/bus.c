@@ -263,6 +263,8 @@ static int turn(struct neap_bus *bus, uint64_t deadline)
 
 	if (r == 0 && moment < deadline)
 		r = lib.sd_bus_wait(bus->bus, deadline - moment < SLICE ? deadline - moment : SLICE);
+	if (r == -EINTR) /* a signal: who is to heed it does */
+		return 0;
 	return r < 0 || lib.sd_bus_is_open(bus->bus) <= 0 ? -1 : 0;
 }
 

@@ -527,8 +527,10 @@ static int lock_accounts(struct group *group, const struct item *item, struct ne
 	if (!group->locked_out &&
 	    neap_local_accounts_lock(group->local, go_on, group, &group->lock, &group->locked_out) == 0)
 		return 0;
-	neap_error_set(err, "write %s: %s", item->change->path, group->locked_out->message);
-	return group->locked_out->hint ? neap_error_hint(err, "%s", group->locked_out->hint) : -1;
+	struct neap_error *copy = neap_error_copy(group->locked_out);
+
+	neap_error_prefix(&copy, "write %s", item->change->path);
+	return neap_error_pass(err, &copy);
 }
 
 static void unlock_accounts(struct group *group)
@@ -626,9 +628,7 @@ static void fail_batch(const struct group *group, uint32_t first, const struct n
 
 		if (group->items[i].out)
 			continue;
-		neap_error_set(&copy, "%s", err->message);
-		if (err->hint)
-			neap_error_hint(&copy, "%s", err->hint);
+		copy = neap_error_copy(err);
 		fail(group, &group->items[i], &copy);
 	}
 }

@@ -10,7 +10,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,7 +17,6 @@
 #include "base/lines.h"
 #include "host/process.h"
 
-#define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define RESTORE_TIMEOUT 120
 #define LOCK_WAIT "60" /* seconds, for the lock of iptables */
 #define TRIES 3        /* when the kernel is busy */
@@ -43,6 +41,9 @@ void neap_local_firewall_drop(struct neap_local *local)
 		neap_ruleset_free(firewall->sets[i]);
 		firewall->sets[i] = NULL;
 	}
+	/* The name may stand for the other variant now (update-alternatives). */
+	for (size_t i = 0; firewall && i < sizeof firewall->families / sizeof *firewall->families; i++)
+		firewall->families[i].variant = NEAP_VARIANT_UNKNOWN;
 }
 
 void neap_local_firewall_free(struct neap_local *local)
@@ -69,33 +70,15 @@ const char *neap_local_tool(enum neap_family family, const char *end, struct nea
 	return neap_arena_printf(arena, "%s%s", family == NEAP_FAMILY_IPV6 ? "ip6tables" : "iptables", end);
 }
 
-/* Where a program is found, as neap_process_run() looks for it. */
-static char *locate(const char *name, struct neap_arena *arena)
-{
-	const char *inherited = getenv("PATH");
-	const char *path = neap_arena_printf(arena, "%s:" USUAL_PATH, inherited ? inherited : "");
-
-	while (*path) {
-		size_t len = strcspn(path, ":");
-		const char *file = neap_arena_printf(arena, "%.*s/%s", (int)len, path, name);
-
-		if (len && path[0] == '/' && access(file, X_OK) == 0)
-			return realpath(file, NULL);
-		path += len;
-		path += *path == ':';
-	}
-	return NULL;
-}
-
 enum neap_local_variant neap_local_variant(struct neap_local *local, enum neap_family family)
 {
 	struct neap_local_firewall *firewall = neap_local_firewall(local);
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	NEAP_AUTO_FREE char *program = NULL;
+	const char *program;
 
 	if (firewall->families[family].variant)
 		return firewall->families[family].variant;
-	program = locate(neap_local_tool(family, "-save", arena), arena);
+	program = neap_process_locate(neap_local_tool(family, "-save", arena), arena);
 	/* One that is not there may be there later. */
 	if (!program || stat(program, &firewall->families[family].program) < 0)
 		return NEAP_VARIANT_UNKNOWN;

@@ -16,7 +16,7 @@ struct neap_local_firewall {
 	struct neap_local_book *books[NEAP_TABLES_MAX]; /* NULL: none yet */
 	struct neap_arena *arena;                       /* of the books */
 	struct {
-		enum neap_local_variant variant; /* UNKNOWN: not looked yet */
+		enum neap_local_variant variant; /* UNKNOWN: not looked since the last change */
 		struct stat program;             /* iptables-save, behind all links */
 		bool mixed;                      /* there are tables of the other variant too */
 	} families[2];

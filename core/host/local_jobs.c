@@ -74,7 +74,24 @@ static int not_awaited(const struct neap_local_job *job, unsigned seconds, struc
 	return neap_local_job_late(job, seconds, err);
 }
 
-static int go(struct neap_local_job *job, struct neap_error **err)
+/* The job is over: what has become of it is looked at to its end, whatever is to stop the run, else one that
+ * is done would be called not done. */
+static int judge(struct neap_machine_watch *watch, const struct neap_local_job *job, const char *result,
+		 struct neap_error **err)
+{
+	const volatile sig_atomic_t *stop = watch->stop;
+	int r;
+
+	watch->stop = NULL;
+	if (result && strcmp(result, "done") != 0 && strcmp(result, "skipped") != 0)
+		r = neap_local_job_failed(job, result, err);
+	else
+		r = neap_local_job_check(job, result != NULL, err);
+	watch->stop = stop;
+	return r;
+}
+
+static int go(struct neap_machine_watch *watch, struct neap_local_job *job, struct neap_error **err)
 {
 	unsigned seconds = job->asked->timeout ? job->asked->timeout : JOB_SECONDS;
 	struct neap_error *failure NEAP_AUTO_ERROR = NULL;
@@ -89,9 +106,7 @@ static int go(struct neap_local_job *job, struct neap_error **err)
 		return not_awaited(job, seconds, &failure, err);
 	if (end.unit)
 		job->name = end.unit;
-	if (end.result && strcmp(end.result, "done") != 0 && strcmp(end.result, "skipped") != 0)
-		return neap_local_job_failed(job, end.result, err);
-	return neap_local_job_check(job, end.result != NULL, err);
+	return judge(watch, job, end.result, err);
 }
 
 int neap_local_unit(struct neap_machine *machine, const struct neap_unit_job *asked, struct neap_error **err)
@@ -110,7 +125,7 @@ int neap_local_unit(struct neap_machine *machine, const struct neap_unit_job *as
 
 	if (!job.units->there)
 		return neap_local_no_manager(job.verb, asked->name, err);
-	r = go(&job, err);
+	r = go(&machine->watch, &job, err);
 	neap_local_changed(local);
 	return r;
 }

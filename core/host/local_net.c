@@ -76,14 +76,6 @@ static const char *name_of(const struct neap_local_net *known, uint32_t index)
 	return name ? name : "";
 }
 
-static void copy_name(char ret[NEAP_NET_NAME], const char *name)
-{
-	size_t len = strnlen(name, NEAP_NET_NAME - 1);
-
-	memset(ret, 0, NEAP_NET_NAME);
-	memcpy(ret, name, len);
-}
-
 static void copy_text(char ret[NEAP_NET_NAME], const struct rtattr *attribute)
 {
 	memset(ret, 0, NEAP_NET_NAME);
@@ -212,9 +204,9 @@ static int load_links(struct neap_local_net *known, struct neap_error **err)
 	for (size_t i = 0; rc == 0 && i < raw.links.count; i++) {
 		struct raw_link *one = &raw.links.items[i];
 
-		copy_name(one->link.master, name_of(known, one->master));
-		copy_name(one->link.peer, name_of(known, one->peer));
-		copy_name(one->link.under, name_of(known, one->under));
+		neap_net_set_name(one->link.master, name_of(known, one->master));
+		neap_net_set_name(one->link.peer, name_of(known, one->peer));
+		neap_net_set_name(one->link.under, name_of(known, one->under));
 		neap_net_put_link(&known->net, &one->link);
 	}
 	neap_vec_done(&raw.links);
@@ -268,7 +260,7 @@ static void read_route(void *ctx, const struct nlmsghdr *message)
 	route.key = neap_net_route_key(&to, table, neap_netlink_u32(of[RTA_PRIORITY]));
 	route.via = ip_of(own->rtm_family, of[RTA_GATEWAY]);
 	route.source = ip_of(own->rtm_family, of[RTA_PREFSRC]);
-	copy_name(route.link, name_of(known, neap_netlink_u32(of[RTA_OIF])));
+	neap_net_set_name(route.link, name_of(known, neap_netlink_u32(of[RTA_OIF])));
 	route.plain = own->rtm_type == RTN_UNICAST && !of[RTA_MULTIPATH] && !of[RTA_VIA] && !of[RTA_ENCAP];
 	route.kernels = own->rtm_protocol == RTPROT_KERNEL;
 	/* Of several with one key the first one counts. */
@@ -492,7 +484,7 @@ static int index_of(struct neap_local_net *known, const char *name, uint32_t *re
 		neap_request_put_u32(&request, IFLA_EXT_MASK, SKIP_STATISTICS);
 		if (neap_netlink_ask(known->netlink, &request, take_index, &known->last_index, err) < 0)
 			return neap_error_prefix(err, "look for the link %s", name);
-		copy_name(known->last, name);
+		neap_net_set_name(known->last, name);
 	}
 	*ret = known->last_index;
 	return 0;
@@ -709,10 +701,7 @@ static int change_route(struct neap_local_net *known, const struct neap_net_chan
 		int rc = neap_netlink_ask(known->netlink, &request, NULL, NULL, &failure);
 
 		if (rc == 0 || i == SETTLE_TRIES || !may_settle(change, failure)) {
-			if (failure && err && !*err)
-				*err = failure;
-			else
-				neap_error_free(failure);
+			neap_error_pass(err, &failure);
 			return rc;
 		}
 		neap_error_free(failure);

@@ -487,11 +487,7 @@ static int explain(struct trial *trial, struct neap_error *refusal, struct neap_
 			return neap_firewall_jump(trial->table, trial->set, target, err);
 		}
 	}
-	if (err && !*err)
-		*err = refusal;
-	else
-		neap_error_free(refusal);
-	return -1;
+	return neap_error_pass(err, &refusal);
 }
 
 /* Tries them until the first is settled: others that are refused are left out, their turn will come. */

@@ -294,10 +294,8 @@ static bool is_news(const char *directory, const char *files, const struct neap_
 	DIR *dir = opendir(directory);
 
 	while (dir && !news && (entry = readdir(dir))) {
-		size_t len = strlen(entry->d_name);
-
-		if (entry->d_name[0] == '.' || len < 6 || strcmp(entry->d_name + len - 5, ".conf") != 0 ||
-		    fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || S_ISDIR(st.st_mode))
+		if (!neap_unit_is_drop_in(entry->d_name) || fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 ||
+		    S_ISDIR(st.st_mode))
 			continue;
 		news = !is_read(paths, files, entry->d_name);
 	}

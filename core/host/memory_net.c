@@ -1,4 +1,8 @@
-/* See memory_net.h. */
+/*
+ * See memory_net.h. The kernel's rules are told here a second time and share no code with the overlay's
+ * (overlay_net*.c), though some of it reads alike: that is wanted. Tests hold the one against the other, and
+ * a mistake in common would be seen by nobody.
+ */
 #include "host/memory_net.h"
 
 #include <errno.h>

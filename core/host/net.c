@@ -111,6 +111,14 @@ const char *neap_net_mac_print(const uint8_t mac[NEAP_NET_MAC], char ret[NEAP_NE
 	return ret;
 }
 
+void neap_net_set_name(char ret[NEAP_NET_NAME], const char *name)
+{
+	size_t len = strnlen(name, NEAP_NET_NAME - 1);
+
+	memset(ret, 0, NEAP_NET_NAME);
+	memcpy(ret, name, len);
+}
+
 bool neap_net_name_ok(const char *name)
 {
 	size_t len = strlen(name);

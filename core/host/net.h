@@ -38,6 +38,8 @@ bool neap_net_link_local(const struct neap_net_ip *ip);
 bool neap_net_link_of_setting(const char *name, char ret[NEAP_NET_NAME]);
 /* Whether a link can be called so. */
 bool neap_net_name_ok(const char *name);
+/* All bytes behind it are 0: names are compared and hashed with them. What does not fit is cut. */
+void neap_net_set_name(char ret[NEAP_NET_NAME], const char *name);
 
 #define NEAP_NET_MAC 6
 #define NEAP_NET_MAC_TEXT 18 /* with its NUL */

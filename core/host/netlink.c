@@ -145,26 +145,49 @@ static int send_request(struct neap_netlink *netlink, struct neap_request *reque
 		       : 0;
 }
 
-/* The kernel's verdict: an errno, and often a sentence about it. */
-static int verdict(const struct nlmsghdr *message, struct neap_error **err)
+/* The kernel's verdict: a negative errno, and often a sentence about it in attributes `before` bytes into the
+ * message. */
+static int verdict(const struct nlmsghdr *message, int code, size_t before, struct neap_error **err)
 {
-	const struct nlmsgerr *error = NLMSG_DATA(message);
 	const struct rtattr *attributes[NLMSGERR_ATTR_MSG + 1] = { 0 };
 	const struct rtattr *text;
-	size_t before = NLMSG_ALIGN(sizeof(*error));
+
+	before = NLMSG_ALIGN(before);
+	if ((message->nlmsg_flags & NLM_F_ACK_TLVS) && NLMSG_PAYLOAD(message, 0) > before)
+		neap_netlink_attributes(
+			(const struct rtattr *)(const void *)((const char *)NLMSG_DATA(message) + before),
+			NLMSG_PAYLOAD(message, 0) - before, attributes, NLMSGERR_ATTR_MSG);
+	text = attributes[NLMSGERR_ATTR_MSG];
+	if (!text || !RTA_PAYLOAD(text))
+		return neap_error_errno(err, -code, "the kernel refused");
+	return neap_error_errno(err, -code, "%.*s", (int)strnlen(RTA_DATA(text), RTA_PAYLOAD(text)),
+				(const char *)RTA_DATA(text));
+}
+
+/* What a request has come to. */
+static int judge(const struct nlmsghdr *message, struct neap_error **err)
+{
+	const struct nlmsgerr *error = NLMSG_DATA(message);
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*error)))
 		return neap_error_set(err, "the kernel's answer is cut off");
-	if (error->error == 0)
+	return error->error == 0 ? 0 : verdict(message, error->error, sizeof(*error), err);
+}
+
+/* What a dump has come to: the kernel may have sent some of it before it failed. */
+static int judge_dump(const struct nlmsghdr *message, bool *ret_torn, struct neap_error **err)
+{
+	int code = 0;
+
+	if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(code)))
+		memcpy(&code, NLMSG_DATA(message), sizeof(code));
+	if (code >= 0)
 		return 0;
-	if ((message->nlmsg_flags & NLM_F_ACK_TLVS) && NLMSG_PAYLOAD(message, 0) > before)
-		neap_netlink_attributes((const struct rtattr *)(const void *)((const char *)error + before),
-					NLMSG_PAYLOAD(message, 0) - before, attributes, NLMSGERR_ATTR_MSG);
-	text = attributes[NLMSGERR_ATTR_MSG];
-	if (!text || !RTA_PAYLOAD(text))
-		return neap_error_errno(err, -error->error, "the kernel refused");
-	return neap_error_errno(err, -error->error, "%.*s", (int)strnlen(RTA_DATA(text), RTA_PAYLOAD(text)),
-				(const char *)RTA_DATA(text));
+	if (code == -EINTR || code == -EAGAIN) {
+		*ret_torn = true;
+		return 0;
+	}
+	return verdict(message, code, sizeof(code), err);
 }
 
 /* Reads what the last request is answered, up to its end. *ret_torn: it is no picture of one moment. */
@@ -187,9 +210,9 @@ static int read_answer(struct neap_netlink *netlink, neap_netlink_fn *answer, vo
 				continue; /* of a request given up */
 			*ret_torn = *ret_torn || (message->nlmsg_flags & NLM_F_DUMP_INTR);
 			if (message->nlmsg_type == NLMSG_ERROR)
-				return verdict(message, err);
+				return judge(message, err);
 			if (message->nlmsg_type == NLMSG_DONE)
-				return 0;
+				return judge_dump(message, ret_torn, err);
 			if (message->nlmsg_type >= NLMSG_MIN_TYPE && answer)
 				answer(ctx, message);
 		}

@@ -36,8 +36,8 @@ void neap_request_close(struct neap_request *request, size_t start);
 typedef void neap_netlink_fn(void *ctx, const struct nlmsghdr *message);
 int neap_netlink_ask(struct neap_netlink *netlink, struct neap_request *request, neap_netlink_fn *answer,
 		     void *ctx, struct neap_error **err);
-/* All there is of a kind. When the kernel says that it changed meanwhile, `again` is called and it starts
- * over. */
+/* All there is of a kind, or an error: never a part of it. When the kernel says that it changed meanwhile,
+ * `again` is called and it starts over. */
 int neap_netlink_dump(struct neap_netlink *netlink, struct neap_request *request, neap_netlink_fn *answer,
 		      void (*again)(void *ctx), void *ctx, struct neap_error **err);
 

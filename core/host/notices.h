@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,10 @@ struct neap_notice {
 	const char *cause;   /* of the one that changes or has changed; the same for its own change */
 	const char *recipe;  /* whose resources these are: a real path, or "@name" */
 	int64_t since;       /* seconds since 1970 */
+	bool noop;           /* its resource is only to be told of: nobody will refresh it */
 };
 
-/* Where they are kept. Of one address one notice is enough. */
+/* Where they are kept. Of one address one notice is enough: of several the last says whether it is noop. */
 struct neap_notices {
 	void *ctx;
 	/* Those that earlier runs have left, oldest first. */

@@ -125,10 +125,8 @@ int neap_overlay_land(struct neap_host *host, const struct neap_commit *commit, 
 	forget(overlay);
 	if (commit->landed)
 		commit->landed(commit->ctx, local);
-	if (r < 0 && err && !*err) {
-		*err = local;
-		local = NULL;
-	}
+	if (r < 0)
+		neap_error_pass(err, &local);
 	return r;
 }
 

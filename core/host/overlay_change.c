@@ -100,10 +100,8 @@ static int look(struct neap_overlay *overlay, const char *operation, const char 
 		*ret = state ? *state : unknown_by(overlay->pending);
 		return 0;
 	}
-	if (r < 0 && err && !*err) {
-		*err = local;
-		local = NULL;
-	}
+	if (r < 0)
+		neap_error_pass(err, &local);
 	return r;
 }
 
@@ -453,13 +451,8 @@ static int check_empty(struct neap_overlay *overlay, const struct neap_overlay_p
 	neap_arena_reset(overlay->scratch);
 	if (sure)
 		return neap_error_errno(err, ENOTEMPTY, "rmdir %s", place->path);
-	if (r < 0 && !neap_overlay_pends(overlay)) {
-		if (err && !*err) {
-			*err = local;
-			local = NULL;
-		}
-		return -1;
-	}
+	if (r < 0 && !neap_overlay_pends(overlay))
+		return neap_error_pass(err, &local);
 	if (r != 0 || count)
 		neap_overlay_tree_drop_below(&overlay->tree, neap_str(place->path));
 	return 0;

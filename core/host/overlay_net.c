@@ -442,11 +442,7 @@ int neap_overlay_net(struct neap_host *host, const struct neap_net_change *chang
 	if (copy_machine(overlay, &local) < 0) {
 		if (pends)
 			return 0; /* what follows is read behind the same thing */
-		if (err && !*err) {
-			*err = local;
-			local = NULL;
-		}
-		return -1;
+		return neap_error_pass(err, &local);
 	}
 	errnum = model(overlay, change);
 	if (errnum && !(pends && may_come(errnum)))

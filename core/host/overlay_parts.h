@@ -32,7 +32,7 @@ struct neap_overlay_units {
 	size_t reloaded, reloaded_before; /* … when so many changes were held */
 	/* … when so many were held, and it is not known; and the step that may have made it so. 0: never */
 	size_t unsettled, unsettled_before;
-	uint32_t unsettled_by;
+	uint32_t unsettled_by, unsettled_by_before;
 	NEAP_VEC(struct neap_overlay_unit_undo {
 		struct neap_str name;
 		void *before; /* NULL: nothing */

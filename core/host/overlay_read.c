@@ -84,10 +84,7 @@ int neap_overlay_settle(struct neap_overlay *overlay, int r, bool absent, struct
 		return unknown(overlay, overlay->pending);
 	}
 	if (r < 0) {
-		if (err && !*err)
-			*err = *local;
-		else
-			neap_error_free(*local);
+		neap_error_pass(err, local);
 		return r;
 	}
 	if (r > 0)

@@ -279,11 +279,7 @@ static int judge_link(struct neap_overlay_tree *tree, struct neap_error **err)
 	if (verdict->errnum == ENOTDIR || verdict->errnum == ENOENT || verdict->errnum == ELOOP ||
 	    verdict->errnum == ENAMETOOLONG)
 		return 0;
-	if (err && !*err) {
-		*err = verdict;
-		verdict = NULL;
-	}
-	return -1;
+	return neap_error_pass(err, &verdict);
 }
 
 /* Puts `target` before what is left of the way at `offset`. */

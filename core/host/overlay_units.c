@@ -8,12 +8,6 @@
 #include "host/overlay_parts.h"
 #include "host/units.h"
 
-/* Where the manager looks for a unit's file, the first one wins. */
-static const char *const directories[] = { "/etc/systemd/system", "/run/systemd/system",
-					   "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
-					   "/lib/systemd/system" };
-#define DIRECTORY_COUNT (sizeof(directories) / sizeof(*directories))
-
 struct neap_overlay_foreseen {
 	enum neap_unit_active active;
 };
@@ -26,16 +20,16 @@ struct neap_overlay_foreseen {
  */
 static struct neap_str unit_of(const char *path)
 {
-	for (size_t i = 0; i < DIRECTORY_COUNT; i++) {
-		size_t len = strlen(directories[i]), end;
+	for (size_t i = 0; i < NEAP_UNIT_DIRECTORIES; i++) {
+		size_t len = strlen(neap_unit_directories[i]), end;
 		const char *name = path + len + 1;
 
-		if (strncmp(path, directories[i], len) != 0 || path[len] != '/')
+		if (strncmp(path, neap_unit_directories[i], len) != 0 || path[len] != '/')
 			continue;
 		end = strcspn(name, "/");
 		if (!name[end])
 			return (struct neap_str){ name, end };
-		if (end > 2 && strncmp(name + end - 2, ".d", 2) == 0)
+		if (end > 2 && strncmp(name + end - 2, ".d", 2) == 0 && neap_unit_is_drop_in(name + end + 1))
 			return (struct neap_str){ name, end - 2 };
 	}
 	return NEAP_STR("");
@@ -111,8 +105,8 @@ static size_t changed(struct neap_overlay *overlay, const char *name)
 static int load_of(struct neap_overlay *overlay, const char *name, struct neap_arena *arena,
 		   enum neap_unit_load *ret, bool *ret_removed, struct neap_error **err)
 {
-	for (size_t i = 0; i < DIRECTORY_COUNT; i++) {
-		const char *path = neap_arena_printf(arena, "%s/%s", directories[i], name), *target;
+	for (size_t i = 0; i < NEAP_UNIT_DIRECTORIES; i++) {
+		const char *path = neap_arena_printf(arena, "%s/%s", neap_unit_directories[i], name), *target;
 		const struct neap_overlay_state *state;
 		struct neap_stat stat;
 		int r = neap_view_link(&overlay->host.view, path, arena, &stat, &target, err);
@@ -306,6 +300,7 @@ void neap_overlay_units_step(struct neap_overlay *overlay)
 	units->reload_before = units->reload;
 	units->reloaded_before = units->reloaded;
 	units->unsettled_before = units->unsettled;
+	units->unsettled_by_before = units->unsettled_by;
 }
 
 void neap_overlay_units_undo(struct neap_overlay *overlay)
@@ -323,6 +318,7 @@ void neap_overlay_units_undo(struct neap_overlay *overlay)
 	units->reload = units->reload_before;
 	units->reloaded = units->reloaded_before;
 	units->unsettled = units->unsettled_before;
+	units->unsettled_by = units->unsettled_by_before;
 }
 
 void neap_overlay_units_forget(struct neap_overlay *overlay)

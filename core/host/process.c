@@ -73,6 +73,32 @@ static char **candidates(struct neap_arena *arena, const char *name, const char 
 	return list;
 }
 
+/* Where programs are looked for outside a root. */
+static const char *search_path(struct neap_arena *arena)
+{
+	const char *inherited = getenv("PATH");
+
+	return inherited && *inherited ? neap_arena_printf(arena, "%s:%s", inherited, USUAL_PATH)
+				       : USUAL_PATH;
+}
+
+const char *neap_process_locate(const char *name, struct neap_arena *arena)
+{
+	char **file = candidates(arena, name, search_path(arena));
+
+	for (; *file; file++) {
+		struct stat st;
+		NEAP_AUTO_FREE char *real = NULL;
+
+		if (access(*file, X_OK) < 0 || stat(*file, &st) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		real = realpath(*file, NULL);
+		if (real)
+			return neap_arena_strdup(arena, real);
+	}
+	return NULL;
+}
+
 /* Takes what is there, in a bounded number of reads: a program that never stops talking must not keep us from
  * the clock. What is over the limit is read and dropped, so that the program never blocks. */
 static void drain(struct stream *stream, unsigned reads)
@@ -371,7 +397,7 @@ static int make_pipe(int ret[2])
 int neap_process_run(const struct neap_process *process, const struct neap_process_place *place,
 		     struct neap_arena *arena, struct neap_process_result *ret, struct neap_error **err)
 {
-	const char *name = process->argv[0], *inherited = getenv("PATH"), *path;
+	const char *name = process->argv[0], *path;
 	unsigned timeout = process->timeout ? process->timeout : TIMEOUT;
 	int out[2] = { -1, -1 }, errors[2] = { -1, -1 }, report[2] = { -1, -1 }, pidfd = -1, status = 0,
 	    rc = -1;
@@ -383,9 +409,7 @@ int neap_process_run(const struct neap_process *process, const struct neap_proce
 
 	if (!name || !*name)
 		return neap_error_set(err, "run: no program is named");
-	path = inherited && *inherited && !place->root
-		       ? neap_arena_printf(arena, "%s:%s", inherited, USUAL_PATH)
-		       : USUAL_PATH;
+	path = place->root ? USUAL_PATH : search_path(arena);
 	if (make_pipe(out) < 0 || make_pipe(errors) < 0 || make_pipe(report) < 0 ||
 	    fcntl(report[0], F_SETFL, 0) < 0) {
 		neap_error_errno(err, errno, "run %s: make a pipe", name);

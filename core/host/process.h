@@ -29,6 +29,10 @@ struct neap_process_place {
 	int network;                          /* the network namespace that it runs in; 0: neap's own */
 };
 
+/* The file that a program of this name is here: the first one where neap_process_run() looks for it, behind
+ * all links. NULL: there is none. */
+const char *neap_process_locate(const char *name, struct neap_arena *arena);
+
 /* No shell; argv[0] is looked up in PATH and the system's usual directories; standard input is empty. 0 when
  * the program ended, whatever its status; negative when it could not be started or had to be killed because
  * its time was over. */

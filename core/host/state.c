@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/digest.h"
 #include "base/str.h"
 #include "host/local.h"
@@ -415,6 +416,8 @@ void neap_state_close(struct neap_state *state)
 	close_fd(state->stages);
 	close_fd(state->lock);
 	close_fd(state->fd);
+	neap_map_done(&state->owed);
+	neap_arena_free(state->words);
 	free(state->directory);
 	free(state);
 }

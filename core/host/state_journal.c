@@ -3,6 +3,7 @@
  *
  *	neap-journal 1
  *	CHECKSUM owe SINCE ADDRESS<tab>CAUSE<tab>RECIPE
+ *	CHECKSUM noop SINCE ADDRESS<tab>CAUSE<tab>RECIPE
  *	CHECKSUM done ADDRESS
  *
  * CHECKSUM is the first half of the SHA-256 of the rest of the line; a tab, newline or backslash in a word is
@@ -100,7 +101,7 @@ static void put_owe(struct neap_buf *buf, const struct neap_notice *notice)
 {
 	NEAP_AUTO_BUF struct neap_buf record = { 0 };
 
-	neap_buf_printf(&record, "owe %lld ", (long long)notice->since);
+	neap_buf_printf(&record, "%s %lld ", notice->noop ? "noop" : "owe", (long long)notice->since);
 	put_word(&record, notice->address);
 	neap_buf_putc(&record, '\t');
 	put_word(&record, notice->cause);
@@ -118,6 +119,7 @@ static void owe(struct journal *journal, struct neap_notice notice)
 	if (kept) { /* the oldest, but that a change was its own is not forgotten */
 		if (strcmp(notice.cause, notice.address) == 0)
 			kept->cause = notice.cause;
+		kept->noop = notice.noop;
 		return;
 	}
 	kept = neap_arena_new_of(journal->arena, struct neap_notice);
@@ -130,7 +132,7 @@ static bool take_record(struct journal *journal, const char *line, size_t len)
 {
 	const char *end = line + len, *words[WORDS_MAX];
 	char sum[NEAP_DIGEST_HEX_SIZE], *after;
-	struct neap_notice notice;
+	struct neap_notice notice = { 0 };
 
 	if (len <= CHECKSUM_LEN || line[CHECKSUM_LEN] != ' ')
 		return false;
@@ -142,9 +144,10 @@ static bool take_record(struct journal *journal, const char *line, size_t len)
 		neap_map_remove(&journal->owed, neap_str(words[0]));
 		return true;
 	}
-	if (strncmp(line, "owe ", 4) != 0)
+	notice.noop = strncmp(line, "noop ", 5) == 0;
+	if (!notice.noop && strncmp(line, "owe ", 4) != 0)
 		return false;
-	notice.since = strtoll(line + 4, &after, 10);
+	notice.since = strtoll(line + (notice.noop ? 5 : 4), &after, 10);
 	if (*after != ' ' || !take_words(journal->arena, after + 1, end, words, WORDS_MAX))
 		return false;
 	notice.address = words[0];
@@ -260,6 +263,16 @@ static int append(struct neap_state *state, const struct neap_buf *records)
 	return 0;
 }
 
+/* The file says that a refresh of it is owed, however often. */
+static void note_owed(struct neap_state *state, const char *address)
+{
+	if (neap_map_get(&state->owed, neap_str(address)))
+		return;
+	if (!state->words)
+		state->words = neap_arena_new();
+	neap_map_put(&state->owed, neap_str(neap_arena_strdup(state->words, address)), state);
+}
+
 /* Makes the file when it is not there, durably. */
 static int make(struct neap_state *state)
 {
@@ -284,13 +297,13 @@ static int write_owed(void *ctx, const struct neap_notice *notices, size_t count
 		put_owe(&records, &notices[i]);
 	if (append(state, &records) < 0 || fdatasync(state->journal) < 0) {
 		neap_error_errno(err, errno ? errno : ENOSPC, "write %s/" NAME, state->directory);
-		/* No half record may stand before the next one; if that fails, it is a damaged one. */
-		if (ftruncate(state->journal, state->journal_end) < 0)
-			state->journal_end += (off_t)records.len;
+		/* No half record may stand before the next one: where it stays, that takes its place. */
+		(void)!ftruncate(state->journal, state->journal_end);
 		return -1;
 	}
 	state->journal_end += (off_t)records.len;
-	state->owed += count;
+	for (size_t i = 0; i < count; i++)
+		note_owed(state, notices[i].address);
 	return 0;
 }
 
@@ -299,10 +312,10 @@ static void write_settled(void *ctx, const char *address)
 	struct neap_state *state = ctx;
 	NEAP_AUTO_BUF struct neap_buf record = { 0 }, line = { 0 };
 
-	if (state->journal < 0 || !state->owed)
+	if (!neap_map_remove(&state->owed, neap_str(address)))
 		return;
 	/* The last one: nothing is worth keeping. */
-	if (--state->owed == 0 && ftruncate(state->journal, (off_t)FIRST_LEN) == 0) {
+	if (state->owed.live == 0 && ftruncate(state->journal, (off_t)FIRST_LEN) == 0) {
 		state->journal_end = (off_t)FIRST_LEN;
 		return;
 	}
@@ -350,7 +363,8 @@ int neap_state_journal_open(struct neap_state *state, struct neap_arena *arena, 
 		return errno == ENOENT ? 0 : neap_error_errno(err, errno, "open %s/" NAME, state->directory);
 	r = read_all(&journal, state->journal, state->directory, err);
 	list(&journal, ret);
-	state->owed = ret->count;
+	for (size_t i = 0; i < ret->count; i++)
+		note_owed(state, ret->items[i].address);
 	state->journal_end = journal.end;
 	*ret_damaged = journal.damaged;
 	/* Damage is told once. The next record takes the place of half a one. */

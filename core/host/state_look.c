@@ -120,16 +120,6 @@ static void look_at_mark(int at, const char *directory, struct neap_arena *arena
 		ret->recipe = neap_arena_copy(arena, text + recipe, strcspn(text + recipe, "\n"));
 }
 
-/* -1; the caller gets the error. */
-static int pass(struct neap_error **failure, struct neap_error **err)
-{
-	if (err && !*err) {
-		*err = *failure;
-		*failure = NULL;
-	}
-	return -1;
-}
-
 static int look(const char *directory, const char *root, struct neap_arena *arena, struct neap_look *ret,
 		char ret_id[NEAP_RANDOM_ID_SIZE], struct neap_error **err)
 {
@@ -141,14 +131,14 @@ static int look(const char *directory, const char *root, struct neap_arena *aren
 	if (at < 0 && failure->errnum == ENOENT)
 		return 0;
 	if (at < 0)
-		return pass(&failure, err);
+		return neap_error_pass(err, &failure);
 	ret->there = true;
 	/* The mark first: a run that ends between the two looks has its record. */
 	look_at_mark(at, directory, arena, ret, ret_id);
 	char *text NEAP_AUTO_FREE = neap_state_read(at, directory, NEAP_RECORD_FILE, &len, &failure);
 	close(at);
 	if (!text)
-		return failure->errnum == ENOENT ? 0 : pass(&failure, err);
+		return failure->errnum == ENOENT ? 0 : neap_error_pass(err, &failure);
 	if (neap_record_parse(arena, (struct neap_str){ text, len }, &ret->record, err) < 0)
 		return neap_error_prefix(err, "read %s/" NEAP_RECORD_FILE, directory);
 	ret->recorded = true;

@@ -3,8 +3,11 @@
 
 #include <stdint.h>
 
+#include "base/map.h"
 #include "base/str.h"
 #include "host/state.h"
+
+struct neap_arena;
 
 struct neap_state {
 	char *directory;
@@ -13,7 +16,8 @@ struct neap_state {
 	off_t kept, end; /* of the record: what stays for the next run, and all of it */
 	int journal;     /* or -1 */
 	off_t journal_end;
-	size_t owed; /* notices in it */
+	struct neap_map owed;     /* addresses of the notices in it */
+	struct neap_arena *words; /* … and their memory; or NULL */
 };
 
 /* Opens a state directory for reading, made with its parents when absent if `make`. -1 with *err, whose
@@ -29,7 +33,6 @@ char *neap_state_read(int at, const char *directory, const char *name, size_t *r
 /* ---- state_record.c, state_look.c ---- */
 
 #define NEAP_RECORD_FILE "last-run.json"
-struct neap_arena;
 struct neap_record;
 /* The text of a record and the other way. */
 struct neap_str neap_record_text(struct neap_arena *arena, const struct neap_record *record);

@@ -9,10 +9,7 @@ static int settle(const struct neap_view *view, int r, bool found, struct neap_e
 {
 	if (view->reads->net_settle)
 		return view->reads->net_settle(view, r, !found, local, err);
-	if (*local && err && !*err)
-		*err = *local;
-	else
-		neap_error_free(*local);
+	neap_error_pass(err, local);
 	return r;
 }
 

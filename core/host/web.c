@@ -344,10 +344,8 @@ static int perform(struct exchange *exchange, struct neap_arena *arena, struct n
 	code = lib.perform(exchange->curl);
 	if (code == CURLE_OK && !exchange->request->connect_only)
 		begin(exchange);
-	if (exchange->error) {
-		*err = exchange->error; /* the asker's own says it best */
-		return -1;
-	}
+	if (exchange->error) /* the asker's own says it best */
+		return neap_error_pass(err, &exchange->error);
 	if (code != CURLE_OK && !exchange->done)
 		return explain(exchange, code, err);
 	lib.get(exchange->curl, CURLINFO_REDIRECT_URL, &location);
@@ -372,9 +370,6 @@ int neap_web_get(const struct neap_web_request *request, struct neap_arena *aren
 	r = perform(&exchange, arena, ret, &failure);
 	lib.cleanup(exchange.curl);
 	lib.free_all(exchange.headers);
-	if (failure && err && !*err)
-		*err = failure;
-	else
-		neap_error_free(failure);
+	neap_error_pass(err, &failure);
 	return r;
 }

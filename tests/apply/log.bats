@@ -131,6 +131,28 @@ need() {
 	[ "$(field 1 NEAP_EXIT_CODE)" = 3 ]
 }
 
+@test "journal: what is found to have failed when all have had their turn is heard of too" {
+	need
+	unshare --net true 2>/dev/null || skip "needs network namespaces"
+	cat >undone.lua <<-LUA
+	local neap = require "neap"
+	neap.address { link = "lo", address = "10.0.0.2/24" }
+	neap.address { link = "lo", address = "10.0.0.1/24", ensure = "absent" }
+	neap.file { path = "$PWD/x", content = "x" }
+	LUA
+	cat >net.sh <<-SH
+	ip address add 10.0.0.1/24 dev lo && ip address add 10.0.0.2/24 dev lo
+	exec "$NEAP" apply -q --state-dir "$PWD/state" --log journal undone.lua
+	SH
+	run -4 --separate-stderr with_journal unshare --net bash net.sh
+	cat heard
+	[ "$(entries)" = 4 ]
+	[ "$(field 3 NEAP_ADDRESS)" = "address[lo: 10.0.0.2/24]" ]
+	[ "$(field 3 NEAP_OUTCOME)" = failed ]
+	[ "$(field 3 PRIORITY)" = 3 ]
+	[ "$(field 4 NEAP_EXIT_CODE)" = 4 ]
+}
+
 @test "no secret is in an entry, and no byte that steers a terminal" {
 	need
 	cat >hostile.lua <<-'LUA'

@@ -302,3 +302,39 @@ pending       nothing" ]
 	run -0 "$NEAP" status --state-dir state
 	[[ $output == *"pending       nothing" ]]
 }
+
+@test "what is owed to noop alone is told, and no failure" {
+	cat >owed.lua <<-LUA
+	local neap = require "neap"
+	local file = neap.file { path = "$PWD/machine/etc/motd", content = neap.params.text }
+	neap.exec {
+		name = "reload", shell = "exit \$(cat $PWD/code)", refresh_only = true, subscribe = file,
+		noop = neap.params.noop == "yes",
+	}
+	LUA
+	run -0 "$NEAP" apply --state-dir state -D noop=yes -D text=1 --metrics "$PWD/metrics" owed.lua
+	run -0 "$NEAP" status --state-dir state
+	[[ $output == "the last run went well: "* ]]
+	[[ $output == *$'\n\npending\n'"  exec[reload] would be refreshed (noop), because of file[$PWD/machine/etc/motd], since "*" ago" ]]
+	"$NEAP" status --state-dir state --format json >status.json
+	valid status status.json
+	[ "$(jq -c '[.well, (.pending[] | .noop)]' status.json)" = '[true,true]' ]
+	grep -qx 'neap_pending_notifications 0' metrics
+	# Said again, it is owed as before.
+	run -0 "$NEAP" apply --state-dir state -D noop=yes -D text=1 owed.lua
+	run -0 "$NEAP" status --state-dir state
+	# Without noop it is to be done, and a failure until it has been.
+	echo 1 >code
+	run -4 "$NEAP" apply --state-dir state -D text=1 owed.lua
+	echo >empty.lua
+	run -0 "$NEAP" apply --root machine --state-dir state empty.lua
+	run -4 "$NEAP" status --state-dir state
+	[[ $output == "the last run went well, but 1 notification is pending"* ]]
+	# With noop once more it is not.
+	run -0 "$NEAP" apply --state-dir state -D noop=yes -D text=1 owed.lua
+	run -0 "$NEAP" status --state-dir state
+	echo 0 >code
+	run -0 "$NEAP" apply --state-dir state -D text=1 owed.lua
+	run -0 "$NEAP" status --state-dir state
+	[[ $output == *"pending       nothing" ]]
+}

@@ -241,7 +241,7 @@ static void draw_file(struct world_random *random, const char *name)
 
 static void draw_drop_in(struct world_random *random, const char *name)
 {
-	static const char *const files[] = { "10-a.conf", "20-b.conf", "a.conf", "no.txt" };
+	static const char *const files[] = { "10-a.conf", "20-b.conf", "a.conf", "no.txt", ".hidden.conf" };
 	const char *file = PICK(random, files);
 	char path[320];
 

@@ -1,6 +1,8 @@
 /* core/engine/claims.c: owners, conflicts, and the edges between what lies above and below each other. */
 #include "graph_fixture.h"
 
+#include <time.h>
+
 static uint32_t file(struct fixture *f, int line, const char *path)
 {
 	return declare(f, &type_file, line, "path", path, "content", "x", NULL);
@@ -332,6 +334,70 @@ static void claims__who_waits_and_owns_something_there_waits_for_the_others(void
 	assert_string_equal(order(f), "/etc/a /etc/a-b /etc/a-b/c /etc/a-b /etc/a!/c /");
 }
 
+static void swap_claim(const void *want, struct neap_claims *claims)
+{
+	const char *name = ((const struct name_want *)want)->name;
+	char own[64], other[64];
+
+	snprintf(own, sizeof own, "/srv/%s", name);
+	snprintf(other, sizeof other, "/srv/%c", name[0] == 'a' ? 'b' : 'a');
+	neap_claim_path(claims, own, NEAP_ASPECT_EXISTENCE, false);
+	neap_claim_after(claims, other);
+}
+
+static const struct neap_resource_type type_swap = { .name = "swap",
+						     .params = name_params,
+						     .param_count = NAME_PARAMS,
+						     .want_size = sizeof(struct name_want),
+						     .claim = swap_claim };
+
+/* The first directory in order has its wish; what is beside the knot has all of its own. */
+static void claims__of_wishes_that_contradict_each_other_the_first_is_granted(void **state)
+{
+	struct fixture *f = *state;
+
+	follower(f, 1, "x");
+	declare(f, &type_swap, 2, "name", "b", NULL);
+	declare(f, &type_swap, 3, "name", "a", NULL);
+	file(f, 4, "/etc/a");
+	finish_good(f);
+	assert_string_equal(edges(f), "file[/etc/a] < follower[x] autorequire 4\n"
+				      "swap[a] < swap[b] autorequire 3\n");
+}
+
+/* Each wishes to come after a directory of its own, in which one file lies. */
+static double order_tenants(unsigned count)
+{
+	struct timespec before, after;
+	struct fixture *f;
+
+	setup((void **)&f);
+	for (unsigned i = 0; i < count; i++) {
+		char path[64];
+
+		snprintf(path, sizeof path, "/srv/d%u", i);
+		declare(f, &type_tenant, 1, "name", path, NULL);
+		snprintf(path, sizeof path, "/srv/d%u/f", i);
+		file(f, 2, path);
+	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	finish_good(f);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	assert_int_equal(f->graph->edges.count, count);
+	teardown((void **)&f);
+	return (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+}
+
+/* Eight times as many cost some eight times as much, not sixty-four. */
+static void claims__many_directories_are_waited_for_in_no_more_than_their_number(void **state)
+{
+	double few = order_tenants(500), many = order_tenants(4000);
+
+	(void)state;
+	if (many > 24 * few)
+		fail_msg("500: %f s, 4000: %f s", few, many);
+}
+
 static void guest_claim(const void *want, struct neap_claims *claims)
 {
 	(void)want;
@@ -395,6 +461,8 @@ int main(void)
 		TEST(claims__after_a_directory_is_after_all_that_is_owned_there),
 		TEST(claims__one_follower_needs_no_join),
 		TEST(claims__after_never_makes_a_cycle),
+		TEST(claims__of_wishes_that_contradict_each_other_the_first_is_granted),
+		TEST(claims__many_directories_are_waited_for_in_no_more_than_their_number),
 		TEST(claims__who_waits_and_owns_something_there_waits_for_the_others),
 		TEST(claims__what_may_be_ones_own_is_spared_and_nobodys),
 		TEST(claims__nobody_there_is_nobody_to_wait_for),

@@ -132,9 +132,50 @@ static void digest__knows_the_published_values(void **state)
 	assert_string_equal(hex, abc);
 }
 
+static void error__what_is_passed_on_belongs_to_one(void **state)
+{
+	struct neap_error *err NEAP_AUTO_ERROR = NULL, *first = NULL, *second = NULL;
+
+	(void)state;
+	assert_int_equal(neap_error_pass(&err, &first), -1);
+	assert_null(err);
+	neap_error_set(&first, "first");
+	assert_int_equal(neap_error_pass(&err, &first), -1);
+	assert_null(first);
+	assert_string_equal(err->message, "first");
+	neap_error_set(&second, "second"); /* comes too late */
+	assert_int_equal(neap_error_pass(&err, &second), -1);
+	assert_null(second);
+	assert_string_equal(err->message, "first");
+	neap_error_set(&second, "nobody asks");
+	assert_int_equal(neap_error_pass(NULL, &second), -1);
+	assert_null(second);
+}
+
+static void error__a_copy_has_all_of_it(void **state)
+{
+	struct neap_error *err = NULL, *copy NEAP_AUTO_ERROR = NULL, *plain NEAP_AUTO_ERROR = NULL;
+
+	(void)state;
+	neap_error_set(&err, "x");
+	plain = neap_error_copy(err);
+	assert_null(plain->hint);
+	neap_error_free(err);
+	err = NULL;
+	neap_error_errno(&err, EIO, "write /x");
+	neap_error_quote(&err, "it says:", "one\ntwo");
+	copy = neap_error_copy(err);
+	neap_error_free(err);
+	assert_string_equal(copy->message, "write /x: Input/output error");
+	assert_string_equal(copy->hint, "it says:\none\ntwo"); /* on lines of their own still */
+	assert_int_equal(copy->errnum, EIO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(error__what_is_passed_on_belongs_to_one),
+		cmocka_unit_test(error__a_copy_has_all_of_it),
 		cmocka_unit_test(error__set_returns_minus_one_and_the_first_stays),
 		cmocka_unit_test(error__errno_adds_the_reason),
 		cmocka_unit_test(error__a_number_nobody_knows_is_printed),

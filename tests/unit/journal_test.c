@@ -1,10 +1,24 @@
 /* The journal of notifications: what a torn write, damage and another version leave of it. */
 #include "local_fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/str.h"
 #include "host/notices.h"
+
+static bool no_truncate;
+
+/* In the place of libc's. */
+int ftruncate(int fd, off_t size)
+{
+	if (!no_truncate)
+		return (int)syscall(SYS_ftruncate, fd, size);
+	errno = EIO;
+	return -1;
+}
 
 struct kept {
 	struct neap_state *state;
@@ -126,6 +140,67 @@ static void journal__is_cut_to_its_first_line_when_nothing_is_owed(void **state)
 	close_kept(&kept);
 	assert_int_equal(open_kept(f, &kept, NULL), 0);
 	assert_int_equal(kept.notices.count, 1);
+	close_kept(&kept);
+}
+
+/* Its own change is written down beside another's: one address is owed one refresh. */
+static void journal__is_cut_too_when_one_was_owed_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct kept kept;
+	char data[4096];
+
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(open_kept(f, &kept, NULL), 0);
+		owe(&kept, "unit[b]", "file[/x]");
+		owe(&kept, "unit[a]", "file[/x]");
+		owe(&kept, "unit[a]", "unit[a]");
+		if (i == 1) { /* by the next run */
+			close_kept(&kept);
+			assert_int_equal(open_kept(f, &kept, NULL), 0);
+		}
+		kept.notices.settle(kept.notices.ctx, "unit[a]");
+		kept.notices.settle(kept.notices.ctx, "unit[nobody]");
+		assert_in_range(load(f, data, sizeof data), strlen("neap-journal 1\n") + 1, sizeof data);
+		kept.notices.settle(kept.notices.ctx, "unit[b]");
+		assert_int_equal(load(f, data, sizeof data), strlen("neap-journal 1\n"));
+		close_kept(&kept);
+	}
+}
+
+static size_t size_of(const struct fixture *f)
+{
+	static char data[65536];
+
+	return load(f, data, sizeof data);
+}
+
+/* A disk that is full for a while, and does not even let go of what was written. */
+static void journal__a_torn_record_that_stays_is_written_over(void **state)
+{
+	struct neap_notice lost = { "unit[b]", "file[/x]", "/site.lua", 1700000000 };
+	struct fixture *f = *state;
+	struct rlimit before, small;
+	struct kept kept;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(open_kept(f, &kept, NULL), 0);
+	owe(&kept, "unit[a]", "file[/x]");
+	small = (struct rlimit){ size_of(f) + 40, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	no_truncate = true;
+	assert_int_equal(kept.notices.owe(kept.notices.ctx, &lost, 1, NULL), -1);
+	no_truncate = false;
+	assert_int_equal(size_of(f), small.rlim_cur); /* half of it is there */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	owe(&kept, "unit[c]", "file[/x]");
+	close_kept(&kept);
+	assert_int_equal(open_kept(f, &kept, NULL), 0);
+	assert_int_equal(kept.damaged, 0);
+	assert_int_equal(kept.notices.count, 2);
+	assert_string_equal(kept.notices.items[0].address, "unit[a]");
+	assert_string_equal(kept.notices.items[1].address, "unit[c]");
 	close_kept(&kept);
 }
 
@@ -282,6 +357,8 @@ int main(void)
 		TEST(journal__what_is_owed_is_there_for_the_next_run_and_what_is_settled_is_not),
 		TEST(journal__of_one_that_is_owed_twice_its_own_change_is_kept),
 		TEST(journal__is_cut_to_its_first_line_when_nothing_is_owed),
+		TEST(journal__is_cut_too_when_one_was_owed_twice),
+		TEST(journal__a_torn_record_that_stays_is_written_over),
 		TEST(journal__torn_anywhere_keeps_what_is_whole_and_goes_on),
 		TEST(journal__damage_costs_one_record_and_is_counted_once),
 		TEST(journal__of_another_version_is_refused_and_left_alone),

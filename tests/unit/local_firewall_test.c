@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +69,7 @@ struct group {
 	struct neap_state *state;
 	uint32_t blocked; /* a step that may not go on */
 	char failures[4096];
+	int errnum; /* of the last */
 };
 
 static bool may(void *ctx, uint32_t step)
@@ -81,6 +83,7 @@ static void failed(void *ctx, uint32_t step, struct neap_error *err)
 	size_t len = strlen(group->failures);
 
 	snprintf(group->failures + len, sizeof group->failures - len, "%u: %s\n", step, err->message);
+	group->errnum = err->errnum;
 	neap_error_free(err);
 }
 
@@ -226,6 +229,27 @@ static void land__all_of_a_refused_batch_fail_and_say_which_line(void **state)
 	end(&group);
 }
 
+/* The machine has no descriptor left: what is behind it goes with each of them. */
+static void land__all_of_a_batch_fail_with_the_same_errno(void **state)
+{
+	struct rlimit before, none;
+	struct group group;
+
+	(void)state;
+	begin(&group);
+	hold(&group, 1, 0, &filter, A, "-p a");
+	hold(&group, 2, 0, &filter, A, "-p b");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	land(&group);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_string_equal(group.failures, "1: run iptables-save: make a pipe: Too many open files\n"
+					    "2: run iptables-save: make a pipe: Too many open files\n");
+	assert_int_equal(group.errnum, EMFILE);
+	end(&group);
+}
+
 static void land__who_may_not_go_on_is_left_out(void **state)
 {
 	struct group group;
@@ -285,6 +309,37 @@ static void look__once_until_something_lands(void **state)
 	end(&group);
 }
 
+/* As update-alternatives does: the name leads to another program. */
+static void point_to(const char *program)
+{
+	unlink(path_of("iptables-save"));
+	assert_int_equal(symlink(program, path_of("iptables-save")), 0);
+}
+
+static void look__a_program_may_have_changed_the_alternatives(void **state)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *const argv[] = { "true", NULL };
+	const struct neap_process process = { .argv = argv };
+	struct neap_process_result result;
+	struct group group;
+
+	(void)state;
+	begin(&group);
+	write_text("xtables-nft-multi", save_program, 0755);
+	write_text("xtables-legacy-multi", save_program, 0755);
+	point_to("xtables-nft-multi");
+	assert_string_equal(neap_view_firewall_name(&group.machine->view, filter.family, arena),
+			    "iptables-nft");
+	point_to("xtables-legacy-multi");
+	assert_int_equal(group.machine->ops->run(group.machine, &process, arena, &result, NULL), 0);
+	assert_string_equal(neap_view_firewall_name(&group.machine->view, filter.family, arena),
+			    "iptables-legacy");
+	unlink(path_of("iptables-save"));
+	write_text("iptables-save", save_program, 0755);
+	end(&group);
+}
+
 static int make_directory(void **state)
 {
 	char *path = NULL;
@@ -319,9 +374,11 @@ int main(void)
 		cmocka_unit_test(land__none_comes_before_what_it_stands_on),
 		cmocka_unit_test(land__the_changes_of_a_step_keep_their_order),
 		cmocka_unit_test(land__all_of_a_refused_batch_fail_and_say_which_line),
+		cmocka_unit_test(land__all_of_a_batch_fail_with_the_same_errno),
 		cmocka_unit_test(land__who_may_not_go_on_is_left_out),
 		cmocka_unit_test(land__what_others_have_done_is_not_done_again),
 		cmocka_unit_test(look__once_until_something_lands),
+		cmocka_unit_test(look__a_program_may_have_changed_the_alternatives),
 	};
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

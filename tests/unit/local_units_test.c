@@ -94,6 +94,9 @@ const struct peer_unit peer_units[] = {
 		  (const char *const[]){ "/files/drop-in-s.service.d/old.conf",
 					 "/run/systemd/transient/drop-in-s.service.d/above.conf",
 					 "/usr/lib/systemd/system/drop-in-s.service.d/package.conf", NULL } },
+	{ "stops.service", "loaded", "active", "running", .stops = true },
+	{ "stops-fails.service", "loaded", "failed", "failed", .result = "failed", .stops = true,
+	  .properties = { { "Result", "protocol" } } },
 	{ "gone-file.service", "not-found", "inactive", "dead",
 	  .properties = { { "NeedDaemonReload", "!" } } },
 };
@@ -649,6 +652,22 @@ static void job__a_signal_that_came_just_before_the_wait_ends_it_too(void **stat
 	ok(pthread_join(thread, NULL));
 }
 
+/* The job is over by then: it is done or has failed, and nothing is in between. */
+static void job__a_signal_while_its_end_is_looked_at_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct sigaction action = { .sa_handler = on_alarm };
+
+	sigaction(SIGALRM, &action, NULL);
+	assert_go(START, "stops.service", "");
+	assert_int_equal(stop, SIGALRM);
+	assert_told("connected\nResetFailedUnit stops.service\nStartUnit stops.service replace\n");
+	stop = 0;
+	assert_go(START, "stops-fails.service", "start stops-fails.service: failed (protocol)");
+	assert_int_equal(stop, SIGALRM);
+	assert_ptr_equal(f->machine->watch.stop, &stop); /* what comes next is stopped */
+}
+
 /* ---- the journal --------------------------------------------------------------------------------------- */
 
 static void journal__lines_are_short_and_tame(void **state)
@@ -701,6 +720,7 @@ int main(void)
 		TEST(job__a_manager_that_says_nothing_is_not_waited_for_long),
 		TEST(job__a_manager_that_shuts_every_door_is_given_up),
 		TEST(job__a_signal_that_came_just_before_the_wait_ends_it_too),
+		TEST(job__a_signal_while_its_end_is_looked_at_changes_nothing),
 		TEST(job__a_signal_ends_the_wait_and_not_the_job),
 		TEST(journal__lines_are_short_and_tame),
 	};

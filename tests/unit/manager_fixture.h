@@ -50,6 +50,7 @@ struct peer_unit {
 	const char *const *drop_ins;  /* NULL-terminated; "/files" is the test's own */
 	const char *const *requires;  /* NULL-terminated */
 	bool conditioned;             /* conditions: one that is met, one that is not */
+	bool stops;                   /* whoever looks at it gets SIGALRM */
 };
 
 /* The test's. */
@@ -215,6 +216,13 @@ static inline void peer_property(struct peer *peer, sd_bus_message *call, const 
 	peer_send(reply);
 }
 
+/* Whoever asks is told to stop, and answered a moment later. */
+static inline void peer_stop_asker(void)
+{
+	kill(getppid(), SIGALRM);
+	usleep(50000);
+}
+
 /* What a unit has beyond those is of kinds that the reader has to pass over. */
 static inline void peer_all(struct peer *peer, sd_bus_message *call, const char *path)
 {
@@ -225,6 +233,8 @@ static inline void peer_all(struct peer *peer, sd_bus_message *call, const char 
 	sd_bus_path_decode(path, PEER_ROOT "/unit", &name);
 	unit = peer_find(name ? name : "");
 	free(name);
+	if (unit->stops)
+		peer_stop_asker();
 	sd_bus_message_new_method_return(call, &reply);
 	sd_bus_message_open_container(reply, 'a', "{sv}");
 	sd_bus_message_append(reply, "{sv}", "InvocationID", "ay", 2, 0xab, 0x01);

@@ -665,6 +665,33 @@ static void net__a_vxlan_comes_after_its_link_and_before_its_bridge(void **state
 				      "veth[v0] < vxlan[x0] autorequire 2\n");
 }
 
+/* That is found when all have had their turn: who stands on it has had its own, and what it says stays. */
+static void net__who_stands_on_what_was_undone_later_is_not_skipped(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	struct neap_run_options options = { .mode = NEAP_RUN_APPLY };
+
+	put_address(machine, "eth1", "10.0.0.1/24");
+	put_address(machine, "eth1", "10.0.0.2/24");
+	put_address(machine, "eth1", "10.5.0.1/24");
+	uint32_t goes = keep(f, "address", 1, "link", "eth1", "address", "10.0.0.2/24", NULL);
+	uint32_t after = keep(f, "address", 2, "link", "eth1", "address", "10.5.0.1/24", NULL);
+	uint32_t new = keep(f, "address", 3, "link", "eth1", "address", "10.6.0.1/24", NULL);
+
+	keep(f, "address", 4, "link", "eth1", "address", "10.0.0.1/24", "ensure", "absent", NULL);
+	relate(f, after, NEAP_REQUIRE, goes);
+	relate(f, new, NEAP_REQUIRE, goes);
+	finish_good(f);
+	struct neap_run *run = neap_run(f->graph, machine, &options);
+
+	assert_int_equal(run->results[goes].outcome, NEAP_OUTCOME_FAILED);
+	assert_int_equal(run->results[after].outcome, NEAP_OUTCOME_UNCHANGED);
+	assert_int_equal(run->results[new].outcome, NEAP_OUTCOME_CHANGED);
+	neap_run_free(run);
+	neap_machine_free(machine);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -699,6 +726,7 @@ int main(void)
 		TEST(net__a_vxlan_goes_with_its_link),
 		TEST(net__two_vxlans_of_one_number_are_an_error),
 		TEST(net__a_vxlan_comes_after_its_link_and_before_its_bridge),
+		TEST(net__who_stands_on_what_was_undone_later_is_not_skipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,32 @@ static void process__program_is_found_without_sbin_in_path(void **state)
 	free(path);
 }
 
+static void process__is_located_where_it_would_be_run(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *kept = getenv("PATH");
+	char before[4096], real_sh[PATH_MAX], path[512];
+
+	snprintf(before, sizeof before, "%s", kept ? kept : "");
+	/* A directory and what cannot be started are passed over; a link is followed to its end. */
+	assert_int_equal(mkdir(real(f, "/a"), 0755), 0);
+	assert_int_equal(mkdir(real(f, "/a/neap-tool"), 0755), 0);
+	assert_int_equal(mkdir(real(f, "/b"), 0755), 0);
+	put(f, "/b/neap-tool", "x");
+	assert_int_equal(mkdir(real(f, "/c"), 0755), 0);
+	assert_int_equal(symlink("/bin/sh", real(f, "/c/neap-tool")), 0);
+	snprintf(path, sizeof path, "relative:%s:", real(f, "/a"));
+	snprintf(path + strlen(path), sizeof path - strlen(path), "%s:", real(f, "/b"));
+	snprintf(path + strlen(path), sizeof path - strlen(path), "%s", real(f, "/c"));
+	setenv("PATH", path, 1);
+	assert_non_null(realpath("/bin/sh", real_sh));
+	assert_string_equal(neap_process_locate("neap-tool", arena), real_sh);
+	assert_string_equal(neap_process_locate("sh", arena), real_sh);
+	assert_null(neap_process_locate("no-such-program", arena));
+	setenv("PATH", before, 1);
+}
+
 static void process__missing_program_is_an_error(void **state)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
@@ -197,6 +223,8 @@ int main(void)
 		cmocka_unit_test(process__large_outputs_are_cut_and_block_nobody),
 		cmocka_unit_test(process__starts_clean),
 		cmocka_unit_test(process__program_is_found_without_sbin_in_path),
+		cmocka_unit_test_setup_teardown(process__is_located_where_it_would_be_run, fixture_new,
+						fixture_free),
 		cmocka_unit_test(process__missing_program_is_an_error),
 		cmocka_unit_test_setup_teardown(process__timeout_kills_the_group, fixture_new, fixture_free),
 		cmocka_unit_test_setup_teardown(process__timeout_kills_what_ignores_sigterm, fixture_new,

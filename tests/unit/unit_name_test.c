@@ -54,6 +54,17 @@ static void unit__names_are_told_apart(void **state)
 	assert_false(neap_unit_has_suffix("etcd.sock"));
 }
 
+static void unit__what_is_dropped_in_ends_in_conf_and_is_not_hidden(void **state)
+{
+	static const char *const others[] = { "", ".conf", ".a.conf", "a.conf~", "conf", "a.config", "a" };
+
+	(void)state;
+	assert_true(neap_unit_is_drop_in("a.conf"));
+	assert_true(neap_unit_is_drop_in("10-a.b.conf"));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_false(neap_unit_is_drop_in(others[i]));
+}
+
 static void unit__an_instance_has_a_template(void **state)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
@@ -70,6 +81,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unit__names_are_told_apart),
+		cmocka_unit_test(unit__what_is_dropped_in_ends_in_conf_and_is_not_hidden),
 		cmocka_unit_test(unit__an_instance_has_a_template),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,6 +362,21 @@ static void plan__a_reload_is_taken_back_with_its_step(void **state)
 	assert_unit(f->plan, "idle.service", "loaded active x, stale");
 }
 
+static void plan__a_step_that_failed_is_not_the_cause_of_what_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f->plan, UNITS "run.service", "x");
+	step(f, 1, NEAP_NO_STEP);
+	neap_host_units_unsettle(f->plan);
+	assert_unit(f->plan, "run.service", "?1");
+	step(f, 2, NEAP_NO_STEP);
+	neap_host_units_unsettle(f->plan);
+	neap_overlay_undo(f->plan);
+	step(f, 3, NEAP_NO_STEP);
+	assert_unit(f->plan, "run.service", "?1");
+}
+
 static void plan__a_file_that_was_taken_back_is_no_file(void **state)
 {
 	struct fixture *f = *state;
@@ -465,6 +480,20 @@ static void plan__files_that_are_held_make_a_unit(void **state)
 	assert_unit(f->plan, "e.service", "missing inactive dead");
 }
 
+/* Where /lib and /usr/lib are two directories the former goes before. */
+static void plan__the_first_directory_that_has_a_file_wins(void **state)
+{
+	struct fixture *f = *state;
+
+	neap_host_memory_put(f->machine, "/usr/lib/systemd/system/two.service", NEAP_FILE_REGULAR, 0644, 0, 0,
+			     "[Service]", 9);
+	neap_host_memory_put(f->machine, "/lib/systemd/system/two.service", NEAP_FILE_REGULAR, 0644, 0, 0, "",
+			     0);
+	write_file(f->plan, UNITS "two.service.d/a.conf", "x");
+	ok(reload(f->plan));
+	assert_unit(f->plan, "two.service", "masked inactive dead");
+}
+
 static void plan__files_that_are_held_make_stale_until_they_are_read(void **state)
 {
 	static const char *const paths[] = {
@@ -478,7 +507,8 @@ static void plan__files_that_are_held_make_stale_until_they_are_read(void **stat
 	};
 	static const char *const others[] = {
 		UNITS "a-b.service.d/x.conf", UNITS "a-b-c.socket", UNITS "a-b-c.service.wants/x.service",
-		UNITS "a-b-c.service.d",      "/etc/a-b-c.service",
+		UNITS "a-b-c.service.d",      "/etc/a-b-c.service", UNITS "a-b-c.service.d/.x.conf",
+		UNITS "a-b-c.service.d/note",
 	};
 	struct fixture *f = *state;
 
@@ -697,11 +727,13 @@ int main(void)
 		TEST(plan__a_reload_leaves_a_unit_as_it_was_and_is_opaque),
 		TEST(plan__a_step_that_failed_takes_back_what_it_foresaw),
 		TEST(plan__a_reload_is_taken_back_with_its_step),
+		TEST(plan__a_step_that_failed_is_not_the_cause_of_what_is_unknown),
 		TEST(plan__a_file_that_was_taken_back_is_no_file),
 		TEST(plan__a_unit_nobody_knows_is_unknown_behind_something_pending),
 		TEST(plan__a_job_is_an_opaque_change),
 		TEST(plan__what_no_manager_would_start_is_refused),
 		TEST(plan__files_that_are_held_make_a_unit),
+		TEST(plan__the_first_directory_that_has_a_file_wins),
 		TEST(plan__files_that_are_held_make_stale_until_they_are_read),
 		TEST(plan__an_instance_is_made_from_its_template),
 		TEST(plan__files_that_go_take_the_unit_along_once_the_manager_has_looked),
