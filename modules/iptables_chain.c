@@ -11,6 +11,7 @@
 enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PARAM_COUNT };
 enum { PRESENT, ABSENT };
 enum { KEEP, REMOVE };
+enum { ACCEPT, DROP };
 
 struct chain_want {
 	struct neap_want base;
@@ -20,7 +21,7 @@ struct chain_want {
 	unsigned policy, foreign, ensure;
 };
 
-static const char *const policy_choices[] = { "ACCEPT", "DROP", NULL };
+static const char *const policy_choices[] = { [ACCEPT] = "ACCEPT", [DROP] = "DROP", NULL };
 
 struct list { /* in the memory of the step */
 	const char **items;
@@ -56,6 +57,11 @@ static bool owns_all(const struct chain_want *want)
 	return neap_given(want, FOREIGN) ? want->foreign == REMOVE : !is_built_in(want);
 }
 
+static bool drops(const struct chain_want *want)
+{
+	return neap_given(want, POLICY) && want->policy == DROP;
+}
+
 static int chain_check(const void *wanted, struct neap_error **err)
 {
 	const struct chain_want *want = wanted;
@@ -85,8 +91,15 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_table table = table_of(want);
 	unsigned aspects = NEAP_ASPECT_EXISTENCE | (owns_all(want) ? NEAP_ASPECT_CONTENT : 0);
 
-	neap_claim_path(claims, neap_firewall_path(&table, want->name, arena), aspects,
-			want->ensure == ABSENT);
+	/* What lets one in has to be in force before all else is dropped. A built-in chain need not be made,
+	 * so nothing comes before its rules; and who opens a chain does it before rules go. */
+	if (drops(want) && !owns_all(want)) {
+		neap_claim_after(claims, neap_firewall_path(&table, NULL, arena));
+		neap_claim_after(claims, neap_firewall_path(&table, want->name, arena));
+	} else {
+		neap_claim_path(claims, neap_firewall_path(&table, want->name, arena), aspects,
+				want->ensure == ABSENT);
+	}
 	for (size_t i = 0; i < want->rules.count; i++)
 		neap_rule_claim(claims, &table, want->name, want->rules.items[i], false);
 }
@@ -288,6 +301,16 @@ static int each(struct neap_host *host, const struct chain_want *want, enum neap
 	return 0;
 }
 
+static int put_policy(struct neap_host *host, const struct chain_want *want, const struct chain_have *have,
+		      struct neap_error **err)
+{
+	struct neap_table table = table_of(want);
+
+	return policy_differs(want, have) ? neap_host_firewall(host, &table, NEAP_FIREWALL_POLICY, want->name,
+							       policy_choices[want->policy], err)
+					  : 0;
+}
+
 static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
 		       const void *had, struct neap_error **err)
 {
@@ -296,7 +319,6 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	const struct chain_want *want = wanted;
 	const struct chain_have *have = had ? had : &nothing;
 	struct neap_table table = table_of(want);
-	const char *policy = policy_choices[want->policy];
 	const char *const *added = had ? have->wanted.items + have->kept : want->rules.items;
 	size_t count = had ? have->wanted.count - have->kept : want->rules.count;
 
@@ -304,15 +326,16 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	if (want->ensure == PRESENT && !have->there && !is_built_in(want) &&
 	    neap_host_firewall(host, &table, NEAP_FIREWALL_MAKE, want->name, NULL, err) < 0)
 		return -1;
+	/* One step of a table is one iptables-restore, so all at one moment; the order is the safe one even
+	 * so: who opens does it before rules go, who drops when they are there. */
+	if (want->policy == ACCEPT && put_policy(host, want, have, err) < 0)
+		return -1;
 	if (each(host, want, NEAP_FIREWALL_REMOVE, have->removed.items, have->removed.count, err) < 0 ||
 	    each(host, want, NEAP_FIREWALL_APPEND, added, count, err) < 0)
 		return -1;
 	if (want->ensure == ABSENT)
 		return neap_host_firewall(host, &table, NEAP_FIREWALL_DROP, want->name, NULL, err);
-	/* Last: the rules are there by then. */
-	return policy_differs(want, have)
-		       ? neap_host_firewall(host, &table, NEAP_FIREWALL_POLICY, want->name, policy, err)
-		       : 0;
+	return want->policy == DROP ? put_policy(host, want, have, err) : 0;
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -389,7 +412,11 @@ static const char description[] =
 	"  stays, as nothing tells it from one of somebody else's: iptables_rule with `ensure = \"absent\"`\n"
 	"  removes it.\n"
 	"- Other resources may have rules in the chain only where `foreign` is `\"keep\"`.\n"
-	"- Rules that jump to the chain come after it, without an edge being written.\n";
+	"- Rules that jump to the chain come after it, without an edge being written.\n"
+	"- `policy = \"DROP\"` comes after all else that the recipe has in the table, so that what lets you "
+	"in\n"
+	"  is in force by then: when a rule fails, the policy stays as it is. `\"ACCEPT\"` comes before "
+	"them.\n";
 
 static const char example[] = "neap.iptables_chain {\n"
 			      "  name = \"SITE\",\n"
