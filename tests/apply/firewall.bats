@@ -287,7 +287,11 @@ both() {
 		grep -q "removes 1 rule of others" plan.txt
 		converges; diff wanted <(iptables -S)
 		iptables -D SITE 1; converges; diff wanted <(iptables -S)
-		iptables -D SITE -j DROP; iptables -I SITE -j DROP; converges; diff wanted <(iptables -S)
+		iptables -D SITE -j DROP; iptables -I SITE -j DROP
+		fails plan >plan.txt
+		grep -q "rules  *(another order)" plan.txt
+		grep -q "3 of its rules go to the end anew" plan.txt
+		converges; diff wanted <(iptables -S)
 		iptables -A SITE -j DROP; converges; diff wanted <(iptables -S)
 		# Somebody else jumps to it: it cannot go, and the plan says so.
 		iptables -A FORWARD -j SITE
