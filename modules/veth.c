@@ -40,8 +40,9 @@ static int veth_check(const void *wanted, struct neap_error **err)
 			if (neap_given(want, i))
 				return neap_error_set(
 					err, "with ensure = \"absent\" only name and peer are given");
-	} else if (!neap_given(want, PEER))
+	} else if (!neap_given(want, PEER)) {
 		return neap_error_set(err, "peer is required, unless ensure = \"absent\"");
+	}
 	if (!neap_given(want, PEER))
 		return 0;
 	if (neap_net_check_name("peer", want->peer, err) < 0)
@@ -53,12 +54,25 @@ static int veth_check(const void *wanted, struct neap_error **err)
 static void veth_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct veth_want *want = wanted;
-
 	enum neap_link_claim claim = want->ensure == ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES;
 
 	neap_claim_link(claims, want->name, claim);
 	if (neap_given(want, PEER))
 		neap_claim_link(claims, want->peer, claim);
+}
+
+/* Both names have to be free for a pair. */
+static int read_place_of_peer(const struct neap_view *view, const struct veth_want *want,
+			      struct neap_error **err)
+{
+	struct neap_net_link link;
+	bool found;
+	int r = neap_view_net_link(view, want->peer, &link, &found, err);
+
+	if (r != 0 || !found)
+		return r;
+	neap_error_set(err, "%s: the link %s is in the place of its other end", want->name, want->peer);
+	return neap_error_hint(err, "choose another name, or remove it by hand");
 }
 
 static int veth_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -74,6 +88,8 @@ static int veth_read(const struct neap_view *view, const struct neap_context *ct
 	if (!have->running)
 		return 0;
 	r = neap_net_read_link(view, want->name, KIND, &have->ends[0], &have->found, err);
+	if (r == 0 && !have->found && want->ensure == PRESENT)
+		return read_place_of_peer(view, want, err);
 	if (r != 0 || !have->found || !neap_given(want, PEER) || !have->ends[0].peer[0])
 		return r;
 	if (strcmp(have->ends[0].peer, want->peer) != 0) {
