@@ -64,6 +64,19 @@ static bool drops(const struct chain_want *want)
 	return neap_given(want, POLICY) && want->policy == DROP;
 }
 
+/* The same text; what is the same to iptables only is seen when it is read. */
+static int check_twins(const struct chain_want *want, struct neap_error **err)
+{
+	struct neap_map seen = { 0 };
+	const char *twin = NULL;
+
+	for (size_t i = 0; i < want->rules.count && !twin; i++)
+		if (neap_map_put(&seen, neap_str(want->rules.items[i]), &seen))
+			twin = want->rules.items[i];
+	neap_map_done(&seen);
+	return twin ? neap_error_set(err, "rules: \"%s\" is there twice", twin) : 0;
+}
+
 static int chain_check(const void *wanted, struct neap_error **err)
 {
 	const struct chain_want *want = wanted;
@@ -74,6 +87,8 @@ static int chain_check(const void *wanted, struct neap_error **err)
 	for (size_t i = 0; i < want->rules.count; i++)
 		if (neap_rule_check(want->rules.items[i], err) < 0)
 			return -1;
+	if (check_twins(want, err) < 0)
+		return -1;
 	if (want->ensure == ABSENT && built_in)
 		return neap_error_set(err, "%s is built in: it cannot be absent", want->name);
 	if (want->ensure == ABSENT && (neap_given(want, RULES) || neap_given(want, FOREIGN)))

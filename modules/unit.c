@@ -105,7 +105,7 @@ static struct neap_unit_own own_of(const struct unit_want *want)
 		.name = want->name,
 		.whole = has_content(want),
 		.drop_ins = &want->drop_ins,
-		.mask = neap_given(want, MASKED) && want->masked,
+		.mask = wants_masked(want),
 		.unmask = neap_given(want, MASKED) && !want->masked,
 	};
 

@@ -224,11 +224,12 @@ both() {
 	neap.iptables_chain { name = "MINE", policy = "DROP" }
 	neap.iptables_chain { name = "OTHER", foreign = "keep" }
 	neap.iptables_chain { name = "A234567890123456789012345678X" }
+	neap.iptables_chain { name = "TWICE", rules = { "-p tcp -j ACCEPT", "-j DROP", "-p tcp -j ACCEPT" } }
 	LUA
 	run -1 "$NEAP" check site.lua
 	for word in '"A B" is no name of a chain' 'begins with -A' 'an apostrophe quotes nothing' 'a double quote is not closed' \
 		'position has no meaning' 'built in: it cannot be absent' 'policy is for built-in chains' \
-		'foreign has no meaning without rules' 'is longer than 28 bytes'; do
+		'foreign has no meaning without rules' 'is longer than 28 bytes' 'rules: "-p tcp -j ACCEPT" is there twice'; do
 		[[ $output == *"$word"* ]] || { echo "$output"; echo "missing: $word"; return 1; }
 	done
 }
