@@ -13,13 +13,17 @@
 --	local network = require "network.node" { node = "cp1", nodes = nodes }
 
 local params = require "neap".params
+local given = require "neap.given"
 
 local function nodes(name)
 	local found = {}
-	for word in (params[name] or ""):gmatch "[^,%s]+" do
+	for _, word in ipairs(given.list(name) or {}) do
 		local node, address, pods = word:match "^([^=]+)=([^/]+)/(.+)$"
 		if not node then
 			error(("%s: \"%s\" is not NAME=ADDRESS/PODS, such as w1=192.0.2.2/10.10.2.0/24"):format(name, word), 0)
+		end
+		if found[node] then
+			error(("%s: %s is there twice"):format(name, node), 0)
 		end
 		found[node] = { address = address, pods = pods }
 	end
@@ -27,10 +31,10 @@ local function nodes(name)
 end
 
 require "network.node" {
-	node = params.NODE or error("say which node this is: -D NODE=cp1", 0),
+	node = given.needed("NODE", "cp1"),
 	nodes = nodes "NODES",
 	gone = nodes "GONE",
 	bridge = params.BRIDGE,
-	mtu = params.MTU and math.tointeger(params.MTU),
-	members = params.MEMBERS and { params.MEMBERS },
+	mtu = given.integer("MTU", 1280, 65535),
+	members = given.list "MEMBERS",
 }
