@@ -9,7 +9,6 @@
 #include "engine/part.h"
 
 enum { USER, KEY, OPTIONS, PATH, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define KEY_MAX_LEN 16384 /* as sshd takes */
 #define OPTIONS_MAX 100
@@ -187,7 +186,7 @@ static int plan_lines(const struct key_want *want, struct key_have *have, struct
 		line = neap_line_at(file, at);
 		if (!parse_line(neap_line_bytes(file, line), &wanted, &is, &options))
 			continue;
-		if (want->ensure == PRESENT && !have->there) {
+		if (want->ensure == NEAP_PRESENT && !have->there) {
 			have->there = true;
 			set_line(want, have, &rewrite, line, number, options, &is, &wanted);
 			continue;
@@ -197,7 +196,7 @@ static int plan_lines(const struct key_want *want, struct key_have *have, struct
 		neap_rewrite_keep(&rewrite, line.start);
 		neap_rewrite_drop(&rewrite, line.next);
 	}
-	if (want->ensure == PRESENT && !have->there) {
+	if (want->ensure == NEAP_PRESENT && !have->there) {
 		have->differs = true;
 		neap_rewrite_keep(&rewrite, file.len);
 		neap_rewrite_line(&rewrite, whole_line(arena, joined_options(want, arena), &wanted,
@@ -328,8 +327,8 @@ static int key_check(const void *wanted, struct neap_error **err)
 				       "it is the one line of a file such as id_ed25519.pub, \"ssh-ed25519 "
 				       "AAAA… comment\"; what limits it goes into options");
 	}
-	if (want->ensure == ABSENT && neap_given(want, OPTIONS))
-		return neap_error_set(err, "options has no meaning with ensure = \"absent\"");
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, OPTIONS, OPTIONS, err);
 	return neap_given(want, OPTIONS) ? check_options(want, err) : 0;
 }
 
@@ -345,7 +344,7 @@ static void key_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_part(claims, path, neap_arena_printf(arena, "key\n%.*s", (int)key.body.len, key.body.data),
 			NULL);
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_lines(
 			claims, path,
 			whole_line(arena, joined_options(want, arena), &key, copied(arena, key.comment)));
@@ -356,7 +355,7 @@ static int key_read(const struct neap_view *view, const struct neap_context *ctx
 {
 	const struct key_want *want = wanted;
 	struct key_have *have = had;
-	bool present = want->ensure == PRESENT;
+	bool present = want->ensure == NEAP_PRESENT;
 
 	int r = find_paths(view, ctx->scratch, want, have, err);
 	if (r == 0 && present && have->directory)
@@ -383,7 +382,7 @@ static void diff_line(const struct key_want *want, const struct key_have *have, 
 {
 	struct neap_buf list NEAP_AUTO_BUF = { 0 };
 
-	if (want->ensure == PRESENT && !have->there) {
+	if (want->ensure == NEAP_PRESENT && !have->there) {
 		neap_diff_action(diff, NEAP_ACTION_CREATE);
 		neap_diff_string(diff, "ensure", "absent", "present");
 		if (neap_given(want, OPTIONS))
@@ -401,7 +400,7 @@ static void diff_line(const struct key_want *want, const struct key_have *have, 
 		return;
 	neap_line_print(&have->removed, &list);
 	const char *numbers = neap_arena_copy(neap_diff_arena(diff), list.data, list.len);
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "ensure", "present", "absent");
 	} else {
@@ -454,7 +453,7 @@ static int apply_blindly(struct neap_host *host, struct neap_arena *arena, const
 {
 	struct key_have have = { 0 };
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return 0;
 	int r = find_paths(&host->view, arena, want, &have, err);
 	if (r)
@@ -474,7 +473,7 @@ static int key_apply(struct neap_host *host, const struct neap_context *ctx, con
 	if (!have)
 		return apply_blindly(host, ctx->scratch, want, err);
 	bool absent = have->file.stat.kind == NEAP_FILE_ABSENT;
-	bool own = absent || (have->directory && want->ensure == PRESENT);
+	bool own = absent || (have->directory && want->ensure == NEAP_PRESENT);
 	const struct neap_file_write write = {
 		.content = have->file.result,
 		.mode = own ? FILE_MODE : NEAP_KEEP,
@@ -490,8 +489,6 @@ static int key_apply(struct neap_host *host, const struct neap_context *ctx, con
 		       ? neap_host_attributes(host, have->path, FILE_MODE, have->home.uid, NEAP_KEEP, err)
 		       : 0;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[USER] = {
@@ -528,7 +525,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the key is to be there. With `\"absent\"` all its lines go.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct key_want, ensure),
 	},
 };

@@ -7,7 +7,6 @@
 #include "engine/part.h"
 
 enum { NAME, COMMAND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, SPECIAL, USER, ENVIRONMENT, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define DIRECTORY "/etc/cron.d"
 #define NAME_MAX_LEN 200
@@ -300,13 +299,8 @@ static int cron_check(const void *wanted, struct neap_error **err)
 
 	if (check_name(want->name, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT) {
-		for (unsigned i = COMMAND; i < ENSURE; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, COMMAND, PARAM_COUNT - 1, err);
 	if (!neap_given(want, COMMAND))
 		return neap_error_set(err, "command is required, unless ensure = \"absent\"");
 	if (check_command(want->command, err) < 0 || check_times(want, err) < 0)
@@ -327,7 +321,7 @@ static void cron_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_path(claims, path_of(want, arena),
 			NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
 /* cron takes no file that is not root's. A tree that belongs to somebody else altogether is his. */
@@ -361,7 +355,7 @@ static int cron_read(const struct neap_view *view, const struct neap_context *ct
 		return r;
 	if (have->stat.kind == NEAP_FILE_DIRECTORY || have->stat.kind == NEAP_FILE_OTHER)
 		return neap_error_set(err, "%s is %s", have->path, neap_file_kind_name(have->stat.kind));
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return 0;
 	if (neap_given(want, COMMAND) && check_command(want->command, err) < 0)
 		return -1; /* it may be known only now */
@@ -394,7 +388,7 @@ static int cron_diff(const struct neap_context *ctx, const void *wanted, const v
 	struct neap_content after = { .data = have->wanted.data, .size = have->wanted.len };
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		if (have->stat.kind == NEAP_FILE_ABSENT)
 			return 0;
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
@@ -422,7 +416,7 @@ static int cron_apply(struct neap_host *host, const struct neap_context *ctx, co
 	const struct cron_have *have = had;
 	const char *path = path_of(want, ctx->scratch);
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_unlink(host, path, err);
 	if (have && !content_differs(have))
 		return neap_host_attributes(host, path, have->attributes.mode, have->attributes.uid,
@@ -441,8 +435,6 @@ static int cron_apply(struct neap_host *host, const struct neap_context *ctx, co
 		return -1;
 	return neap_host_write(host, path, &write, err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 #define WHEN(NAME_, DOC_, INDEX_)                                                                            \
 	{                                                                                                    \
@@ -498,7 +490,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the job is to be there. With `\"absent\"` its file goes, and only `name` may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct cron_want, ensure),
 	},
 };

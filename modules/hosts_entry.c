@@ -8,7 +8,6 @@
 #include "engine/part.h"
 
 enum { NAME, IP, ALIASES, ENSURE, PATH, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define HOST_MAX_LEN 253
 #define LABEL_MAX_LEN 63
@@ -354,10 +353,8 @@ static int hosts_check(const void *wanted, struct neap_error **err)
 		neap_error_set(err, "ip \"%.60s\" is not an address", want->ip);
 		return neap_error_hint(err, "give IPv4 as in \"192.0.2.7\" (no leading zeros), or IPv6");
 	}
-	if (want->ensure == ABSENT)
-		return neap_given(want, ALIASES)
-			       ? neap_error_set(err, "aliases has no meaning with ensure = \"absent\"")
-			       : 0;
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, ALIASES, ALIASES, err);
 	if (!neap_given(want, IP))
 		return neap_error_set(err, "ip is required, unless ensure = \"absent\"");
 	return neap_given(want, ALIASES) ? check_aliases(want, err) : 0;
@@ -390,7 +387,7 @@ static void hosts_claim(const void *wanted, struct neap_claims *claims)
 		for (size_t i = 0; neap_given(want, ALIASES) && i < want->aliases.count; i++)
 			claim_name(claims, path_of(want), six == 1, want->aliases.items[i]);
 	}
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_lines(
 			claims, path_of(want),
 			neap_str(neap_arena_printf(arena, "%s\t%s", want->ip, names_of(want, arena).data)));
@@ -401,7 +398,7 @@ static int hosts_read(const struct neap_view *view, const struct neap_context *c
 {
 	const struct hosts_want *want = wanted;
 	struct hosts_have *have = had;
-	bool present = want->ensure == PRESENT;
+	bool present = want->ensure == NEAP_PRESENT;
 
 	int r = neap_part_read(view, ctx->scratch, path_of(want), present, &have->file, err);
 	if (r)
@@ -450,7 +447,7 @@ static int hosts_diff(const struct neap_context *ctx, const void *wanted, const 
 
 	if (!have->differs)
 		return 0;
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "ensure", "present", "absent");
 	} else {
@@ -471,11 +468,9 @@ static int hosts_apply(struct neap_host *host, const struct neap_context *ctx, c
 	(void)ctx;
 
 	if (!have)
-		return want->ensure == ABSENT ? 0 : neap_part_write_blindly(host, path_of(want), err);
+		return want->ensure == NEAP_ABSENT ? 0 : neap_part_write_blindly(host, path_of(want), err);
 	return neap_part_write(host, path_of(want), &have->file, &made, true, err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -505,7 +500,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the name is to be there. With `\"absent\"` it goes from all lines, or from those of `ip`; a "
 		       "line without a name left goes too.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct hosts_want, ensure),
 	},
 	[PATH] = {

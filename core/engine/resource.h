@@ -118,6 +118,13 @@ struct neap_want {
 #define neap_given(want, index) (((want)->base.given >> (index)) & 1)
 #define neap_awaited(want, index) (((want)->base.awaited >> (index)) & 1)
 
+/* The parameter `ensure` of types that know no third way. */
+enum { NEAP_PRESENT, NEAP_ABSENT };
+extern const char *const neap_ensure_choices[];
+/* With ensure = "absent" parameters first to last have no meaning: an error for the one that is given. KEY
+ * ones and `ensure` itself may be among them. */
+int neap_absent_check(const void *want, unsigned first, unsigned last, struct neap_error **err);
+
 struct neap_output {
 	const char *name, *doc;
 	bool secret;

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "base/error.h"
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/map.h"
 
 #define NEAP_NET_NAME 16 /* of a link, with its NUL: the kernel's IFNAMSIZ */

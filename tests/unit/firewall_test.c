@@ -40,6 +40,7 @@ static void *want_of(struct neap_arena *arena, const struct neap_resource_type *
 	const struct neap_schema_context ctx = { .arena = arena };
 	struct neap_want *want = neap_arena_alloc(arena, type->want_size);
 
+	want->type = type;
 	for (; pairs[0]; pairs += 2) {
 		struct neap_error *err NEAP_AUTO_ERROR = NULL;
 		struct neap_value value = neap_value_string(pairs[1]);
