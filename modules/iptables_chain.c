@@ -9,7 +9,6 @@
 #include "engine/firewall.h"
 
 enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 enum { KEEP, REMOVE };
 enum { ACCEPT, DROP };
 
@@ -89,11 +88,10 @@ static int chain_check(const void *wanted, struct neap_error **err)
 			return -1;
 	if (check_twins(want, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT && built_in)
+	if (want->ensure == NEAP_ABSENT && built_in)
 		return neap_error_set(err, "%s is built in: it cannot be absent", want->name);
-	if (want->ensure == ABSENT && (neap_given(want, RULES) || neap_given(want, FOREIGN)))
-		return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-				      neap_given(want, RULES) ? "rules" : "foreign");
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, RULES, FOREIGN, err);
 	if (neap_given(want, POLICY) && !built_in)
 		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
 	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
@@ -115,7 +113,7 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 		neap_claim_after(claims, neap_firewall_path(&table, want->name, arena));
 	} else {
 		neap_claim_path(claims, neap_firewall_path(&table, want->name, arena), aspects,
-				want->ensure == ABSENT);
+				want->ensure == NEAP_ABSENT);
 	}
 	for (size_t i = 0; i < want->rules.count; i++)
 		neap_rule_claim(claims, &table, want->name, want->rules.items[i], false);
@@ -261,7 +259,7 @@ static int chain_read(const struct neap_view *view, const struct neap_context *c
 	have->by = neap_view_firewall_name(view, table.family, ctx->scratch);
 	have->there = chain != NULL;
 	have->policy = chain && chain->policy ? neap_arena_strdup(ctx->scratch, chain->policy) : NULL;
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		return neap_given(want, RULES) ? read_rules(view, ctx, want, have, err) : 0;
 	for (size_t i = 0; chain && i < chain->rules.count; i++)
 		add(&have->removed, chain->rules.items[i], ctx->scratch);
@@ -290,10 +288,10 @@ static int chain_diff(const struct neap_context *ctx, const void *wanted, const 
 
 	(void)ctx;
 	(void)err;
-	if (want->ensure == ABSENT && !have->there)
+	if (want->ensure == NEAP_ABSENT && !have->there)
 		return 0;
-	if (want->ensure == ABSENT || !have->there)
-		neap_diff_action(diff, want->ensure == ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
+	if (want->ensure == NEAP_ABSENT || !have->there)
+		neap_diff_action(diff, want->ensure == NEAP_ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
 	if (policy_differs(want, have))
 		neap_diff_string(diff, "policy", have->policy, policy_choices[want->policy]);
 	if (rules_differ(have))
@@ -347,7 +345,7 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	size_t count = had ? have->wanted.count - have->kept : want->rules.count;
 
 	(void)ctx;
-	if (want->ensure == PRESENT && !have->there && !is_built_in(want) &&
+	if (want->ensure == NEAP_PRESENT && !have->there && !is_built_in(want) &&
 	    neap_host_firewall(host, &table, NEAP_FIREWALL_MAKE, want->name, NULL, err) < 0)
 		return -1;
 	/* One step of a table is one iptables-restore, so all at one moment; the order is the safe one even
@@ -357,31 +355,15 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	if (each(host, want, NEAP_FIREWALL_REMOVE, have->removed.items, have->removed.count, err) < 0 ||
 	    each(host, want, NEAP_FIREWALL_APPEND, added, count, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_firewall(host, &table, NEAP_FIREWALL_DROP, want->name, NULL, err);
 	return want->policy == DROP ? put_policy(host, want, have, err) : 0;
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 static const char *const foreign_choices[] = { "keep", "remove", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
-	[FAMILY] = {
-		.name = "family",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_KEY,
-		.doc = "IPv4 or IPv6: their rules are apart.",
-		.choices = neap_family_choices,
-		.offset = offsetof(struct chain_want, family),
-	},
-	[TABLE] = {
-		.name = "table",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_KEY,
-		.doc = "The table it is in.",
-		.choices = neap_table_choices,
-		.offset = offsetof(struct chain_want, table),
-	},
+	NEAP_TABLE_PARAMS(struct chain_want),
 	[NAME] = {
 		.name = "name",
 		.kind = NEAP_PARAM_STRING,
@@ -418,7 +400,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether it is to be there. With `\"absent\"` it goes with all rules in it; that is an error "
 		       "while a rule jumps to it, and of a built-in chain.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct chain_want, ensure),
 	},
 };
