@@ -161,7 +161,9 @@ static void take_names(const struct hosts_want *want, struct hosts_have *have, s
 	if (holds(want, host, &name) == NOTHING)
 		return;
 	have->differs = true;
-	if (have->elsewhere_count < ELSEWHERE_MAX)
+	/* What `ip` says need not be said again. */
+	if (have->elsewhere_count < ELSEWHERE_MAX &&
+	    !(have->ip_before && neap_str_equal(host->ip_text, neap_str(have->ip_before))))
 		have->elsewhere[have->elsewhere_count++] = copied(rewrite->arena, host->ip_text);
 	while (!left && (word = neap_str_word(&rest)).len)
 		left = !is_own(want, word);
@@ -225,9 +227,10 @@ static size_t find_line(const struct hosts_want *want, struct hosts_have *have, 
 			continue;
 		have->there = true;
 		if (!neap_ip_equal(&host.ip, ip)) {
-			if (!have->ip_before)
+			bool becomes = part == ALL && other == file.len;
+			if (!have->ip_before || becomes)
 				have->ip_before = copied(arena, host.ip_text);
-			if (part == ALL && other == file.len)
+			if (becomes)
 				other = at;
 		} else if (own == file.len && (!neap_given(want, ALIASES) || part == ALL || part == FIRST)) {
 			own = at;
