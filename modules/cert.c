@@ -386,7 +386,9 @@ static void diff_reasons(const struct cert_want *want, const struct cert_have *h
 	const char *wanted = neap_duration_text(wanted_lifetime(want).valid_for, arena);
 
 	if (owns_key(want) && have->key.make)
-		neap_diff_reason(diff, "issued again for its new key");
+		neap_diff_reason(diff, have->key.stat.kind == NEAP_FILE_ABSENT
+					       ? "issued again, as its key is gone"
+					       : "issued again for its new key");
 	if (have->other_key) {
 		neap_diff_string(diff, "key", "another", want->key.path);
 		neap_diff_reason(diff, "key does not match");
