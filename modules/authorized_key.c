@@ -5,8 +5,10 @@
  * replaced as a whole, and never through a link. Knows the machine only through the view and the host; must
  * not know Lua, other types, nor whether this is a plan.
  */
+#include "base/digest.h"
 #include "base/path.h"
 #include "engine/part.h"
+#include "engine/shown.h"
 
 enum { USER, KEY, OPTIONS, PATH, ENSURE, PARAM_COUNT };
 
@@ -14,6 +16,8 @@ enum { USER, KEY, OPTIONS, PATH, ENSURE, PARAM_COUNT };
 #define OPTIONS_MAX 100
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
+#define FINGERPRINT_SHOWN 16 /* of 43 characters: nobody makes two keys that agree in them */
+#define COMMENT_SHOWN 40
 
 struct key_want {
 	struct neap_want base;
@@ -272,15 +276,46 @@ static int read_directory(const struct neap_view *view, struct neap_arena *arena
 
 /* ---- the type ---------------------------------------------------------------------------------------- */
 
-static bool is_public_key(const struct key *key)
+/* What the body stands for; *ret_len 0 when it is no public key. */
+static const char *blob_of(const struct key *key, struct neap_arena *arena, size_t *ret_len)
 {
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	unsigned char *blob = neap_arena_alloc(arena, key->body.len / 4 * 3 + 3);
 	ptrdiff_t len = neap_base64_read(key->body.data, key->body.len, (char *)blob);
 	size_t type = key->type.len;
+	bool good = len > (ptrdiff_t)type + 4 && type < 256 && blob[0] == 0 && blob[1] == 0 && blob[2] == 0 &&
+		    blob[3] == type && memcmp(blob + 4, key->type.data, type) == 0;
 
-	return len > (ptrdiff_t)type + 4 && type < 256 && blob[0] == 0 && blob[1] == 0 && blob[2] == 0 &&
-	       blob[3] == type && memcmp(blob + 4, key->type.data, type) == 0;
+	*ret_len = good ? (size_t)len : 0;
+	return (const char *)blob;
+}
+
+static bool is_public_key(const struct key *key)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	size_t len;
+
+	blob_of(key, arena, &len);
+	return len > 0;
+}
+
+/* "deploy: SHA256:AHs9/Fjo5jyegtTb me@there": as `ssh-keygen -l` has it. */
+static const char *key_name(const void *wanted, struct neap_arena *arena)
+{
+	const struct key_want *want = wanted;
+	const struct key key = parse_key(neap_str(want->key));
+	struct neap_text comment = neap_text_plain(key.comment.data, key.comment.len);
+	uint8_t digest[NEAP_DIGEST_SIZE];
+	size_t len;
+	const char *blob = blob_of(&key, arena, &len);
+
+	if (!len)
+		return NULL;
+	neap_digest(blob, len, digest);
+	return neap_arena_printf(
+		arena, "%s: SHA256:%.*s%s%s%s%s", want->user, FINGERPRINT_SHOWN,
+		neap_text_base64(arena, neap_text_plain((const char *)digest, sizeof digest)).data,
+		comment.len ? " " : "", comment.len ? neap_shown(arena, comment, COMMENT_SHOWN).data : "",
+		neap_given(want, PATH) ? ": " : "", neap_given(want, PATH) ? want->path : "");
 }
 
 static int check_options(const struct key_want *want, struct neap_error **err)
@@ -501,8 +536,9 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[KEY] = {
 		.name = "key",
 		.kind = NEAP_PARAM_STRING,
-		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED,
-		.doc = "The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment.",
+		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED | NEAP_PARAM_LINE,
+		.doc = "The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment. "
+		       "`neap.read(\"id_ed25519.pub\")` is one.",
 		.offset = offsetof(struct key_want, key),
 	},
 	[OPTIONS] = {
@@ -549,7 +585,7 @@ static const char description[] =
 
 static const char example[] = "neap.authorized_key {\n"
 			      "  user = \"deploy\",\n"
-			      "  key = (neap.read(\"keys/deploy.pub\"):gsub(\"\\n$\", \"\")),\n"
+			      "  key = neap.read(\"keys/deploy.pub\"),\n"
 			      "  options = { \"restrict\", 'command=\"/usr/bin/rrsync /srv\"' },\n"
 			      "}\n";
 
@@ -563,6 +599,7 @@ const struct neap_resource_type neap_type_authorized_key = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct key_want),
 	.have_size = sizeof(struct key_have),
+	.name_of = key_name,
 	.check = key_check,
 	.claim = key_claim,
 	.read = key_read,

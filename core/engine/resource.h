@@ -65,6 +65,7 @@ enum neap_param_flags {
 	NEAP_PARAM_OR_ONE = 1 << 5,     /* of STRINGS: a string is a list of one */
 	NEAP_PARAM_KNOWN = 1 << 6,      /* no output of another resource: not given means none */
 	NEAP_PARAM_GROUP = 1 << 7,      /* OWNER: a group; without it a user */
+	NEAP_PARAM_LINE = 1 << 9,       /* of STRING: the line of a file, whose newline is cut off */
 };
 
 struct neap_source {
@@ -318,6 +319,9 @@ struct neap_resource_type {
 	size_t output_count;
 	size_t want_size, have_size;
 
+	/* The name in the address, where the KEY parameters, which are all there and not checked yet, are no
+	 * good for one; as different as they are. NULL: they are the name. */
+	const char *(*name_of)(const void *want, struct neap_arena *arena);
 	int (*check)(const void *want, struct neap_error **err);
 	void (*claim)(const void *want, struct neap_claims *claims);
 	/* Which questions the machine will be asked: a hint, so that it can answer them together. Costs
