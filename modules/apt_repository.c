@@ -366,11 +366,9 @@ static int repository_diff(const struct neap_context *ctx, const void *wanted, c
 	if (!differs(have))
 		return 0;
 	if (want->ensure == NEAP_ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 	} else if (sources->stat.kind == NEAP_FILE_ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	}
 	diff_file(sources, "content", diff);
 	diff_file(&have->files[ARMORED], "key", diff);

@@ -418,8 +418,7 @@ static void diff_line(const struct key_want *want, const struct key_have *have, 
 	struct neap_buf list NEAP_AUTO_BUF = { 0 };
 
 	if (want->ensure == NEAP_PRESENT && !have->there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		if (neap_given(want, OPTIONS))
 			neap_diff_list(diff, "options", NULL, 0, want->options.items, want->options.count);
 		if (have->file.stat.kind != NEAP_FILE_ABSENT)
@@ -436,8 +435,7 @@ static void diff_line(const struct key_want *want, const struct key_have *have, 
 	neap_line_print(&have->removed, &list);
 	const char *numbers = neap_arena_copy(neap_diff_arena(diff), list.data, list.len);
 	if (want->ensure == NEAP_ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 	} else {
 		neap_diff_string(diff, "duplicates", numbers, NULL);
 	}

@@ -285,8 +285,7 @@ static int block_diff(const struct neap_context *ctx, const void *wanted, const 
 	case EDIT_NONE:
 		return 0;
 	case EDIT_INSERT:
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		if (neap_given(want, CONTENT))
 			neap_diff_content(diff, "content", NULL, &after, &have->wanted, false);
 		if (have->file.stat.kind != NEAP_FILE_ABSENT)
@@ -298,8 +297,7 @@ static int block_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_reason(diff, "in lines %zu to %zu", have->first, have->last);
 		break;
 	case EDIT_REMOVE:
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 		neap_diff_reason(diff, "removes lines %zu to %zu", have->first, have->last);
 		break;
 	}

@@ -362,8 +362,7 @@ static int diff_absent(const struct cert_have *have, struct neap_diff *diff)
 {
 	if (have->stat.kind == NEAP_FILE_ABSENT && have->key.stat.kind == NEAP_FILE_ABSENT)
 		return 0;
-	neap_diff_action(diff, NEAP_ACTION_DELETE);
-	neap_diff_string(diff, "ensure", "present", "absent");
+	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (have->key.stat.kind != NEAP_FILE_ABSENT)
 		neap_diff_reason(diff, "removes the key, too");
 	return 0;
@@ -371,8 +370,7 @@ static int diff_absent(const struct cert_have *have, struct neap_diff *diff)
 
 static void diff_new(const struct cert_want *want, struct neap_diff *diff)
 {
-	neap_diff_action(diff, NEAP_ACTION_CREATE);
-	neap_diff_string(diff, "ensure", "absent", "present");
+	neap_diff_ensure(diff, NEAP_PRESENT);
 	if (neap_given(want, ISSUER))
 		neap_diff_string(diff, "issuer", NULL, want->issuer.path);
 	neap_diff_string(diff, "valid_for", NULL,

@@ -389,15 +389,12 @@ static int cron_diff(const struct neap_context *ctx, const void *wanted, const v
 	(void)ctx, (void)err;
 
 	if (want->ensure == NEAP_ABSENT) {
-		if (have->stat.kind == NEAP_FILE_ABSENT)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		if (have->stat.kind != NEAP_FILE_ABSENT)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
 	if (have->stat.kind == NEAP_FILE_ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	} else if (!there) {
 		neap_diff_string(diff, "kind", "link", "file");
 	}

@@ -135,15 +135,12 @@ static int csr_diff(const struct neap_context *ctx, const void *wanted, const vo
 	(void)ctx, (void)err;
 
 	if (want->ensure == NEAP_ABSENT) {
-		if (!there)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		if (there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
 	if (!there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		neap_diff_string(diff, "key", NULL, want->key.path);
 	} else if (have->other_key) {
 		neap_diff_string(diff, "key", "another", want->key.path);

@@ -146,15 +146,12 @@ static int group_diff(const struct neap_context *ctx, const void *wanted, const 
 	(void)ctx, (void)err;
 
 	if (want->ensure == NEAP_ABSENT) {
-		if (!have->there)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		if (have->there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
 	if (!have->there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		neap_diff_string(diff, "gid", NULL, decimal(diff, have->gid));
 	} else if (have->new_gid != NEAP_KEEP) {
 		neap_diff_string(diff, "gid", decimal(diff, have->gid), decimal(diff, have->new_gid));

@@ -424,10 +424,8 @@ static void diff_present(const struct hosts_want *want, const struct hosts_have 
 {
 	bool fresh = !have->there;
 
-	if (fresh) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (fresh)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	if (fresh || have->ip_before)
 		neap_diff_string(diff, "ip", have->ip_before, want->ip);
 	if (neap_given(want, ALIASES) && (fresh || have->number > 0))
@@ -451,8 +449,7 @@ static int hosts_diff(const struct neap_context *ctx, const void *wanted, const 
 	if (!have->differs)
 		return 0;
 	if (want->ensure == NEAP_ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 	} else {
 		diff_present(want, have, diff);
 	}

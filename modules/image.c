@@ -143,8 +143,7 @@ static int image_diff(const struct neap_context *ctx, const void *wanted, const 
 	if (want->ensure == NEAP_ABSENT) {
 		if (!have->digest)
 			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
 	if (have->digest && strcmp(have->digest, want->digest) == 0)

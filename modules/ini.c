@@ -503,8 +503,7 @@ static int ini_diff(const struct neap_context *ctx, const void *wanted, const vo
 	case EDIT_NONE:
 		return 0;
 	case EDIT_INSERT:
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		if (neap_given(want, VALUE))
 			neap_diff_text(diff, "value", NULL, &want->value);
 		if (have->file.stat.kind == NEAP_FILE_ABSENT)
@@ -520,8 +519,7 @@ static int ini_diff(const struct neap_context *ctx, const void *wanted, const vo
 		neap_diff_reason(diff, "in line%s %s", plural, list.data);
 		break;
 	case EDIT_REMOVE:
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 		neap_diff_reason(diff, "removes line%s %s", plural, list.data);
 		break;
 	}

@@ -71,16 +71,12 @@ static int key_diff(const struct neap_context *ctx, const void *wanted, const vo
 	(void)ctx, (void)err;
 
 	if (want->ensure == NEAP_ABSENT) {
-		if (file->stat.kind == NEAP_FILE_ABSENT)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		if (file->stat.kind != NEAP_FILE_ABSENT)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
-	if (!file->kind) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!file->kind)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	if (file->make)
 		neap_diff_string(diff, "algorithm", file->kind, neap_key_algorithms[want->algorithm]);
 	if (file->make && file->kind)

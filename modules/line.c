@@ -246,8 +246,7 @@ static int line_diff(const struct neap_context *ctx, const void *wanted, const v
 	case EDIT_NONE:
 		return 0;
 	case EDIT_INSERT:
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		neap_diff_text(diff, "line", NULL, &want->line);
 		if (have->file.stat.kind != NEAP_FILE_ABSENT)
 			neap_place_diff(&have->place, diff);
@@ -258,8 +257,7 @@ static int line_diff(const struct neap_context *ctx, const void *wanted, const v
 		neap_diff_reason(diff, "replaces line %zu", have->numbers.first[0]);
 		break;
 	case EDIT_REMOVE:
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 		neap_line_print(&have->numbers, &list);
 		neap_diff_reason(diff, "removes line%s %s", have->numbers.count == 1 ? "" : "s", list.data);
 		break;

@@ -87,16 +87,12 @@ static int link_diff(const struct neap_context *ctx, const void *wanted, const v
 	(void)ctx, (void)err;
 
 	if (want->ensure == NEAP_ABSENT) {
-		if (there) {
-			neap_diff_action(diff, NEAP_ACTION_DELETE);
-			neap_diff_string(diff, "ensure", "present", "absent");
-		}
+		if (there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
-	if (!there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!there)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	if (neap_given(want, TARGET) && (!there || strcmp(have->target, want->target) != 0))
 		neap_diff_string(diff, "target", there ? have->target : NULL, want->target);
 	neap_parents_diff(&have->parents, diff);

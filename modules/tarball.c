@@ -303,8 +303,7 @@ static void diff_absent(const struct neap_placing *placing, struct neap_diff *di
 	if (!placing->differ && !placing->empties)
 		return;
 	names = list(placing, false, neap_diff_arena(diff), &count);
-	neap_diff_action(diff, NEAP_ACTION_DELETE);
-	neap_diff_string(diff, "ensure", "present", "absent");
+	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (count)
 		neap_diff_list(diff, "members", names, count, NULL, 0);
 	if (!placing->empties)
@@ -328,10 +327,8 @@ static int tarball_diff(const struct neap_context *ctx, const void *wanted, cons
 	}
 	if (!placing->differ && !have->attributes.differ)
 		return 0;
-	if (!placing->found) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!placing->found)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	neap_attributes_diff(&have->attributes, diff);
 	if (!placing->found && neap_given(want, MODE))
 		neap_diff_mode(diff, "mode", NEAP_KEEP, want->mode);

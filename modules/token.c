@@ -111,16 +111,12 @@ static int token_diff(const struct neap_context *ctx, const void *wanted, const 
 	(void)ctx, (void)err;
 
 	if (want->ensure == NEAP_ABSENT) {
-		if (!there)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		if (there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
-	if (!there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!there)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	neap_attributes_diff(&have->attributes, diff);
 	neap_parents_diff(&have->parents, diff);
 	return 0;

@@ -463,8 +463,7 @@ static void diff_absent(const struct unit_want *want, const struct unit_have *ha
 
 	if (!removal->count && !neap_unit_links_differ(&have->links) && job_of(want, have) == JOB_NONE)
 		return;
-	neap_diff_action(diff, NEAP_ACTION_DELETE);
-	neap_diff_string(diff, "ensure", "present", "absent");
+	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (removal->count)
 		neap_diff_list(diff, "files", (const char *const *)removal->files, removal->count, NULL, 0);
 	neap_unit_links_diff(&have->links, "enabled", diff);

@@ -496,8 +496,7 @@ static void diff_reasons(const struct user_want *want, const struct user_have *h
 
 static void diff_leaving(const struct user_want *want, const struct user_have *have, struct neap_diff *diff)
 {
-	neap_diff_action(diff, NEAP_ACTION_DELETE);
-	neap_diff_string(diff, "ensure", "present", "absent");
+	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (have->leave.count)
 		neap_diff_list(diff, "groups", have->leave.items, have->leave.count, NULL, 0);
 	if (have->removes_group)
@@ -524,10 +523,8 @@ static int user_diff(const struct neap_context *ctx, const void *wanted, const v
 			diff_leaving(want, have, diff);
 		return 0;
 	}
-	if (!have->there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!have->there)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
 		const char *to = have->to[plain[i].field];
 

@@ -18,3 +18,9 @@ int neap_absent_check(const void *wanted, unsigned first, unsigned last, struct 
 	}
 	return 0;
 }
+
+void neap_diff_ensure(struct neap_diff *diff, unsigned ensure)
+{
+	neap_diff_action(diff, ensure == NEAP_ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
+	neap_diff_string(diff, "ensure", neap_ensure_choices[!ensure], neap_ensure_choices[ensure]);
+}

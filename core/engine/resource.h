@@ -148,6 +148,8 @@ struct neap_diff;
 
 /* The first call decides; without one a diff with changes is an update. */
 void neap_diff_action(struct neap_diff *diff, enum neap_action action);
+/* All of it is made, or goes: the action, and the entry "ensure". */
+void neap_diff_ensure(struct neap_diff *diff, unsigned ensure);
 /* `before` NULL: was not there. */
 void neap_diff_text(struct neap_diff *diff, const char *param, const struct neap_text *before,
 		    const struct neap_text *after);
