@@ -464,12 +464,10 @@ static int hosts_apply(struct neap_host *host, const struct neap_context *ctx, c
 {
 	const struct hosts_want *want = wanted;
 	const struct hosts_have *have = had;
-	const struct neap_file_write made = { .mode = NEAP_KEEP, .uid = NEAP_KEEP, .gid = NEAP_KEEP };
 	(void)ctx;
 
-	if (!have)
-		return want->ensure == NEAP_ABSENT ? 0 : neap_part_write_blindly(host, path_of(want), err);
-	return neap_part_write(host, path_of(want), &have->file, &made, true, err);
+	return neap_part_apply(host, path_of(want), have ? &have->file : NULL, want->ensure, false, true,
+			       err);
 }
 
 static const struct neap_param params[PARAM_COUNT] = {

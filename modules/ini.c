@@ -533,18 +533,10 @@ static int ini_apply(struct neap_host *host, const struct neap_context *ctx, con
 {
 	const struct ini_want *want = wanted;
 	const struct ini_have *have = had;
-	const struct neap_file_write made = {
-		.mode = is_secret(want) ? 0600 : NEAP_KEEP,
-		.uid = NEAP_KEEP,
-		.gid = NEAP_KEEP,
-		.secret = is_secret(want),
-	};
-	bool known = want->ensure == NEAP_ABSENT || neap_given(want, VALUE);
 	(void)ctx;
 
-	if (!have)
-		return want->ensure == NEAP_ABSENT ? 0 : neap_part_write_blindly(host, want->path, err);
-	return neap_part_write(host, want->path, &have->file, &made, known, err);
+	return neap_part_apply(host, want->path, have ? &have->file : NULL, want->ensure, is_secret(want),
+			       want->ensure == NEAP_ABSENT || neap_given(want, VALUE), err);
 }
 
 static const struct neap_param params[PARAM_COUNT] = {

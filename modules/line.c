@@ -272,17 +272,10 @@ static int line_apply(struct neap_host *host, const struct neap_context *ctx, co
 {
 	const struct line_want *want = wanted;
 	const struct line_have *have = had;
-	const struct neap_file_write made = {
-		.mode = is_secret(want) ? 0600 : NEAP_KEEP,
-		.uid = NEAP_KEEP,
-		.gid = NEAP_KEEP,
-		.secret = is_secret(want),
-	};
 	(void)ctx;
 
-	if (!have)
-		return want->ensure == NEAP_ABSENT ? 0 : neap_part_write_blindly(host, want->path, err);
-	return neap_part_write(host, want->path, &have->file, &made, true, err);
+	return neap_part_apply(host, want->path, have ? &have->file : NULL, want->ensure, is_secret(want),
+			       true, err);
 }
 
 static const struct neap_param params[PARAM_COUNT] = {

@@ -499,7 +499,6 @@ static int mount_apply(struct neap_host *host, const struct neap_context *ctx, c
 {
 	const struct mount_want *want = wanted;
 	const struct mount_have *have = had;
-	const struct neap_file_write made = { .mode = 0644, .uid = NEAP_KEEP, .gid = NEAP_KEEP };
 
 	if (!have)
 		return apply_blindly(host, ctx, want, err);
@@ -509,7 +508,7 @@ static int mount_apply(struct neap_host *host, const struct neap_context *ctx, c
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if (change_live(host, ctx, want, have, err) < 0)
 		return -1;
-	return have->edit != EDIT_NONE ? neap_part_write(host, FSTAB, &have->file, &made, true, err) : 0;
+	return have->edit != EDIT_NONE ? neap_part_write(host, FSTAB, &have->file, false, true, err) : 0;
 }
 
 static const struct neap_param params[PARAM_COUNT] = {

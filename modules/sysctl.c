@@ -218,8 +218,6 @@ static int sysctl_apply(struct neap_host *host, const struct neap_context *ctx, 
 {
 	const struct sysctl_want *want = wanted;
 	const struct sysctl_have *have = had;
-	const struct neap_file_write made = { .mode = 0644, .uid = NEAP_KEEP, .gid = NEAP_KEEP };
-
 	bool live = have ? live_differs(want, have, ctx->scratch)
 			 : want->ensure == NEAP_PRESENT && neap_view_running(&host->view);
 
@@ -227,7 +225,7 @@ static int sysctl_apply(struct neap_host *host, const struct neap_context *ctx, 
 	if (live && neap_host_kernel(host, want->name, want->value, err) < 0)
 		return -1;
 	if (have && have->edit != EDIT_NONE)
-		return neap_part_write(host, file_of(want), &have->file, &made, true, err);
+		return neap_part_write(host, file_of(want), &have->file, false, true, err);
 	return !have && is_kept(want) ? neap_part_write_blindly(host, file_of(want), err) : 0;
 }
 
