@@ -228,7 +228,8 @@ static const char description[] =
 	"\n"
 	"- `mtu` and `up` hold for both ends. One that has been moved to another namespace is left alone\n"
 	"  there, and what it is called there is not looked at.\n"
-	"- A link of the name that is no veth, or one with another end, is an error and never removed.\n"
+	"- A link of the name that is no veth, or one with another end, is an error and never removed, and\n"
+	"  so is one in the place of the peer.\n"
 	"- Below `--root` there is nothing to do.\n";
 
 static const char example[] = "neap.veth { name = \"uplink\", peer = \"uplink-br\", mtu = 1450 }\n"
