@@ -37,7 +37,6 @@ struct chain_have {
 	size_t foreign;      /* so many of them are others' */
 	size_t kept;         /* of the wanted: the first so many are in place */
 	size_t moved;        /* of the rest so many are there, and go to the end anew */
-	bool stays;          /* some rule that is there stays */
 };
 
 static struct neap_table table_of(const struct chain_want *want)
@@ -221,7 +220,6 @@ static void compare(const struct chain_want *want, const struct neap_chain *chai
 	}
 	for (size_t i = have->kept; chain && i < have->wanted.count; i++)
 		have->moved += neap_chain_count(chain, have->wanted.items[i]) > 0;
-	have->stays = have->removed.count < count;
 }
 
 static int read_rules(const struct neap_view *view, const struct neap_context *ctx,
@@ -300,10 +298,11 @@ static int chain_diff(const struct neap_context *ctx, const void *wanted, const 
 	if (neap_diff_empty(diff))
 		return 0;
 	neap_diff_reason(diff, "by %s", have->by);
+	/* Whether others have rules there now is nobody's change. */
 	if (have->moved)
 		neap_diff_reason(diff, "%zu of its rules %s to the end anew%s", have->moved,
 				 have->moved == 1 ? "goes" : "go",
-				 have->stays ? ", behind those that stay" : "");
+				 owns_all(want) ? "" : ", behind all of others");
 	if (have->foreign)
 		neap_diff_reason(diff, "removes %zu rule%s of others", have->foreign,
 				 have->foreign == 1 ? "" : "s");

@@ -185,7 +185,7 @@ static const struct rules_cell chain_cells[] = {
 	  { { "MINE", "-p x" }, { "MINE", "-p z" } },
 	  { "name", "MINE", "rules", "-p x | -p y | -p z" },
 	  .says = "update rules=[-p x -p z]->[-p x -p y -p z] (by iptables-memory; 1 of its rules goes to "
-		  "the end anew, behind those that stay)",
+		  "the end anew)",
 	  .then = "MINE: -p x | -p y | -p z\n" },
 	{ "out of order",
 	  { { "MINE", "-p y" }, { "MINE", "-p x" } },
@@ -209,7 +209,7 @@ static const struct rules_cell chain_cells[] = {
 	  { { "MINE", "-p o" }, { "MINE", "-p y" }, { "MINE", "-p o" }, { "MINE", "-p x" } },
 	  { "name", "MINE", "rules", "-p x | -p y", "foreign", "keep" },
 	  .says = "update rules=[-p y -p x]->[-p x -p y] (by iptables-memory; 2 of its rules go to the end "
-		  "anew, behind those that stay)",
+		  "anew, behind all of others)",
 	  .then = "MINE: -p o | -p o | -p x | -p y\n" },
 	{ "no rule at all",
 	  { { "MINE", "-p o" } },
