@@ -25,6 +25,18 @@ install(TARGETS neap RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 # Where systemd finds them, below /usr and /usr/local too; nothing is enabled. A cron.d file lies outside every prefix.
 install(FILES packaging/systemd/neap.service packaging/systemd/neap.timer packaging/systemd/neap-boot.timer
 	DESTINATION lib/systemd/system)
+# Their Documentation= is where the documents are installed, which --prefix decides as late as now.
+install(CODE "
+	set(docs \"${CMAKE_INSTALL_DOCDIR}\")
+	if(NOT IS_ABSOLUTE \"\${docs}\")
+		set(docs \"\${CMAKE_INSTALL_PREFIX}/\${docs}\")
+	endif()
+	foreach(unit neap.service neap.timer neap-boot.timer)
+		set(file \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/\${unit}\")
+		file(READ \"\${file}\" text)
+		string(REPLACE /usr/share/doc/neap \"\${docs}\" text \"\${text}\")
+		file(WRITE \"\${file}\" \"\${text}\")
+	endforeach()")
 install(FILES packaging/cron/neap DESTINATION ${CMAKE_INSTALL_DOCDIR}/cron.d)
 install(FILES packaging/prometheus/neap.yml DESTINATION ${CMAKE_INSTALL_DOCDIR}/prometheus)
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -7,7 +7,6 @@
 #include "engine/net.h"
 
 enum { LINK, ADDRESS, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 struct address_want {
 	struct neap_want base;
@@ -52,7 +51,7 @@ static void address_claim(const void *wanted, struct neap_claims *claims)
 	if (prefix.ip.family == 6)
 		neap_claim_sole(claims, neap_arena_printf(arena, "the address %s on %s",
 							  neap_net_ip_print(&prefix.ip, text), want->link));
-	neap_claim_link(claims, want->link, want->ensure == ABSENT ? NEAP_LINK_LEAVES : NEAP_LINK_NEEDS);
+	neap_claim_link(claims, want->link, want->ensure == NEAP_ABSENT ? NEAP_LINK_LEAVES : NEAP_LINK_NEEDS);
 	neap_claim_network(claims, &prefix);
 	prefix.len = prefix.ip.family == 4 ? 32 : 128;
 	neap_claim_network(claims, &prefix);
@@ -73,7 +72,7 @@ static int address_read(const struct neap_view *view, const struct neap_context 
 	have->running = neap_view_running(view);
 	if (!have->running)
 		return 0;
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		r = neap_view_net_link(view, want->link, &link, &found, err);
 	if (r == 0 && !found)
 		return neap_net_no_link(want->link, err);
@@ -81,7 +80,7 @@ static int address_read(const struct neap_view *view, const struct neap_context 
 		r = neap_view_net_address(view, &key, &have->address, &have->found, err);
 	if (r != 0 || !have->found || have->address.len == prefix.len)
 		return r;
-	if (want->ensure == ABSENT) { /* it is another one */
+	if (want->ensure == NEAP_ABSENT) { /* it is another one */
 		have->found = false;
 		return 0;
 	}
@@ -97,7 +96,7 @@ static int address_diff(const struct neap_context *ctx, const void *wanted, cons
 
 	(void)ctx;
 	(void)err;
-	if (!have->running || have->found == (want->ensure == PRESENT))
+	if (!have->running || have->found == (want->ensure == NEAP_PRESENT))
 		return 0;
 	neap_diff_action(diff, have->found ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
 	neap_diff_string(diff, "live", have->found ? want->address : NULL,
@@ -111,7 +110,7 @@ static int address_apply(struct neap_host *host, const struct neap_context *ctx,
 	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix = prefix_of(want);
 	struct neap_net_change change = {
-		.op = want->ensure == PRESENT ? NEAP_NET_ADDRESS_ADD : NEAP_NET_ADDRESS_REMOVE,
+		.op = want->ensure == NEAP_PRESENT ? NEAP_NET_ADDRESS_ADD : NEAP_NET_ADDRESS_REMOVE,
 		.address = { .key = neap_net_address_key(want->link, &prefix), .len = prefix.len },
 	};
 
@@ -119,8 +118,6 @@ static int address_apply(struct neap_host *host, const struct neap_context *ctx,
 	(void)had;
 	return neap_view_running(&host->view) ? neap_host_net(host, &change, err) : 0;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[LINK] = {
@@ -142,7 +139,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "With `\"absent\"` it is taken off the link.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct address_want, ensure),
 	},
 };

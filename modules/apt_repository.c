@@ -27,7 +27,6 @@ enum {
 	LOCK_WAIT,
 	PARAM_COUNT
 };
-enum { PRESENT, ABSENT };
 
 #define UNFINISHED 0600
 #define FINISHED 0644
@@ -139,7 +138,7 @@ static void set_wanted(const struct repository_want *want, struct neap_arena *ar
 {
 	for (unsigned i = 0; i < FILE_COUNT; i++)
 		have->files[i].path = path_of(want, arena, i);
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return;
 	have->sources = sources_of(want, arena);
 	have->files[SOURCES].wanted = &have->sources;
@@ -244,8 +243,6 @@ static int check_key(const struct repository_want *want, struct neap_error **err
 	return neap_error_hint(err, "gpg --armor --export prints one; it is at most 1 MB");
 }
 
-static const struct neap_param params[PARAM_COUNT];
-
 static int repository_check(const void *wanted, struct neap_error **err)
 {
 	const struct repository_want *want = wanted;
@@ -257,13 +254,8 @@ static int repository_check(const void *wanted, struct neap_error **err)
 		neap_error_set(err, "\"%s\" cannot be the name of a file that apt reads", want->name);
 		return neap_error_hint(err, "letters, digits, - _ and . make a name");
 	}
-	if (want->ensure == ABSENT) {
-		for (unsigned i = URIS; i < PARAM_COUNT; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, URIS, PARAM_COUNT - 1, err);
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
 		if (check_words(names[i], lists[i], err) < 0)
 			return -1;
@@ -373,19 +365,17 @@ static int repository_diff(const struct neap_context *ctx, const void *wanted, c
 
 	if (!differs(have))
 		return 0;
-	if (want->ensure == ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		neap_diff_ensure(diff, NEAP_ABSENT);
 	} else if (sources->stat.kind == NEAP_FILE_ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	}
 	diff_file(sources, "content", diff);
 	diff_file(&have->files[ARMORED], "key", diff);
 	diff_file(&have->files[BINARY], "key", diff);
 	neap_parents_diff(&have->parents, diff);
 	neap_parents_diff(&have->key_parents, diff);
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return 0;
 	if (sources->stat.kind == NEAP_FILE_REGULAR && sources->stat.mode == UNFINISHED)
 		neap_diff_reason(diff, "a run before this one has not come to its end");
@@ -456,8 +446,6 @@ static int repository_apply(struct neap_host *host, const struct neap_context *c
 
 /* ---- the type ------------------------------------------------------------------------------------------ */
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
-
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
 		.name = "name",
@@ -471,7 +459,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether apt is to know it. With `\"absent\"` its files go, and no other parameter may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct repository_want, ensure),
 	},
 	[URIS] = {

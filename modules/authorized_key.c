@@ -5,16 +5,19 @@
  * replaced as a whole, and never through a link. Knows the machine only through the view and the host; must
  * not know Lua, other types, nor whether this is a plan.
  */
+#include "base/digest.h"
 #include "base/path.h"
 #include "engine/part.h"
+#include "engine/shown.h"
 
 enum { USER, KEY, OPTIONS, PATH, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define KEY_MAX_LEN 16384 /* as sshd takes */
 #define OPTIONS_MAX 100
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
+#define FINGERPRINT_SHOWN 16 /* of 43 characters: nobody makes two keys that agree in them */
+#define COMMENT_SHOWN 40
 
 struct key_want {
 	struct neap_want base;
@@ -188,7 +191,7 @@ static int plan_lines(const struct key_want *want, struct key_have *have, struct
 		line = neap_line_at(file, at);
 		if (!parse_line(neap_line_bytes(file, line), &wanted, &is, &options))
 			continue;
-		if (want->ensure == PRESENT && !have->there) {
+		if (want->ensure == NEAP_PRESENT && !have->there) {
 			have->there = true;
 			set_line(want, have, &rewrite, line, number, options, &is, &wanted);
 			continue;
@@ -198,7 +201,7 @@ static int plan_lines(const struct key_want *want, struct key_have *have, struct
 		neap_rewrite_keep(&rewrite, line.start);
 		neap_rewrite_drop(&rewrite, line.next);
 	}
-	if (want->ensure == PRESENT && !have->there) {
+	if (want->ensure == NEAP_PRESENT && !have->there) {
 		have->differs = true;
 		neap_rewrite_keep(&rewrite, file.len);
 		neap_rewrite_line(&rewrite, whole_line(arena, joined_options(want, arena), &wanted,
@@ -288,15 +291,46 @@ static int read_directory(const struct neap_view *view, const struct neap_contex
 
 /* ---- the type ---------------------------------------------------------------------------------------- */
 
-static bool is_public_key(const struct key *key)
+/* What the body stands for; *ret_len 0 when it is no public key. */
+static const char *blob_of(const struct key *key, struct neap_arena *arena, size_t *ret_len)
 {
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	unsigned char *blob = neap_arena_alloc(arena, key->body.len / 4 * 3 + 3);
 	ptrdiff_t len = neap_base64_read(key->body.data, key->body.len, (char *)blob);
 	size_t type = key->type.len;
+	bool good = len > (ptrdiff_t)type + 4 && type < 256 && blob[0] == 0 && blob[1] == 0 && blob[2] == 0 &&
+		    blob[3] == type && memcmp(blob + 4, key->type.data, type) == 0;
 
-	return len > (ptrdiff_t)type + 4 && type < 256 && blob[0] == 0 && blob[1] == 0 && blob[2] == 0 &&
-	       blob[3] == type && memcmp(blob + 4, key->type.data, type) == 0;
+	*ret_len = good ? (size_t)len : 0;
+	return (const char *)blob;
+}
+
+static bool is_public_key(const struct key *key)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	size_t len;
+
+	blob_of(key, arena, &len);
+	return len > 0;
+}
+
+/* "deploy: SHA256:AHs9/Fjo5jyegtTb me@there": as `ssh-keygen -l` has it. */
+static const char *key_name(const void *wanted, struct neap_arena *arena)
+{
+	const struct key_want *want = wanted;
+	const struct key key = parse_key(neap_str(want->key));
+	struct neap_text comment = neap_text_plain(key.comment.data, key.comment.len);
+	uint8_t digest[NEAP_DIGEST_SIZE];
+	size_t len;
+	const char *blob = blob_of(&key, arena, &len);
+
+	if (!len)
+		return NULL;
+	neap_digest(blob, len, digest);
+	return neap_arena_printf(
+		arena, "%s: SHA256:%.*s%s%s%s%s", want->user, FINGERPRINT_SHOWN,
+		neap_text_base64(arena, neap_text_plain((const char *)digest, sizeof digest)).data,
+		comment.len ? " " : "", comment.len ? neap_shown(arena, comment, COMMENT_SHOWN).data : "",
+		neap_given(want, PATH) ? ": " : "", neap_given(want, PATH) ? want->path : "");
 }
 
 static int check_options(const struct key_want *want, struct neap_error **err)
@@ -343,8 +377,8 @@ static int key_check(const void *wanted, struct neap_error **err)
 				       "it is the one line of a file such as id_ed25519.pub, \"ssh-ed25519 "
 				       "AAAA… comment\"; what limits it goes into options");
 	}
-	if (want->ensure == ABSENT && neap_given(want, OPTIONS))
-		return neap_error_set(err, "options has no meaning with ensure = \"absent\"");
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, OPTIONS, OPTIONS, err);
 	return neap_given(want, OPTIONS) ? check_options(want, err) : 0;
 }
 
@@ -369,7 +403,7 @@ static void key_claim(const void *wanted, struct neap_claims *claims)
 		neap_claim_entries(claims, usual_path(want->user, arena));
 	neap_claim_part(claims, path, neap_arena_printf(arena, "key\n%.*s", (int)key.body.len, key.body.data),
 			NULL);
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_lines(
 			claims, path,
 			whole_line(arena, joined_options(want, arena), &key, copied(arena, key.comment)));
@@ -380,7 +414,7 @@ static int key_read(const struct neap_view *view, const struct neap_context *ctx
 {
 	const struct key_want *want = wanted;
 	struct key_have *have = had;
-	bool present = want->ensure == PRESENT;
+	bool present = want->ensure == NEAP_PRESENT;
 
 	int r = find_paths(view, ctx->scratch, want, have, err);
 	if (r == 0 && present && have->directory)
@@ -407,9 +441,8 @@ static void diff_line(const struct key_want *want, const struct key_have *have, 
 {
 	struct neap_buf list NEAP_AUTO_BUF = { 0 };
 
-	if (want->ensure == PRESENT && !have->there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+	if (want->ensure == NEAP_PRESENT && !have->there) {
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		if (neap_given(want, OPTIONS))
 			neap_diff_list(diff, "options", NULL, 0, want->options.items, want->options.count);
 		if (have->file.stat.kind != NEAP_FILE_ABSENT)
@@ -425,9 +458,8 @@ static void diff_line(const struct key_want *want, const struct key_have *have, 
 		return;
 	neap_line_print(&have->removed, &list);
 	const char *numbers = neap_arena_copy(neap_diff_arena(diff), list.data, list.len);
-	if (want->ensure == ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		neap_diff_ensure(diff, NEAP_ABSENT);
 	} else {
 		neap_diff_string(diff, "duplicates", numbers, NULL);
 	}
@@ -478,7 +510,7 @@ static int apply_blindly(struct neap_host *host, const struct neap_context *ctx,
 {
 	struct key_have have = { 0 };
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return 0;
 	int r = find_paths(&host->view, ctx->scratch, want, &have, err);
 	if (r)
@@ -499,7 +531,7 @@ static int key_apply(struct neap_host *host, const struct neap_context *ctx, con
 	if (!have)
 		return apply_blindly(host, ctx, want, err);
 	bool absent = have->file.stat.kind == NEAP_FILE_ABSENT;
-	bool own = absent || (have->directory && want->ensure == PRESENT);
+	bool own = absent || (have->directory && want->ensure == NEAP_PRESENT);
 	const struct neap_file_write write = {
 		.content = have->file.result,
 		.mode = own ? FILE_MODE : NEAP_KEEP,
@@ -516,8 +548,6 @@ static int key_apply(struct neap_host *host, const struct neap_context *ctx, con
 		       : 0;
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
-
 static const struct neap_param params[PARAM_COUNT] = {
 	[USER] = {
 		.name = "user",
@@ -529,8 +559,9 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[KEY] = {
 		.name = "key",
 		.kind = NEAP_PARAM_STRING,
-		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED,
-		.doc = "The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment.",
+		.flags = NEAP_PARAM_KEY | NEAP_PARAM_REQUIRED | NEAP_PARAM_LINE,
+		.doc = "The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment. "
+		       "`neap.read(\"id_ed25519.pub\")` is one.",
 		.offset = offsetof(struct key_want, key),
 	},
 	[OPTIONS] = {
@@ -553,7 +584,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the key is to be there. With `\"absent\"` all its lines go.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct key_want, ensure),
 	},
 };
@@ -578,7 +609,7 @@ static const char description[] =
 
 static const char example[] = "neap.authorized_key {\n"
 			      "  user = \"deploy\",\n"
-			      "  key = (neap.read(\"keys/deploy.pub\"):gsub(\"\\n$\", \"\")),\n"
+			      "  key = neap.read(\"keys/deploy.pub\"),\n"
 			      "  options = { \"restrict\", 'command=\"/usr/bin/rrsync /srv\"' },\n"
 			      "}\n";
 
@@ -592,6 +623,7 @@ const struct neap_resource_type neap_type_authorized_key = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct key_want),
 	.have_size = sizeof(struct key_have),
+	.name_of = key_name,
 	.check = key_check,
 	.claim = key_claim,
 	.read = key_read,

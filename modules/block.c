@@ -7,7 +7,6 @@
 #include "engine/part.h"
 
 enum { PATH, NAME, CONTENT, ENSURE, COMMENT, INSERT_BEFORE, INSERT_AFTER, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define NAME_MAX_LEN 200
 #define COMMENT_MAX_LEN 20
@@ -164,19 +163,13 @@ static int check_content(const struct block_want *want, struct neap_error **err)
 static int block_check(const void *wanted, struct neap_error **err)
 {
 	const struct block_want *want = wanted;
-	static const char *const names[PARAM_COUNT] = {
-		[CONTENT] = "content", [INSERT_BEFORE] = "insert_before", [INSERT_AFTER] = "insert_after"
-	};
 
 	if (check_name(want, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT) {
-		for (unsigned i = 0; i < PARAM_COUNT; i++)
-			if (names[i] && neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      names[i]);
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, CONTENT, CONTENT, err) < 0
+			       ? -1
+			       : neap_absent_check(want, INSERT_BEFORE, INSERT_AFTER, err);
 	if (!neap_given(want, CONTENT))
 		return neap_error_set(err, "content is required, unless ensure = \"absent\"");
 	if (neap_given(want, INSERT_BEFORE) && neap_given(want, INSERT_AFTER)) {
@@ -194,7 +187,7 @@ static void block_claim(const void *wanted, struct neap_claims *claims)
 	neap_claim_part(claims, want->path, neap_arena_printf(arena, "block\n%s", want->name), NULL);
 	neap_claim_lines(claims, want->path, marker(want, NEAP_BLOCK_BEGIN, arena));
 	neap_claim_lines(claims, want->path, marker(want, NEAP_BLOCK_END, arena));
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_lines(claims, want->path,
 				 (struct neap_str){ want->content.data, want->content.len });
 }
@@ -235,7 +228,8 @@ static int block_read(const struct neap_view *view, const struct neap_context *c
 	struct neap_line begin, end;
 	struct neap_rewrite rewrite;
 
-	int r = neap_part_read(view, ctx->scratch, want->path, want->ensure == PRESENT, &have->file, err);
+	int r = neap_part_read(view, ctx->scratch, want->path, want->ensure == NEAP_PRESENT, &have->file,
+			       err);
 	if (r)
 		return r;
 	if (check_content(want, err) < 0) /* it may be known only now */
@@ -249,7 +243,7 @@ static int block_read(const struct neap_view *view, const struct neap_context *c
 		have->last = neap_line_number(text, end.start);
 	}
 	neap_rewrite_begin(&rewrite, ctx->scratch, text);
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		if (!begin.next)
 			return 0;
 		have->edit = EDIT_REMOVE;
@@ -291,8 +285,7 @@ static int block_diff(const struct neap_context *ctx, const void *wanted, const 
 	case EDIT_NONE:
 		return 0;
 	case EDIT_INSERT:
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		if (neap_given(want, CONTENT))
 			neap_diff_content(diff, "content", NULL, &after, &have->wanted, false);
 		if (have->file.stat.kind != NEAP_FILE_ABSENT)
@@ -304,8 +297,7 @@ static int block_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_reason(diff, "in lines %zu to %zu", have->first, have->last);
 		break;
 	case EDIT_REMOVE:
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 		neap_diff_reason(diff, "removes lines %zu to %zu", have->first, have->last);
 		break;
 	}
@@ -319,21 +311,11 @@ static int block_apply(struct neap_host *host, const struct neap_context *ctx, c
 {
 	const struct block_want *want = wanted;
 	const struct block_have *have = had;
-	const struct neap_file_write made = {
-		.mode = is_secret(want) ? 0600 : NEAP_KEEP,
-		.uid = NEAP_KEEP,
-		.gid = NEAP_KEEP,
-		.secret = is_secret(want),
-	};
 	(void)ctx;
 
-	if (!have)
-		return want->ensure == ABSENT ? 0 : neap_part_write_blindly(host, want->path, err);
-	bool known = want->ensure == ABSENT || neap_given(want, CONTENT);
-	return neap_part_write(host, want->path, &have->file, &made, known, err);
+	return neap_part_apply(host, want->path, have ? &have->file : NULL, want->ensure, is_secret(want),
+			       want->ensure == NEAP_ABSENT || neap_given(want, CONTENT), err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
@@ -363,7 +345,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the block is to be there. With `\"absent\"` it goes with its marks.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct block_want, ensure),
 	},
 	[COMMENT] = {

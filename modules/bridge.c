@@ -7,7 +7,6 @@
 #include "engine/net.h"
 
 enum { NAME, MEMBERS, MTU, STP, FORWARD_DELAY, AGEING_TIME, UP, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define KIND "bridge"
 #define TICKS 100 /* of the kernel's clock, in a second */
@@ -41,12 +40,8 @@ static int bridge_check(const void *wanted, struct neap_error **err)
 
 	if (neap_net_check_name("name", want->name, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT) {
-		for (unsigned i = MEMBERS; i < ENSURE; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "with ensure = \"absent\" only name is given");
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, MEMBERS, ENSURE, err);
 	for (size_t i = 0; i < want->members.count; i++) {
 		if (neap_net_check_name("members", want->members.items[i], err) < 0)
 			return -1;
@@ -69,7 +64,8 @@ static void bridge_claim(const void *wanted, struct neap_claims *claims)
 	const struct bridge_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 
-	neap_claim_link(claims, want->name, want->ensure == ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
+	neap_claim_link(claims, want->name,
+			want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
 	for (size_t i = 0; i < want->members.count; i++) {
 		neap_claim_link(claims, want->members.items[i], NEAP_LINK_NEEDS);
 		neap_claim_sole(claims, neap_arena_printf(arena, "what bridge the link %s is in",
@@ -107,7 +103,7 @@ static int bridge_read(const struct neap_view *view, const struct neap_context *
 	if (!have->running)
 		return 0;
 	r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
-	return r == 0 && want->ensure == PRESENT ? read_members(view, ctx, want, have, err) : r;
+	return r == 0 && want->ensure == NEAP_PRESENT ? read_members(view, ctx, want, have, err) : r;
 }
 
 static bool mtu_differs(const struct bridge_want *want, const struct bridge_have *have)
@@ -159,9 +155,9 @@ static int bridge_diff(const struct neap_context *ctx, const void *wanted, const
 	bool found = have->found;
 
 	(void)err;
-	if (!have->running || (want->ensure == ABSENT && !found))
+	if (!have->running || (want->ensure == NEAP_ABSENT && !found))
 		return 0;
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
 		neap_diff_reason(diff, "its addresses and routes go with it");
@@ -262,7 +258,7 @@ static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, 
 	(void)ctx;
 	if (!neap_view_running(&host->view))
 		return 0;
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_net(host, &gone, err);
 	if ((found ? set_settings(host, want, have, err) : add(host, want, err)) < 0 ||
 	    join(host, want, have, err) < 0)
@@ -273,8 +269,6 @@ static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, 
 		       ? neap_host_net(host, &last, err)
 		       : 0;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -337,7 +331,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "With `\"absent\"` it is removed, and with it its addresses and routes; members stay as links.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct bridge_want, ensure),
 	},
 };

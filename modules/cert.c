@@ -34,7 +34,6 @@ enum {
 	KEY_MODE,
 	PARAM_COUNT
 };
-enum { PRESENT, ABSENT };
 enum { PEM };
 
 #define DAY ((int64_t)86400)
@@ -69,7 +68,6 @@ struct cert_have {
 };
 
 extern const struct neap_resource_type neap_type_cert;
-static const struct neap_param params[PARAM_COUNT];
 
 /* ---- what is wanted ---------------------------------------------------------------------------------- */
 
@@ -150,15 +148,6 @@ static struct neap_keyfile_want wanted_key(const struct cert_want *want)
 
 /* ---- check, claim ------------------------------------------------------------------------------------ */
 
-static int check_absent(const struct cert_want *want, struct neap_error **err)
-{
-	for (unsigned i = 0; i < PARAM_COUNT; i++)
-		if (i != PATH && i != KEY && i != ENSURE && neap_given(want, i))
-			return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-					      params[i].name);
-	return 0;
-}
-
 static int check_issuer(const struct cert_want *want, struct neap_error **err)
 {
 	const struct cert_want *issuer = issuing_cert(want);
@@ -181,7 +170,7 @@ static int check_issuer(const struct cert_want *want, struct neap_error **err)
 	if (neap_given(want, ISSUER_KEY))
 		return neap_error_set(
 			err, "issuer_key has no meaning where issuer is a neap.cert: its key is known");
-	if (issuer->ensure == ABSENT)
+	if (issuer->ensure == NEAP_ABSENT)
 		return neap_error_set(err, "the issuer is to be absent");
 	if (!issuer->ca) {
 		neap_error_set(err, "the issuer %s is no CA", issuer->path);
@@ -202,8 +191,8 @@ static int cert_check(const void *wanted, struct neap_error **err)
 	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_holder holder;
 
-	if (want->ensure == ABSENT)
-		return check_absent(want, err);
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, ENSURE + 1, PARAM_COUNT - 1, err);
 	if (!neap_given(want, KEY)) {
 		neap_error_set(err, "key is required: where the private key lies");
 		return neap_error_hint(err, "a path; the key is made when nothing is there");
@@ -237,9 +226,9 @@ static void cert_claim(const void *wanted, struct neap_claims *claims)
 	const struct cert_want *want = wanted;
 	unsigned aspects = NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES;
 
-	neap_claim_path(claims, want->path, aspects, want->ensure == ABSENT);
+	neap_claim_path(claims, want->path, aspects, want->ensure == NEAP_ABSENT);
 	if (owns_key(want))
-		neap_claim_path(claims, want->key.path, aspects, want->ensure == ABSENT);
+		neap_claim_path(claims, want->key.path, aspects, want->ensure == NEAP_ABSENT);
 }
 
 /* ---- read: reasons ------------------------------------------------------------------------------------- */
@@ -339,7 +328,7 @@ static int cert_read(const struct neap_view *view, const struct neap_context *ct
 	struct neap_keyfile_want file = wanted_key(want);
 	struct neap_str pem;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return read_absent(view, want, have, err);
 	int r = neap_pem_read(view, arena, want->path, &have->stat, &pem, err);
 	if (r == 0)
@@ -373,8 +362,7 @@ static int diff_absent(const struct cert_have *have, struct neap_diff *diff)
 {
 	if (have->stat.kind == NEAP_FILE_ABSENT && have->key.stat.kind == NEAP_FILE_ABSENT)
 		return 0;
-	neap_diff_action(diff, NEAP_ACTION_DELETE);
-	neap_diff_string(diff, "ensure", "present", "absent");
+	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (have->key.stat.kind != NEAP_FILE_ABSENT)
 		neap_diff_reason(diff, "removes the key, too");
 	return 0;
@@ -382,8 +370,7 @@ static int diff_absent(const struct cert_have *have, struct neap_diff *diff)
 
 static void diff_new(const struct cert_want *want, struct neap_diff *diff)
 {
-	neap_diff_action(diff, NEAP_ACTION_CREATE);
-	neap_diff_string(diff, "ensure", "absent", "present");
+	neap_diff_ensure(diff, NEAP_PRESENT);
 	if (neap_given(want, ISSUER))
 		neap_diff_string(diff, "issuer", NULL, want->issuer.path);
 	neap_diff_string(diff, "valid_for", NULL,
@@ -397,7 +384,9 @@ static void diff_reasons(const struct cert_want *want, const struct cert_have *h
 	const char *wanted = neap_duration_text(wanted_lifetime(want).valid_for, arena);
 
 	if (owns_key(want) && have->key.make)
-		neap_diff_reason(diff, "issued again for its new key");
+		neap_diff_reason(diff, have->key.stat.kind == NEAP_FILE_ABSENT
+					       ? "issued again, as its key is gone"
+					       : "issued again for its new key");
 	if (have->other_key) {
 		neap_diff_string(diff, "key", "another", want->key.path);
 		neap_diff_reason(diff, "key does not match");
@@ -433,7 +422,7 @@ static int cert_diff(const struct neap_context *ctx, const void *wanted, const v
 	bool there = have->stat.kind != NEAP_FILE_ABSENT;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return diff_absent(have, diff);
 	struct neap_keyfile_want file = wanted_key(want);
 	if (!there)
@@ -548,7 +537,7 @@ static int cert_apply(struct neap_host *host, const struct neap_context *ctx, co
 	const struct cert_have *have = had;
 	struct making making __attribute__((cleanup(making_done))) = { 0 };
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return apply_absent(host, want, have, err);
 	if (owns_key(want)) {
 		struct neap_keyfile_want file = wanted_key(want);
@@ -591,8 +580,6 @@ static const struct neap_measure cert_measure = {
 
 /* ---- the type ---------------------------------------------------------------------------------------- */
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
-
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
 		.name = "path",
@@ -613,7 +600,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the certificate is to be there. With `\"absent\"` only `path` and `key` may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct cert_want, ensure),
 	},
 	[KEY_ALGORITHM] = {

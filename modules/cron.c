@@ -4,10 +4,10 @@
  * What cron would pass over in silence is an error here. Knows the machine only through the view and the
  * host; must not know Lua, other types, nor whether this is a plan.
  */
+#include "engine/owned.h"
 #include "engine/part.h"
 
 enum { NAME, COMMAND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, SPECIAL, USER, ENVIRONMENT, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define DIRECTORY "/etc/cron.d"
 #define NAME_MAX_LEN 200
@@ -25,11 +25,7 @@ struct cron_want {
 };
 
 struct cron_have {
-	const char *path;
-	struct neap_stat stat;
-	struct neap_content content;
-	struct neap_attributes_state attributes;
-	struct neap_parents parents;
+	struct neap_owned_state file;
 	struct neap_text wanted;
 	bool known; /* all of what is wanted */
 };
@@ -300,13 +296,8 @@ static int cron_check(const void *wanted, struct neap_error **err)
 
 	if (check_name(want->name, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT) {
-		for (unsigned i = COMMAND; i < ENSURE; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, COMMAND, PARAM_COUNT - 1, err);
 	if (!neap_given(want, COMMAND))
 		return neap_error_set(err, "command is required, unless ensure = \"absent\"");
 	if (check_command(want->command, err) < 0 || check_times(want, err) < 0)
@@ -327,25 +318,20 @@ static void cron_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_path(claims, path_of(want, arena),
 			NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
-/* cron takes no file that is not root's. A tree that belongs to somebody else altogether is his. */
-static int read_attributes(const struct neap_view *view, struct neap_arena *arena,
-			   const struct cron_want *want, struct cron_have *have, struct neap_error **err)
+/* cron takes no file that is not root's. `text` is what shall be in it. */
+static struct neap_owned file_of(const struct cron_want *want, struct neap_arena *arena,
+				 const struct neap_text *text)
 {
-	const struct neap_stat *stat = have->stat.kind == NEAP_FILE_REGULAR ? &have->stat : NULL;
-	struct neap_attributes wanted = { .mode = is_secret(want) ? 0600 : 0644 };
-	uint32_t uid, gid;
-
-	if (stat && (stat->uid || stat->gid)) {
-		int r = neap_view_creator(view, have->path, &uid, &gid, err);
-		if (r)
-			return r;
-		wanted.owner = neap_arena_printf(arena, "%u", uid);
-		wanted.group = neap_arena_printf(arena, "%u", gid);
-	}
-	return neap_attributes_read(view, arena, &wanted, stat, &have->attributes, err);
+	return (struct neap_owned){
+		.path = path_of(want, arena),
+		.content = { .data = text->data, .size = text->len },
+		.text = text,
+		.secret = is_secret(want),
+		.over_link = true,
+	};
 }
 
 static int cron_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -355,34 +341,18 @@ static int cron_read(const struct neap_view *view, const struct neap_context *ct
 	struct cron_have *have = had;
 	uint32_t uid;
 
-	have->path = path_of(want, ctx->scratch);
-	int r = neap_view_small_file(view, have->path, ctx->scratch, &have->stat, &have->content, err);
-	if (r)
-		return r;
-	if (have->stat.kind == NEAP_FILE_DIRECTORY || have->stat.kind == NEAP_FILE_OTHER)
-		return neap_error_set(err, "%s is %s", have->path, neap_file_kind_name(have->stat.kind));
-	if (want->ensure == ABSENT)
-		return 0;
-	if (neap_given(want, COMMAND) && check_command(want->command, err) < 0)
+	if (want->ensure == NEAP_PRESENT && neap_given(want, COMMAND) &&
+	    check_command(want->command, err) < 0)
 		return -1; /* it may be known only now */
 	have->known = neap_given(want, COMMAND);
 	have->wanted = compose(want, ctx->scratch);
-	r = neap_view_user(view, neap_given(want, USER) ? want->user : "root", &uid, err);
-	if (r == 0)
-		r = read_attributes(view, ctx->scratch, want, have, err);
-	if (r == 0 && have->stat.kind == NEAP_FILE_ABSENT)
-		r = neap_parents_read(view, ctx->scratch, have->path, &have->parents, err);
-	return r;
-}
-
-static bool content_differs(const struct cron_have *have)
-{
-	const struct neap_content *is = &have->content;
-
-	if (have->stat.kind != NEAP_FILE_REGULAR)
-		return true;
-	return have->known && (!is->data || is->size != have->wanted.len ||
-			       memcmp(is->data, have->wanted.data, is->size) != 0);
+	struct neap_owned file = file_of(want, ctx->scratch, &have->wanted);
+	int r = neap_owned_read(view, ctx->scratch, &file, &have->file, err);
+	if (r || want->ensure == NEAP_ABSENT)
+		return r;
+	if (!have->known)
+		have->file.changes = have->file.stat.kind != NEAP_FILE_REGULAR;
+	return neap_view_user(view, neap_given(want, USER) ? want->user : "root", &uid, err);
 }
 
 static int cron_diff(const struct neap_context *ctx, const void *wanted, const void *had,
@@ -390,28 +360,21 @@ static int cron_diff(const struct neap_context *ctx, const void *wanted, const v
 {
 	const struct cron_want *want = wanted;
 	const struct cron_have *have = had;
-	bool there = have->stat.kind == NEAP_FILE_REGULAR;
-	struct neap_content after = { .data = have->wanted.data, .size = have->wanted.len };
-	(void)ctx, (void)err;
+	struct neap_owned file = file_of(want, ctx->scratch, &have->wanted);
+	struct neap_owned_state state = have->file;
+	(void)err;
 
-	if (want->ensure == ABSENT) {
-		if (have->stat.kind == NEAP_FILE_ABSENT)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		if (state.stat.kind != NEAP_FILE_ABSENT)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
-	if (have->stat.kind == NEAP_FILE_ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	} else if (!there) {
+	if (state.stat.kind == NEAP_FILE_ABSENT)
+		neap_diff_ensure(diff, NEAP_PRESENT);
+	else if (state.stat.kind == NEAP_FILE_LINK)
 		neap_diff_string(diff, "kind", "link", "file");
-	}
-	if (have->known && content_differs(have))
-		neap_diff_content(diff, "content", there ? &have->content : NULL, &after, &have->wanted,
-				  there && (have->stat.mode & 0004) == 0);
-	neap_attributes_diff(&have->attributes, diff);
-	neap_parents_diff(&have->parents, diff);
+	state.changes = state.changes && have->known;
+	neap_owned_diff(&file, &state, "content", diff);
 	return 0;
 }
 
@@ -420,29 +383,15 @@ static int cron_apply(struct neap_host *host, const struct neap_context *ctx, co
 {
 	const struct cron_want *want = wanted;
 	const struct cron_have *have = had;
-	const char *path = path_of(want, ctx->scratch);
-
-	if (want->ensure == ABSENT)
-		return neap_host_unlink(host, path, err);
-	if (have && !content_differs(have))
-		return neap_host_attributes(host, path, have->attributes.mode, have->attributes.uid,
-					    have->attributes.gid, err);
 	struct neap_text text = have ? have->wanted : compose(want, ctx->scratch);
-	struct neap_file_write write = {
-		.content = { .data = text.data, .size = text.len },
-		.mode = is_secret(want) ? 0600 : 0644,
-		.uid = have ? have->attributes.uid : NEAP_KEEP,
-		.gid = have ? have->attributes.gid : NEAP_KEEP,
-		.secret = is_secret(want),
-	};
-	if (!neap_given(want, COMMAND) && neap_part_unknown(host, ctx->scratch, &write.content, err) < 0)
-		return -1;
-	if ((!have || have->parents.count > 0) && neap_host_mkdir_parents(host, path, err) < 0)
-		return -1;
-	return neap_host_write(host, path, &write, err);
-}
+	struct neap_owned file = file_of(want, ctx->scratch, &text);
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
+	if (want->ensure == NEAP_ABSENT)
+		return neap_host_unlink(host, file.path, err);
+	if (!neap_given(want, COMMAND) && neap_part_unknown(host, ctx->scratch, &file.content, err) < 0)
+		return -1;
+	return neap_owned_apply(host, &file, have ? &have->file : NULL, err);
+}
 
 #define WHEN(NAME_, DOC_, INDEX_)                                                                            \
 	{                                                                                                    \
@@ -498,7 +447,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the job is to be there. With `\"absent\"` its file goes, and only `name` may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct cron_want, ensure),
 	},
 };

@@ -8,7 +8,6 @@
 #include "engine/keyfile.h"
 
 enum { PATH, KEY, ENSURE, COMMON_NAME, ORGANIZATION, SANS, USAGES, OWNER, GROUP, MODE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 enum { PEM };
 
 struct csr_want {
@@ -29,8 +28,6 @@ struct csr_have {
 	struct neap_holder wanted, there;
 	bool other_key;
 };
-
-static const struct neap_param params[PARAM_COUNT];
 
 static int wanted_holder(const struct csr_want *want, struct neap_arena *arena, struct neap_holder *ret,
 			 struct neap_error **err)
@@ -59,13 +56,8 @@ static int csr_check(const void *wanted, struct neap_error **err)
 	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_holder holder;
 
-	if (want->ensure == ABSENT) {
-		for (unsigned i = 0; i < PARAM_COUNT; i++)
-			if (i != PATH && i != ENSURE && neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, KEY, PARAM_COUNT - 1, err);
 	if (!neap_given(want, KEY)) {
 		neap_error_set(err, "key is required: a request is signed by the key that it is for");
 		return neap_error_hint(err, "make one by neap.key { path = … } and give its handle");
@@ -85,7 +77,7 @@ static void csr_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_path(claims, want->path,
 			NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
 /* What is there, against the key. */
@@ -112,7 +104,7 @@ static int csr_read(const struct neap_view *view, const struct neap_context *ctx
 	struct csr_have *have = had;
 	struct neap_str pem;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_pem_stat(view, want->path, &have->stat, err);
 	int r = neap_pem_read(view, ctx->scratch, want->path, &have->stat, &pem, err);
 	if (r == 0)
@@ -142,16 +134,13 @@ static int csr_diff(const struct neap_context *ctx, const void *wanted, const vo
 	bool there = have->stat.kind != NEAP_FILE_ABSENT;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
-		if (!there)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		if (there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
 	if (!there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		neap_diff_string(diff, "key", NULL, want->key.path);
 	} else if (have->other_key) {
 		neap_diff_string(diff, "key", "another", want->key.path);
@@ -190,7 +179,7 @@ static int csr_apply(struct neap_host *host, const struct neap_context *ctx, con
 	struct neap_key *key NEAP_AUTO_KEY = NULL;
 	struct making making;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_unlink(host, want->path, err);
 	if (neap_attributes_numbers(&host->view, &attributes, &write.uid, &write.gid, err) < 0)
 		return -1;
@@ -217,8 +206,6 @@ static int csr_output(const struct neap_view *view, const struct neap_context *c
 	return neap_pem_output(view, ctx->scratch, want->path, ret, err);
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
-
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
 		.name = "path",
@@ -237,7 +224,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the request is to be there. With `\"absent\"` no other parameter but `path` may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct csr_want, ensure),
 	},
 	[COMMON_NAME] = {

@@ -8,7 +8,6 @@
 #include "engine/resource.h"
 
 enum { PATH, ENSURE, OWNER, GROUP, MODE, PURGE, RECURSE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define LEFT_NAMED 3 /* directories that a purge leaves are named up to this number */
 
@@ -151,19 +150,15 @@ static int find_removals(const struct neap_view *view, const struct neap_context
 
 /* ---- the type ---------------------------------------------------------------------------------------- */
 
-static const struct neap_param params[PARAM_COUNT];
-
 static int directory_check(const void *wanted, struct neap_error **err)
 {
 	const struct directory_want *want = wanted;
 	/* A path that is not valid has been refused before; it is then not given. */
 	bool root = neap_given(want, PATH) && strcmp(want->path, "/") == 0;
 
-	if (want->ensure == ABSENT) {
-		for (unsigned i = OWNER; i <= MODE; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
+	if (want->ensure == NEAP_ABSENT) {
+		if (neap_absent_check(want, OWNER, MODE, err) < 0)
+			return -1;
 		if (want->purge) {
 			neap_error_set(err, "purge has no meaning with ensure = \"absent\"");
 			return neap_error_hint(err,
@@ -175,7 +170,7 @@ static int directory_check(const void *wanted, struct neap_error **err)
 				       "owner, group and mode are of the directory alone; declare what is in "
 				       "it as resources of its own");
 	}
-	if (root && (want->purge || want->ensure == ABSENT))
+	if (root && (want->purge || want->ensure == NEAP_ABSENT))
 		return neap_error_set(err, "/ cannot be %s", want->purge ? "purged" : "absent");
 	return 0;
 }
@@ -185,7 +180,7 @@ static void directory_claim(const void *wanted, struct neap_claims *claims)
 	const struct directory_want *want = wanted;
 
 	neap_claim_path(claims, want->path, NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_ATTRIBUTES,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
 static int refuse_kind(const struct directory_want *want, enum neap_file_kind kind, struct neap_error **err)
@@ -244,7 +239,7 @@ static int directory_read(const struct neap_view *view, const struct neap_contex
 	bool there = have->stat.kind == NEAP_FILE_DIRECTORY;
 	if (!there && have->stat.kind != NEAP_FILE_ABSENT)
 		return refuse_kind(want, have->stat.kind, err);
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return read_absent(view, ctx, want, have, err);
 
 	struct neap_attributes attributes = {
@@ -286,16 +281,13 @@ static int directory_diff(const struct neap_context *ctx, const void *wanted, co
 	bool there = have->stat.kind == NEAP_FILE_DIRECTORY;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		if (!there)
 			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 	} else {
-		if (!there) {
-			neap_diff_action(diff, NEAP_ACTION_CREATE);
-			neap_diff_string(diff, "ensure", "absent", "present");
-		}
+		if (!there)
+			neap_diff_ensure(diff, NEAP_PRESENT);
 		neap_attributes_diff(&have->attributes, diff);
 		neap_parents_diff(&have->parents, diff);
 	}
@@ -321,7 +313,7 @@ static int apply_blindly(struct neap_host *host, const struct directory_want *wa
 	struct neap_stat stat;
 	int r;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return want->recurse ? neap_host_remove_tree(host, want->path, err)
 				     : neap_host_rmdir(host, want->path, err);
 	if (neap_attributes_numbers(&host->view, &attributes, &uid, &gid, err) < 0 ||
@@ -348,7 +340,7 @@ static int directory_apply(struct neap_host *host, const struct neap_context *ct
 
 	if (!have)
 		return apply_blindly(host, want, err);
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return have->entries.count > 0 ? neap_host_remove_tree(host, want->path, err)
 					       : neap_host_rmdir(host, want->path, err);
 
@@ -370,8 +362,6 @@ static int directory_apply(struct neap_host *host, const struct neap_context *ct
 	return 0;
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
-
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
 		.name = "path",
@@ -385,7 +375,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the directory is to be there. `\"absent\"` removes an empty one, and with "
 		       "`recurse = true` one with all that is in it.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct directory_want, ensure),
 	},
 	[OWNER] = {

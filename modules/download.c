@@ -26,7 +26,6 @@ enum {
 	MODE,
 	PARAM_COUNT
 };
-enum { PRESENT, ABSENT };
 
 struct download_want {
 	struct neap_want base;
@@ -47,8 +46,6 @@ struct download_have {
 	struct neap_attributes_state attributes;
 	struct neap_parents parents;
 };
-
-static const struct neap_param params[PARAM_COUNT];
 
 static struct neap_attributes wanted_attributes(const struct download_want *want)
 {
@@ -96,13 +93,8 @@ static int download_check(const void *wanted, struct neap_error **err)
 {
 	const struct download_want *want = wanted;
 
-	if (want->ensure == ABSENT) {
-		for (unsigned i = ENSURE + 1; i < PARAM_COUNT; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, ENSURE + 1, PARAM_COUNT - 1, err);
 	if (check_source(want, err) < 0 || neap_remote_check_headers(&want->headers, err) < 0)
 		return -1;
 	if (neap_given(want, CLIENT_KEY) && !neap_given(want, CLIENT_CERT))
@@ -116,7 +108,7 @@ static void download_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_path(claims, want->path,
 			NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
 /* ---- what is there ----------------------------------------------------------------------------------- */
@@ -166,11 +158,11 @@ static int download_read(const struct neap_view *view, const struct neap_context
 	struct neap_attributes attributes = wanted_attributes(want);
 	int r;
 
-	r = want->ensure == ABSENT ? neap_view_stat(view, want->path, &have->stat, err)
-				   : read_bytes(view, want, have, err);
+	r = want->ensure == NEAP_ABSENT ? neap_view_stat(view, want->path, &have->stat, err)
+					: read_bytes(view, want, have, err);
 	if (r == 0)
 		r = check_kind(want, have->stat.kind, err);
-	if (r || want->ensure == ABSENT)
+	if (r || want->ensure == NEAP_ABSENT)
 		return r;
 	r = neap_attributes_read(view, ctx->scratch, &attributes,
 				 have->stat.kind == NEAP_FILE_REGULAR ? &have->stat : NULL, &have->attributes,
@@ -212,17 +204,13 @@ static int download_diff(const struct neap_context *ctx, const void *wanted, con
 	bool there = have->stat.kind == NEAP_FILE_REGULAR;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
-		if (!there)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		if (there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
-	if (!there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!there)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	if (have->differs)
 		diff_bytes(want, have, diff);
 	neap_attributes_diff(&have->attributes, diff);
@@ -261,7 +249,7 @@ static int download_apply(struct neap_host *host, const struct neap_context *ctx
 	struct neap_attributes attributes = wanted_attributes(want);
 	struct neap_file_write write = { .mode = attributes.mode };
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_unlink(host, want->path, err);
 	if (neap_attributes_numbers(&host->view, &attributes, &write.uid, &write.gid, err) < 0)
 		return -1;
@@ -273,8 +261,6 @@ static int download_apply(struct neap_host *host, const struct neap_context *ctx
 		return -1;
 	return neap_host_write(host, want->path, &write, err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
@@ -288,7 +274,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the file is to be there. With `\"absent\"` no other parameter may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct download_want, ensure),
 	},
 	[URL] = {

@@ -8,7 +8,6 @@
 #include "engine/resource.h"
 
 enum { PATH, ENSURE, CONTENT, SOURCE, OWNER, GROUP, MODE, VALIDATE, BACKUP, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 struct file_want {
 	struct neap_want base;
@@ -65,19 +64,12 @@ static bool names_staged_file(const struct neap_strings *argv)
 	return false;
 }
 
-static const struct neap_param params[PARAM_COUNT];
-
 static int file_check(const void *wanted, struct neap_error **err)
 {
 	const struct file_want *want = wanted;
 
-	if (want->ensure == ABSENT) {
-		for (unsigned i = CONTENT; i < PARAM_COUNT; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, CONTENT, PARAM_COUNT - 1, err);
 	if (neap_given(want, CONTENT) && neap_given(want, SOURCE)) {
 		neap_error_set(err, "content and source contradict each other");
 		return neap_error_hint(err, "give one of them");
@@ -100,9 +92,9 @@ static void file_claim(const void *wanted, struct neap_claims *claims)
 	unsigned aspects = NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_ATTRIBUTES;
 
 	/* Without content others may own lines of it. */
-	if (wants_bytes(want) || want->ensure == ABSENT)
+	if (wants_bytes(want) || want->ensure == NEAP_ABSENT)
 		aspects |= NEAP_ASPECT_CONTENT;
-	neap_claim_path(claims, want->path, aspects, want->ensure == ABSENT);
+	neap_claim_path(claims, want->path, aspects, want->ensure == NEAP_ABSENT);
 }
 
 static int file_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -134,7 +126,7 @@ static int file_read(const struct neap_view *view, const struct neap_context *ct
 	case NEAP_FILE_LINK:
 		break;
 	}
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return 0;
 
 	struct neap_attributes attributes = wanted_attributes(want);
@@ -184,17 +176,14 @@ static int file_diff(const struct neap_context *ctx, const void *wanted, const v
 	const struct file_have *have = had;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
-		if (have->stat.kind == NEAP_FILE_ABSENT)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		if (have->stat.kind != NEAP_FILE_ABSENT)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
 	switch (have->stat.kind) {
 	case NEAP_FILE_ABSENT:
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		diff_write(want, have, diff);
 		break;
 	case NEAP_FILE_REGULAR:
@@ -234,7 +223,7 @@ static int apply_blindly(struct neap_host *host, const struct file_want *want, s
 	struct neap_attributes attributes = wanted_attributes(want);
 	uint32_t uid, gid, mode = attributes.mode;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_unlink(host, want->path, err);
 	if (neap_attributes_numbers(&host->view, &attributes, &uid, &gid, err) < 0 ||
 	    neap_host_mkdir_parents(host, want->path, err) < 0)
@@ -256,7 +245,7 @@ static int file_apply(struct neap_host *host, const struct neap_context *ctx, co
 
 	if (!have)
 		return apply_blindly(host, want, err);
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_unlink(host, want->path, err);
 
 	uint32_t mode = have->attributes.mode, uid = have->attributes.uid, gid = have->attributes.gid;
@@ -273,8 +262,6 @@ static int file_apply(struct neap_host *host, const struct neap_context *ctx, co
 	return write_file(host, want, mode, uid, gid, err);
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
-
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
 		.name = "path",
@@ -289,7 +276,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the file is to be there. With `\"absent\"` a regular file or a link at `path` is "
 		       "removed, and no other parameter may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct file_want, ensure),
 	},
 	[CONTENT] = {

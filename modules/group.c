@@ -9,7 +9,6 @@
 #include "engine/account.h"
 
 enum { NAME, ENSURE, GID, SYSTEM, MEMBERS, MEMBERS_EXCLUSIVE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 struct group_want {
 	struct neap_want base;
@@ -28,21 +27,14 @@ struct group_have {
 	struct neap_strings users; /* whose primary group it is, when their number changes with it */
 };
 
-static const struct neap_param params[PARAM_COUNT];
-
 static int group_check(const void *wanted, struct neap_error **err)
 {
 	const struct group_want *want = wanted;
 
 	if (neap_account_check_name("name", want->name, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT) {
-		for (unsigned i = GID; i < PARAM_COUNT; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, GID, PARAM_COUNT - 1, err);
 	if (want->members_exclusive && !neap_given(want, MEMBERS)) {
 		neap_error_set(err, "members_exclusive has no meaning without members");
 		return neap_error_hint(err, "members = {} says that there are to be none");
@@ -55,7 +47,7 @@ static void group_claim(const void *wanted, struct neap_claims *claims)
 	const struct group_want *want = wanted;
 
 	neap_claim_account(claims, NEAP_ACCOUNT_GROUP, want->name,
-			   want->ensure == ABSENT ? NEAP_ACCOUNT_REMOVES : NEAP_ACCOUNT_MAKES);
+			   want->ensure == NEAP_ABSENT ? NEAP_ACCOUNT_REMOVES : NEAP_ACCOUNT_MAKES);
 	for (size_t i = 0; neap_given(want, MEMBERS) && i < want->members.count; i++)
 		neap_claim_member(claims, want->name, want->members.items[i]);
 	if (want->members_exclusive)
@@ -133,7 +125,7 @@ static int group_read(const struct neap_view *view, const struct neap_context *c
 		return r;
 	have->there = entry.count > 0;
 	have->new_gid = NEAP_KEEP;
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return read_unwanted(view, ctx->scratch, want, &entry, err);
 	return have->there ? read_there(view, ctx->scratch, want, &entry, have, err)
 			   : read_new(view, ctx->scratch, want, have, err);
@@ -153,16 +145,13 @@ static int group_diff(const struct neap_context *ctx, const void *wanted, const 
 	const struct group_have *have = had;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
-		if (!have->there)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		if (have->there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
 	if (!have->there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		neap_diff_string(diff, "gid", NULL, decimal(diff, have->gid));
 	} else if (have->new_gid != NEAP_KEEP) {
 		neap_diff_string(diff, "gid", decimal(diff, have->gid), decimal(diff, have->new_gid));
@@ -216,7 +205,7 @@ static int group_apply(struct neap_host *host, const struct neap_context *ctx, c
 	neap_arena_wipe(arena);
 	if (have->users.count && change_users(host, have, arena, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		r = neap_account_remove_group(&edits, &host->view, want->name, err);
 	else if (!have->there)
 		r = neap_account_add_group(&edits, &host->view, want->name, have->gid, &have->join, err);
@@ -225,8 +214,6 @@ static int group_apply(struct neap_host *host, const struct neap_context *ctx, c
 					      &have->leave, err);
 	return r == 0 ? neap_account_edit(host, edits.list.items, edits.list.count, err) : r;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -241,7 +228,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the group is to be there. With `\"absent\"` no other parameter may be given; one that is "
 		       "the primary group of a user is not removed.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct group_want, ensure),
 	},
 	[GID] = {

@@ -8,7 +8,6 @@
 #include "engine/part.h"
 
 enum { NAME, IP, ALIASES, ENSURE, PATH, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define HOST_MAX_LEN 253
 #define LABEL_MAX_LEN 63
@@ -162,7 +161,9 @@ static void take_names(const struct hosts_want *want, struct hosts_have *have, s
 	if (holds(want, host, &name) == NOTHING)
 		return;
 	have->differs = true;
-	if (have->elsewhere_count < ELSEWHERE_MAX)
+	/* What `ip` says need not be said again. */
+	if (have->elsewhere_count < ELSEWHERE_MAX &&
+	    !(have->ip_before && neap_str_equal(host->ip_text, neap_str(have->ip_before))))
 		have->elsewhere[have->elsewhere_count++] = copied(rewrite->arena, host->ip_text);
 	while (!left && (word = neap_str_word(&rest)).len)
 		left = !is_own(want, word);
@@ -226,9 +227,10 @@ static size_t find_line(const struct hosts_want *want, struct hosts_have *have, 
 			continue;
 		have->there = true;
 		if (!neap_ip_equal(&host.ip, ip)) {
-			if (!have->ip_before)
+			bool becomes = part == ALL && other == file.len;
+			if (!have->ip_before || becomes)
 				have->ip_before = copied(arena, host.ip_text);
-			if (part == ALL && other == file.len)
+			if (becomes)
 				other = at;
 		} else if (own == file.len && (!neap_given(want, ALIASES) || part == ALL || part == FIRST)) {
 			own = at;
@@ -354,10 +356,8 @@ static int hosts_check(const void *wanted, struct neap_error **err)
 		neap_error_set(err, "ip \"%.60s\" is not an address", want->ip);
 		return neap_error_hint(err, "give IPv4 as in \"192.0.2.7\" (no leading zeros), or IPv6");
 	}
-	if (want->ensure == ABSENT)
-		return neap_given(want, ALIASES)
-			       ? neap_error_set(err, "aliases has no meaning with ensure = \"absent\"")
-			       : 0;
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, ALIASES, ALIASES, err);
 	if (!neap_given(want, IP))
 		return neap_error_set(err, "ip is required, unless ensure = \"absent\"");
 	return neap_given(want, ALIASES) ? check_aliases(want, err) : 0;
@@ -390,7 +390,7 @@ static void hosts_claim(const void *wanted, struct neap_claims *claims)
 		for (size_t i = 0; neap_given(want, ALIASES) && i < want->aliases.count; i++)
 			claim_name(claims, path_of(want), six == 1, want->aliases.items[i]);
 	}
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_lines(
 			claims, path_of(want),
 			neap_str(neap_arena_printf(arena, "%s\t%s", want->ip, names_of(want, arena).data)));
@@ -401,7 +401,7 @@ static int hosts_read(const struct neap_view *view, const struct neap_context *c
 {
 	const struct hosts_want *want = wanted;
 	struct hosts_have *have = had;
-	bool present = want->ensure == PRESENT;
+	bool present = want->ensure == NEAP_PRESENT;
 
 	int r = neap_part_read(view, ctx->scratch, path_of(want), present, &have->file, err);
 	if (r)
@@ -424,10 +424,8 @@ static void diff_present(const struct hosts_want *want, const struct hosts_have 
 {
 	bool fresh = !have->there;
 
-	if (fresh) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (fresh)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	if (fresh || have->ip_before)
 		neap_diff_string(diff, "ip", have->ip_before, want->ip);
 	if (neap_given(want, ALIASES) && (fresh || have->number > 0))
@@ -450,9 +448,8 @@ static int hosts_diff(const struct neap_context *ctx, const void *wanted, const 
 
 	if (!have->differs)
 		return 0;
-	if (want->ensure == ABSENT) {
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		neap_diff_ensure(diff, NEAP_ABSENT);
 	} else {
 		diff_present(want, have, diff);
 	}
@@ -467,15 +464,11 @@ static int hosts_apply(struct neap_host *host, const struct neap_context *ctx, c
 {
 	const struct hosts_want *want = wanted;
 	const struct hosts_have *have = had;
-	const struct neap_file_write made = { .mode = NEAP_KEEP, .uid = NEAP_KEEP, .gid = NEAP_KEEP };
 	(void)ctx;
 
-	if (!have)
-		return want->ensure == ABSENT ? 0 : neap_part_write_blindly(host, path_of(want), err);
-	return neap_part_write(host, path_of(want), &have->file, &made, true, err);
+	return neap_part_apply(host, path_of(want), have ? &have->file : NULL, want->ensure, false, true,
+			       err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -505,7 +498,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the name is to be there. With `\"absent\"` it goes from all lines, or from those of `ip`; a "
 		       "line without a name left goes too.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct hosts_want, ensure),
 	},
 	[PATH] = {

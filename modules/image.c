@@ -9,7 +9,6 @@
 #include "engine/resource.h"
 
 enum { NAME, SOURCE, DIGEST, NAMESPACE, SOCKET, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define DEFAULT_NAMESPACE "k8s.io"
 #define DEFAULT_SOCKET "/run/containerd/containerd.sock"
@@ -44,12 +43,8 @@ static int image_check(const void *wanted, struct neap_error **err)
 
 	if (strpbrk(want->name, " \t") || want->name[0] == '-')
 		return neap_error_set(err, "\"%s\" is no name of an image", want->name);
-	if (want->ensure == ABSENT) {
-		if (neap_given(want, SOURCE) || neap_given(want, DIGEST))
-			return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-					      neap_given(want, SOURCE) ? "source" : "digest");
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, SOURCE, DIGEST, err);
 	if (!neap_given(want, SOURCE) || !neap_given(want, DIGEST))
 		return neap_error_set(err, "%s is required, unless ensure = \"absent\"",
 				      neap_given(want, SOURCE) ? "digest" : "source");
@@ -145,11 +140,10 @@ static int image_diff(const struct neap_context *ctx, const void *wanted, const 
 	const struct image_have *have = had;
 
 	(void)ctx, (void)err;
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		if (!have->digest)
 			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
 	if (have->digest && strcmp(have->digest, want->digest) == 0)
@@ -169,13 +163,11 @@ static int image_apply(struct neap_host *host, const struct neap_context *ctx, c
 	int r;
 
 	(void)had;
-	process.argv = want->ensure == PRESENT ? command(want, ctx->scratch, "import", want->source.path)
-					       : command(want, ctx->scratch, "rm", want->name);
+	process.argv = want->ensure == NEAP_PRESENT ? command(want, ctx->scratch, "import", want->source.path)
+						    : command(want, ctx->scratch, "rm", want->name);
 	r = neap_host_run(host, &process, ctx->scratch, &result, err);
 	return r == 0 && !result.ok ? failed(&process, &result, err) : r;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -217,7 +209,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether containerd is to have it.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct image_want, ensure),
 	},
 };

@@ -8,7 +8,6 @@
 #include "engine/part.h"
 
 enum { PATH, SECTION, KEY, VALUE, ENSURE, SEPARATOR, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define NAME_MAX_LEN 1000
 #define SEPARATOR_MAX_LEN 20
@@ -442,9 +441,9 @@ static int ini_check(const void *wanted, struct neap_error **err)
 		return -1;
 	if (key && strchr("#;[", want->key[0]))
 		return neap_error_set(err, "key must not begin with \"%c\"", want->key[0]);
-	if (want->ensure == ABSENT) {
-		if (value)
-			return neap_error_set(err, "value has no meaning with ensure = \"absent\"");
+	if (want->ensure == NEAP_ABSENT) {
+		if (neap_absent_check(want, VALUE, VALUE, err) < 0)
+			return -1;
 		if (!key && !neap_given(want, SECTION))
 			return neap_error_set(err, "key or section is required: what is to be absent?");
 		return 0;
@@ -467,7 +466,7 @@ static void ini_claim(const void *wanted, struct neap_claims *claims)
 	}
 	neap_claim_part(claims, want->path, neap_arena_printf(arena, "ini\n%s\n%s", section, want->key),
 			NULL);
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_lines(claims, want->path, new_line(want, arena));
 }
 
@@ -476,7 +475,7 @@ static int ini_read(const struct neap_view *view, const struct neap_context *ctx
 {
 	const struct ini_want *want = wanted;
 	struct ini_have *have = had;
-	bool present = want->ensure == PRESENT;
+	bool present = want->ensure == NEAP_PRESENT;
 
 	int r = neap_part_read(view, ctx->scratch, want->path, present, &have->file, err);
 	if (r)
@@ -504,8 +503,7 @@ static int ini_diff(const struct neap_context *ctx, const void *wanted, const vo
 	case EDIT_NONE:
 		return 0;
 	case EDIT_INSERT:
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		if (neap_given(want, VALUE))
 			neap_diff_text(diff, "value", NULL, &want->value);
 		if (have->file.stat.kind == NEAP_FILE_ABSENT)
@@ -521,8 +519,7 @@ static int ini_diff(const struct neap_context *ctx, const void *wanted, const vo
 		neap_diff_reason(diff, "in line%s %s", plural, list.data);
 		break;
 	case EDIT_REMOVE:
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 		neap_diff_reason(diff, "removes line%s %s", plural, list.data);
 		break;
 	}
@@ -536,21 +533,11 @@ static int ini_apply(struct neap_host *host, const struct neap_context *ctx, con
 {
 	const struct ini_want *want = wanted;
 	const struct ini_have *have = had;
-	const struct neap_file_write made = {
-		.mode = is_secret(want) ? 0600 : NEAP_KEEP,
-		.uid = NEAP_KEEP,
-		.gid = NEAP_KEEP,
-		.secret = is_secret(want),
-	};
-	bool known = want->ensure == ABSENT || neap_given(want, VALUE);
 	(void)ctx;
 
-	if (!have)
-		return want->ensure == ABSENT ? 0 : neap_part_write_blindly(host, want->path, err);
-	return neap_part_write(host, want->path, &have->file, &made, known, err);
+	return neap_part_apply(host, want->path, have ? &have->file : NULL, want->ensure, is_secret(want),
+			       want->ensure == NEAP_ABSENT || neap_given(want, VALUE), err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
@@ -588,7 +575,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the key is to be there. With `\"absent\"` all lines of the key in the section go; without "
 		       "`key` the whole section goes, from its header on; comments above it stay.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct ini_want, ensure),
 	},
 	[SEPARATOR] = {

@@ -9,8 +9,8 @@
 #include "engine/firewall.h"
 
 enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 enum { KEEP, REMOVE };
+enum { ACCEPT, DROP };
 
 struct chain_want {
 	struct neap_want base;
@@ -20,7 +20,7 @@ struct chain_want {
 	unsigned policy, foreign, ensure;
 };
 
-static const char *const policy_choices[] = { "ACCEPT", "DROP", NULL };
+static const char *const policy_choices[] = { [ACCEPT] = "ACCEPT", [DROP] = "DROP", NULL };
 
 struct list { /* in the memory of the step */
 	const char **items;
@@ -36,6 +36,7 @@ struct chain_have {
 	struct list removed; /* what has to go, of others and of those out of place */
 	size_t foreign;      /* so many of them are others' */
 	size_t kept;         /* of the wanted: the first so many are in place */
+	size_t moved;        /* of the rest so many are there, and go to the end anew */
 };
 
 static struct neap_table table_of(const struct chain_want *want)
@@ -56,6 +57,24 @@ static bool owns_all(const struct chain_want *want)
 	return neap_given(want, FOREIGN) ? want->foreign == REMOVE : !is_built_in(want);
 }
 
+static bool drops(const struct chain_want *want)
+{
+	return neap_given(want, POLICY) && want->policy == DROP;
+}
+
+/* The same text; what is the same to iptables only is seen when it is read. */
+static int check_twins(const struct chain_want *want, struct neap_error **err)
+{
+	struct neap_map seen = { 0 };
+	const char *twin = NULL;
+
+	for (size_t i = 0; i < want->rules.count && !twin; i++)
+		if (neap_map_put(&seen, neap_str(want->rules.items[i]), &seen))
+			twin = want->rules.items[i];
+	neap_map_done(&seen);
+	return twin ? neap_error_set(err, "rules: \"%s\" is there twice", twin) : 0;
+}
+
 static int chain_check(const void *wanted, struct neap_error **err)
 {
 	const struct chain_want *want = wanted;
@@ -66,11 +85,12 @@ static int chain_check(const void *wanted, struct neap_error **err)
 	for (size_t i = 0; i < want->rules.count; i++)
 		if (neap_rule_check(want->rules.items[i], err) < 0)
 			return -1;
-	if (want->ensure == ABSENT && built_in)
+	if (check_twins(want, err) < 0)
+		return -1;
+	if (want->ensure == NEAP_ABSENT && built_in)
 		return neap_error_set(err, "%s is built in: it cannot be absent", want->name);
-	if (want->ensure == ABSENT && (neap_given(want, RULES) || neap_given(want, FOREIGN)))
-		return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-				      neap_given(want, RULES) ? "rules" : "foreign");
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, RULES, FOREIGN, err);
 	if (neap_given(want, POLICY) && !built_in)
 		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
 	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
@@ -85,8 +105,15 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_table table = table_of(want);
 	unsigned aspects = NEAP_ASPECT_EXISTENCE | (owns_all(want) ? NEAP_ASPECT_CONTENT : 0);
 
-	neap_claim_path(claims, neap_firewall_path(&table, want->name, arena), aspects,
-			want->ensure == ABSENT);
+	/* What lets one in has to be in force before all else is dropped. A built-in chain need not be made,
+	 * so nothing comes before its rules; and who opens a chain does it before rules go. */
+	if (drops(want) && !owns_all(want)) {
+		neap_claim_after(claims, neap_firewall_path(&table, NULL, arena));
+		neap_claim_after(claims, neap_firewall_path(&table, want->name, arena));
+	} else {
+		neap_claim_path(claims, neap_firewall_path(&table, want->name, arena), aspects,
+				want->ensure == NEAP_ABSENT);
+	}
 	for (size_t i = 0; i < want->rules.count; i++)
 		neap_rule_claim(claims, &table, want->name, want->rules.items[i], false);
 }
@@ -191,6 +218,8 @@ static void compare(const struct chain_want *want, const struct neap_chain *chai
 			add(&have->removed, rule, arena);
 		have->foreign += !own;
 	}
+	for (size_t i = have->kept; chain && i < have->wanted.count; i++)
+		have->moved += neap_chain_count(chain, have->wanted.items[i]) > 0;
 }
 
 static int read_rules(const struct neap_view *view, const struct neap_context *ctx,
@@ -228,7 +257,7 @@ static int chain_read(const struct neap_view *view, const struct neap_context *c
 	have->by = neap_view_firewall_name(view, table.family, ctx->scratch);
 	have->there = chain != NULL;
 	have->policy = chain && chain->policy ? neap_arena_strdup(ctx->scratch, chain->policy) : NULL;
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		return neap_given(want, RULES) ? read_rules(view, ctx, want, have, err) : 0;
 	for (size_t i = 0; chain && i < chain->rules.count; i++)
 		add(&have->removed, chain->rules.items[i], ctx->scratch);
@@ -257,10 +286,10 @@ static int chain_diff(const struct neap_context *ctx, const void *wanted, const 
 
 	(void)ctx;
 	(void)err;
-	if (want->ensure == ABSENT && !have->there)
+	if (want->ensure == NEAP_ABSENT && !have->there)
 		return 0;
-	if (want->ensure == ABSENT || !have->there)
-		neap_diff_action(diff, want->ensure == ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
+	if (want->ensure == NEAP_ABSENT || !have->there)
+		neap_diff_action(diff, want->ensure == NEAP_ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
 	if (policy_differs(want, have))
 		neap_diff_string(diff, "policy", have->policy, policy_choices[want->policy]);
 	if (rules_differ(have))
@@ -269,6 +298,11 @@ static int chain_diff(const struct neap_context *ctx, const void *wanted, const 
 	if (neap_diff_empty(diff))
 		return 0;
 	neap_diff_reason(diff, "by %s", have->by);
+	/* Whether others have rules there now is nobody's change. */
+	if (have->moved)
+		neap_diff_reason(diff, "%zu of its rules %s to the end anew%s", have->moved,
+				 have->moved == 1 ? "goes" : "go",
+				 owns_all(want) ? "" : ", behind all of others");
 	if (have->foreign)
 		neap_diff_reason(diff, "removes %zu rule%s of others", have->foreign,
 				 have->foreign == 1 ? "" : "s");
@@ -288,6 +322,16 @@ static int each(struct neap_host *host, const struct chain_want *want, enum neap
 	return 0;
 }
 
+static int put_policy(struct neap_host *host, const struct chain_want *want, const struct chain_have *have,
+		      struct neap_error **err)
+{
+	struct neap_table table = table_of(want);
+
+	return policy_differs(want, have) ? neap_host_firewall(host, &table, NEAP_FIREWALL_POLICY, want->name,
+							       policy_choices[want->policy], err)
+					  : 0;
+}
+
 static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
 		       const void *had, struct neap_error **err)
 {
@@ -296,45 +340,29 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	const struct chain_want *want = wanted;
 	const struct chain_have *have = had ? had : &nothing;
 	struct neap_table table = table_of(want);
-	const char *policy = policy_choices[want->policy];
 	const char *const *added = had ? have->wanted.items + have->kept : want->rules.items;
 	size_t count = had ? have->wanted.count - have->kept : want->rules.count;
 
 	(void)ctx;
-	if (want->ensure == PRESENT && !have->there && !is_built_in(want) &&
+	if (want->ensure == NEAP_PRESENT && !have->there && !is_built_in(want) &&
 	    neap_host_firewall(host, &table, NEAP_FIREWALL_MAKE, want->name, NULL, err) < 0)
+		return -1;
+	/* One step of a table is one iptables-restore, so all at one moment; the order is the safe one even
+	 * so: who opens does it before rules go, who drops when they are there. */
+	if (want->policy == ACCEPT && put_policy(host, want, have, err) < 0)
 		return -1;
 	if (each(host, want, NEAP_FIREWALL_REMOVE, have->removed.items, have->removed.count, err) < 0 ||
 	    each(host, want, NEAP_FIREWALL_APPEND, added, count, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_firewall(host, &table, NEAP_FIREWALL_DROP, want->name, NULL, err);
-	/* Last: the rules are there by then. */
-	return policy_differs(want, have)
-		       ? neap_host_firewall(host, &table, NEAP_FIREWALL_POLICY, want->name, policy, err)
-		       : 0;
+	return want->policy == DROP ? put_policy(host, want, have, err) : 0;
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 static const char *const foreign_choices[] = { "keep", "remove", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
-	[FAMILY] = {
-		.name = "family",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_KEY,
-		.doc = "IPv4 or IPv6: their rules are apart.",
-		.choices = neap_family_choices,
-		.offset = offsetof(struct chain_want, family),
-	},
-	[TABLE] = {
-		.name = "table",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_KEY,
-		.doc = "The table it is in.",
-		.choices = neap_table_choices,
-		.offset = offsetof(struct chain_want, table),
-	},
+	NEAP_TABLE_PARAMS(struct chain_want),
 	[NAME] = {
 		.name = "name",
 		.kind = NEAP_PARAM_STRING,
@@ -371,7 +399,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether it is to be there. With `\"absent\"` it goes with all rules in it; that is an error "
 		       "while a rule jumps to it, and of a built-in chain.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct chain_want, ensure),
 	},
 };
@@ -389,7 +417,11 @@ static const char description[] =
 	"  stays, as nothing tells it from one of somebody else's: iptables_rule with `ensure = \"absent\"`\n"
 	"  removes it.\n"
 	"- Other resources may have rules in the chain only where `foreign` is `\"keep\"`.\n"
-	"- Rules that jump to the chain come after it, without an edge being written.\n";
+	"- Rules that jump to the chain come after it, without an edge being written.\n"
+	"- `policy = \"DROP\"` comes after all else that the recipe has in the table, so that what lets you "
+	"in\n"
+	"  is in force by then: when a rule fails, the policy stays as it is. `\"ACCEPT\"` comes before "
+	"them.\n";
 
 static const char example[] = "neap.iptables_chain {\n"
 			      "  name = \"SITE\",\n"

@@ -10,7 +10,6 @@
 #include "engine/firewall.h"
 
 enum { FAMILY, TABLE, CHAIN, RULE, POSITION, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 enum { LAST, FIRST };
 
 struct rule_want {
@@ -38,9 +37,7 @@ static int rule_check(const void *wanted, struct neap_error **err)
 
 	if (neap_chain_check("chain", want->chain, err) < 0 || neap_rule_check(want->rule, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT && neap_given(want, POSITION))
-		return neap_error_set(err, "position has no meaning with ensure = \"absent\"");
-	return 0;
+	return want->ensure == NEAP_ABSENT ? neap_absent_check(want, POSITION, POSITION, err) : 0;
 }
 
 static void rule_claim(const void *wanted, struct neap_claims *claims)
@@ -49,9 +46,9 @@ static void rule_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_table table = table_of(want);
 
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_entries(claims, neap_firewall_path(&table, want->chain, arena));
-	neap_rule_claim(claims, &table, want->chain, want->rule, want->ensure == ABSENT);
+	neap_rule_claim(claims, &table, want->chain, want->rule, want->ensure == NEAP_ABSENT);
 }
 
 /* The other rules of the recipe in the same table: iptables looks at all of them at once. */
@@ -96,10 +93,10 @@ static int rule_read(const struct neap_view *view, const struct neap_context *ct
 		return r;
 	have->by = neap_view_firewall_name(view, table.family, ctx->scratch);
 	if (!chain)
-		return want->ensure == ABSENT ? 0 : neap_chain_missing(&table, want->chain, err);
+		return want->ensure == NEAP_ABSENT ? 0 : neap_chain_missing(&table, want->chain, err);
 	r = neap_view_rule_form(view, &table, &wish, &others, ctx->scratch, &have->form, &local);
 	/* A rule that jumps to nowhere is nowhere. */
-	if (r < 0 && want->ensure == ABSENT && local && local->errnum == ENOENT)
+	if (r < 0 && want->ensure == NEAP_ABSENT && local && local->errnum == ENOENT)
 		return 0;
 	if (r < 0)
 		neap_error_pass(err, &local);
@@ -107,8 +104,8 @@ static int rule_read(const struct neap_view *view, const struct neap_context *ct
 		return r;
 	have->counts = neap_arena_array_of(ctx->scratch, size_t, have->form.count);
 	for (size_t i = 0; r == 0 && i < have->form.count; i++) {
-		r = neap_view_rule(view, &table, want->chain, have->form.rules[i], want->ensure == PRESENT,
-				   &have->counts[i], err);
+		r = neap_view_rule(view, &table, want->chain, have->form.rules[i],
+				   want->ensure == NEAP_PRESENT, &have->counts[i], err);
 		if (r == 0 && have->counts[i])
 			have->there++;
 	}
@@ -123,7 +120,7 @@ static const char *const *differing(const struct rule_want *want, const struct r
 
 	*ret_count = 0;
 	for (size_t i = 0; i < have->form.count; i++)
-		if ((have->counts[i] > 0) == (want->ensure == ABSENT))
+		if ((have->counts[i] > 0) == (want->ensure == NEAP_ABSENT))
 			rules[(*ret_count)++] = have->form.rules[i];
 	return rules;
 }
@@ -133,7 +130,7 @@ static int rule_diff(const struct neap_context *ctx, const void *wanted, const v
 {
 	const struct rule_want *want = wanted;
 	const struct rule_have *have = had;
-	bool absent = want->ensure == ABSENT;
+	bool absent = want->ensure == NEAP_ABSENT;
 	size_t count;
 	const char *const *rules = differing(want, have, ctx->scratch, &count);
 
@@ -186,14 +183,14 @@ static int rule_apply(struct neap_host *host, const struct neap_context *ctx, co
 
 	(void)ctx;
 	if (!have)
-		return want->ensure == ABSENT ? take(host, want, want->rule, 1, err)
-					      : put(host, want, want->rule, err);
+		return want->ensure == NEAP_ABSENT ? take(host, want, want->rule, 1, err)
+						   : put(host, want, want->rule, err);
 	for (size_t i = 0; i < count; i++) {
 		/* The first of several is to be the first. */
 		size_t at = want->position == FIRST ? count - 1 - i : i;
 		int r = 0;
 
-		if (want->ensure == ABSENT)
+		if (want->ensure == NEAP_ABSENT)
 			r = take(host, want, have->form.rules[at], have->counts[at], err);
 		else if (!have->counts[at])
 			r = put(host, want, have->form.rules[at], err);
@@ -203,26 +200,10 @@ static int rule_apply(struct neap_host *host, const struct neap_context *ctx, co
 	return 0;
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 static const char *const position_choices[] = { "last", "first", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
-	[FAMILY] = {
-		.name = "family",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_KEY,
-		.doc = "IPv4 or IPv6: their rules are apart.",
-		.choices = neap_family_choices,
-		.offset = offsetof(struct rule_want, family),
-	},
-	[TABLE] = {
-		.name = "table",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_KEY,
-		.doc = "The table it is in.",
-		.choices = neap_table_choices,
-		.offset = offsetof(struct rule_want, table),
-	},
+	NEAP_TABLE_PARAMS(struct rule_want),
 	[CHAIN] = {
 		.name = "chain",
 		.kind = NEAP_PARAM_STRING,
@@ -249,7 +230,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether it is to be there. With `\"absent\"` all rules like it in the chain go.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct rule_want, ensure),
 	},
 };

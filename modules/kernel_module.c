@@ -9,7 +9,6 @@
 #include "engine/whole.h"
 
 enum { NAME, ENSURE, PARAMS, PERSISTENT, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define NAME_LEN_MAX 55 /* of the kernel's modules */
 #define LOAD_TIMEOUT 60 /* seconds */
@@ -37,7 +36,7 @@ static int module_check(const void *wanted, struct neap_error **err)
 	if (strspn(want->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != len ||
 	    len > NAME_LEN_MAX || want->name[0] == '-')
 		return neap_error_set(err, "\"%s\" is no name of a kernel module", want->name);
-	if (want->ensure == ABSENT && want->params.count > 0)
+	if (want->ensure == NEAP_ABSENT && want->params.count > 0)
 		return neap_error_set(err, "params has no meaning with ensure = \"absent\"");
 	for (size_t i = 0; i < want->params.count; i++) {
 		struct neap_text text = want->params.texts[i];
@@ -64,7 +63,7 @@ static const char *canonical(const struct module_want *want, struct neap_arena *
 
 static bool is_kept(const struct module_want *want)
 {
-	return want->ensure == PRESENT && (!neap_given(want, PERSISTENT) || want->persistent);
+	return want->ensure == NEAP_PRESENT && (!neap_given(want, PERSISTENT) || want->persistent);
 }
 
 static struct neap_whole load_file(const struct module_want *want, struct neap_arena *arena)
@@ -195,7 +194,7 @@ static int module_read(const struct neap_view *view, const struct neap_context *
 	struct neap_whole load = load_file(want, ctx->scratch), options = options_file(want, ctx->scratch);
 	int r = read_live(view, ctx->scratch, want, &have->live, err);
 
-	if (r == 0 && have->live == LIVE_BUILT_IN && want->ensure == ABSENT) {
+	if (r == 0 && have->live == LIVE_BUILT_IN && want->ensure == NEAP_ABSENT) {
 		neap_error_set(err, "%s is built into the kernel and cannot be unloaded", want->name);
 		return neap_error_hint(err, "where a module may be built in, not_if = { … } can spare it");
 	}
@@ -208,7 +207,7 @@ static int module_read(const struct neap_view *view, const struct neap_context *
 
 static bool live_differs(const struct module_want *want, enum live live)
 {
-	return want->ensure == PRESENT ? live == LIVE_NOT : live == LIVE_LOADED;
+	return want->ensure == NEAP_PRESENT ? live == LIVE_NOT : live == LIVE_LOADED;
 }
 
 static int module_diff(const struct neap_context *ctx, const void *wanted, const void *had,
@@ -220,9 +219,10 @@ static int module_diff(const struct neap_context *ctx, const void *wanted, const
 
 	(void)err;
 	if (live_differs(want, have->live)) {
-		neap_diff_action(diff, want->ensure == PRESENT ? NEAP_ACTION_CREATE : NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "live", want->ensure == PRESENT ? NULL : "loaded",
-				 want->ensure == PRESENT ? "loaded" : NULL);
+		neap_diff_action(diff,
+				 want->ensure == NEAP_PRESENT ? NEAP_ACTION_CREATE : NEAP_ACTION_DELETE);
+		neap_diff_string(diff, "live", want->ensure == NEAP_PRESENT ? NULL : "loaded",
+				 want->ensure == NEAP_PRESENT ? "loaded" : NULL);
 	}
 	neap_whole_diff(&load, &have->load, "persistent", diff);
 	if (has_options(want))
@@ -240,7 +240,7 @@ static int change_live(struct neap_host *host, const struct neap_context *ctx, c
 	int r;
 
 	argv[count++] = "modprobe";
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		argv[count++] = "-r";
 	argv[count++] = "--";
 	argv[count++] = want->name;
@@ -253,7 +253,7 @@ static int change_live(struct neap_host *host, const struct neap_context *ctx, c
 	r = neap_host_run(host, &process, ctx->scratch, &result, err);
 	if (r == 0 && !result.ok)
 		return neap_error_set(err, "modprobe %s%s: exit %d: %.*s",
-				      want->ensure == ABSENT ? "-r " : "", want->name, result.status,
+				      want->ensure == NEAP_ABSENT ? "-r " : "", want->name, result.status,
 				      (int)strcspn(result.errors, "\n"), result.errors);
 	return r;
 }
@@ -274,8 +274,6 @@ static int module_apply(struct neap_host *host, const struct neap_context *ctx, 
 	return has_options(want) ? neap_whole_apply(host, &options, have ? &have->options : NULL, err) : 0;
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
-
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
 		.name = "name",
@@ -288,7 +286,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether it is to be loaded. With `\"absent\"` it is unloaded, and no longer loaded at boot.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct module_want, ensure),
 	},
 	[PARAMS] = {

@@ -7,7 +7,6 @@
 #include "engine/keyfile.h"
 
 enum { PATH, ALGORITHM, ENSURE, OWNER, GROUP, MODE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 enum { PUBLIC_PEM };
 
 struct key_want {
@@ -21,8 +20,6 @@ struct key_want {
 struct key_have {
 	struct neap_keyfile file;
 };
-
-static const struct neap_param params[PARAM_COUNT];
 
 static struct neap_keyfile_want wanted_file(const struct key_want *want)
 {
@@ -41,11 +38,7 @@ static int key_check(const void *wanted, struct neap_error **err)
 {
 	const struct key_want *want = wanted;
 
-	for (unsigned i = 0; want->ensure == ABSENT && i < PARAM_COUNT; i++)
-		if (i != PATH && i != ENSURE && neap_given(want, i))
-			return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-					      params[i].name);
-	return 0;
+	return want->ensure == NEAP_ABSENT ? neap_absent_check(want, 0, PARAM_COUNT - 1, err) : 0;
 }
 
 static void key_claim(const void *wanted, struct neap_claims *claims)
@@ -54,7 +47,7 @@ static void key_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_path(claims, want->path,
 			NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
 static int key_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -64,7 +57,7 @@ static int key_read(const struct neap_view *view, const struct neap_context *ctx
 	struct key_have *have = had;
 	struct neap_key *key NEAP_AUTO_KEY = NULL;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_pem_stat(view, want->path, &have->file.stat, err);
 	struct neap_keyfile_want file = wanted_file(want);
 	return neap_keyfile_read(view, ctx->scratch, &file, &have->file, &key, err);
@@ -77,17 +70,13 @@ static int key_diff(const struct neap_context *ctx, const void *wanted, const vo
 	const struct neap_keyfile *file = &((const struct key_have *)had)->file;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
-		if (file->stat.kind == NEAP_FILE_ABSENT)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		if (file->stat.kind != NEAP_FILE_ABSENT)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
-	if (!file->kind) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!file->kind)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	if (file->make)
 		neap_diff_string(diff, "algorithm", file->kind, neap_key_algorithms[want->algorithm]);
 	if (file->make && file->kind)
@@ -104,7 +93,7 @@ static int key_apply(struct neap_host *host, const struct neap_context *ctx, con
 	const struct key_have *have = had;
 	struct neap_key *key NEAP_AUTO_KEY = NULL;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_unlink(host, want->path, err);
 	struct neap_keyfile_want file = wanted_file(want);
 	return neap_keyfile_apply(host, ctx->scratch, &file, have ? &have->file : NULL, &key, err);
@@ -125,8 +114,6 @@ static int key_output(const struct neap_view *view, const struct neap_context *c
 		*ret = neap_text_plain(pem.data, pem.len);
 	return r;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
@@ -149,7 +136,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the key is to be there. With `\"absent\"` no other parameter but `path` may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct key_want, ensure),
 	},
 	[OWNER] = {

@@ -11,7 +11,6 @@
 #include "engine/part.h"
 
 enum { PATH, LINE, ENSURE, MATCH, INSERT_BEFORE, INSERT_AFTER, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 struct line_want {
 	struct neap_want base;
@@ -176,7 +175,7 @@ static int line_check(const void *wanted, struct neap_error **err)
 	struct neap_str line = wanted_line(want);
 	bool given = neap_given(want, LINE), match = neap_given(want, MATCH), found;
 
-	if (!given && want->ensure == PRESENT)
+	if (!given && want->ensure == NEAP_PRESENT)
 		return neap_error_set(err, "line is required, unless ensure = \"absent\"");
 	if (!given && !match)
 		return neap_error_set(err, "line or match is required: which line is to be absent?");
@@ -194,13 +193,8 @@ static int line_check(const void *wanted, struct neap_error **err)
 			return neap_error_hint(err, "in a file whose lines end in CRLF it is added");
 		}
 	}
-	if (want->ensure == ABSENT) {
-		if (neap_given(want, INSERT_BEFORE) || neap_given(want, INSERT_AFTER))
-			return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-					      neap_given(want, INSERT_BEFORE) ? "insert_before"
-									      : "insert_after");
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, INSERT_BEFORE, INSERT_AFTER, err);
 	if (neap_given(want, INSERT_BEFORE) && neap_given(want, INSERT_AFTER)) {
 		neap_error_set(err, "insert_before and insert_after contradict each other");
 		return neap_error_hint(err, "give one of them");
@@ -230,7 +224,7 @@ static int line_read(const struct neap_view *view, const struct neap_context *ct
 {
 	const struct line_want *want = wanted;
 	struct line_have *have = had;
-	bool present = want->ensure == PRESENT;
+	bool present = want->ensure == NEAP_PRESENT;
 
 	int r = neap_part_read(view, ctx->scratch, want->path, present, &have->file, err);
 	if (r)
@@ -252,8 +246,7 @@ static int line_diff(const struct neap_context *ctx, const void *wanted, const v
 	case EDIT_NONE:
 		return 0;
 	case EDIT_INSERT:
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		neap_diff_text(diff, "line", NULL, &want->line);
 		if (have->file.stat.kind != NEAP_FILE_ABSENT)
 			neap_place_diff(&have->place, diff);
@@ -264,8 +257,7 @@ static int line_diff(const struct neap_context *ctx, const void *wanted, const v
 		neap_diff_reason(diff, "replaces line %zu", have->numbers.first[0]);
 		break;
 	case EDIT_REMOVE:
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+		neap_diff_ensure(diff, NEAP_ABSENT);
 		neap_line_print(&have->numbers, &list);
 		neap_diff_reason(diff, "removes line%s %s", have->numbers.count == 1 ? "" : "s", list.data);
 		break;
@@ -280,20 +272,11 @@ static int line_apply(struct neap_host *host, const struct neap_context *ctx, co
 {
 	const struct line_want *want = wanted;
 	const struct line_have *have = had;
-	const struct neap_file_write made = {
-		.mode = is_secret(want) ? 0600 : NEAP_KEEP,
-		.uid = NEAP_KEEP,
-		.gid = NEAP_KEEP,
-		.secret = is_secret(want),
-	};
 	(void)ctx;
 
-	if (!have)
-		return want->ensure == ABSENT ? 0 : neap_part_write_blindly(host, want->path, err);
-	return neap_part_write(host, want->path, &have->file, &made, true, err);
+	return neap_part_apply(host, want->path, have ? &have->file : NULL, want->ensure, is_secret(want),
+			       true, err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
@@ -315,7 +298,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the line is to be there. With `\"absent\"` all lines equal to `line` go, and all that "
 		       "`match` fits.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct line_want, ensure),
 	},
 	[MATCH] = {

@@ -8,7 +8,6 @@
 #include "engine/resource.h"
 
 enum { PATH, ENSURE, TARGET, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define TARGET_MAX 4095 /* PATH_MAX without its NUL: the kernel takes no more */
 
@@ -28,13 +27,12 @@ struct link_have {
 static int link_check(const void *wanted, struct neap_error **err)
 {
 	const struct link_want *want = wanted;
-	bool given = neap_given(want, TARGET);
 
-	if (want->ensure == ABSENT && given)
-		return neap_error_set(err, "target has no meaning with ensure = \"absent\"");
-	if (want->ensure == PRESENT && !given)
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, TARGET, TARGET, err);
+	if (!neap_given(want, TARGET))
 		return neap_error_set(err, "target is required, unless ensure = \"absent\"");
-	if (given && want->target && strlen(want->target) > TARGET_MAX)
+	if (want->target && strlen(want->target) > TARGET_MAX)
 		return neap_error_set(err, "target is longer than %d bytes", TARGET_MAX);
 	return 0;
 }
@@ -45,7 +43,7 @@ static void link_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_path(claims, want->path,
 			NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
 static int link_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -61,7 +59,7 @@ static int link_read(const struct neap_view *view, const struct neap_context *ct
 	case NEAP_FILE_LINK:
 		return 0;
 	case NEAP_FILE_ABSENT:
-		if (want->ensure == ABSENT)
+		if (want->ensure == NEAP_ABSENT)
 			return 0;
 		return neap_parents_read(view, ctx->scratch, want->path, &have->parents, err);
 	case NEAP_FILE_DIRECTORY:
@@ -88,17 +86,13 @@ static int link_diff(const struct neap_context *ctx, const void *wanted, const v
 	bool there = have->stat.kind == NEAP_FILE_LINK;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
-		if (there) {
-			neap_diff_action(diff, NEAP_ACTION_DELETE);
-			neap_diff_string(diff, "ensure", "present", "absent");
-		}
+	if (want->ensure == NEAP_ABSENT) {
+		if (there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
-	if (!there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!there)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	if (neap_given(want, TARGET) && (!there || strcmp(have->target, want->target) != 0))
 		neap_diff_string(diff, "target", there ? have->target : NULL, want->target);
 	neap_parents_diff(&have->parents, diff);
@@ -112,7 +106,7 @@ static int link_apply(struct neap_host *host, const struct neap_context *ctx, co
 	const struct link_have *have = had;
 	(void)ctx;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_unlink(host, want->path, err);
 	if ((!have || have->parents.count > 0) && neap_host_mkdir_parents(host, want->path, err) < 0)
 		return -1;
@@ -120,8 +114,6 @@ static int link_apply(struct neap_host *host, const struct neap_context *ctx, co
 		return 0; /* not known yet: where it will point cannot be said */
 	return neap_host_symlink(host, want->path, want->target, err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
@@ -135,7 +127,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the link is to be there. `\"absent\"` removes only a link, never what it points to.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct link_want, ensure),
 	},
 	[TARGET] = {

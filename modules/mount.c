@@ -9,7 +9,6 @@
 #include "engine/part.h"
 
 enum { PATH, DEVICE, FSTYPE, OPTIONS, DUMP, PASS, ENSURE, MOUNTED, PERSISTENT, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define FSTAB "/etc/fstab"
 #define MOUNTS "/proc/self/mountinfo"
@@ -56,17 +55,17 @@ static bool is_mounted(const struct mount_want *want)
 static bool looks_live(const struct neap_view *view, const struct mount_want *want)
 {
 	return neap_view_running(view) &&
-	       (want->ensure == ABSENT || is_mounted(want) || neap_given(want, MOUNTED));
+	       (want->ensure == NEAP_ABSENT || is_mounted(want) || neap_given(want, MOUNTED));
 }
 
 static bool wants_live(const struct mount_want *want)
 {
-	return want->ensure == PRESENT && is_mounted(want);
+	return want->ensure == NEAP_PRESENT && is_mounted(want);
 }
 
 static bool is_kept(const struct mount_want *want)
 {
-	return want->ensure == PRESENT && (!neap_given(want, PERSISTENT) || want->persistent);
+	return want->ensure == NEAP_PRESENT && (!neap_given(want, PERSISTENT) || want->persistent);
 }
 
 /* `have` NULL: what is there is not known. */
@@ -81,12 +80,8 @@ static int mount_check(const void *wanted, struct neap_error **err)
 {
 	const struct mount_want *want = wanted;
 
-	if (want->ensure == ABSENT) {
-		for (unsigned i = DEVICE; i < PARAM_COUNT; i++)
-			if (i != ENSURE && neap_given(want, i))
-				return neap_error_set(err, "with ensure = \"absent\" only path is given");
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, DEVICE, PARAM_COUNT - 1, err);
 	if (!neap_given(want, DEVICE) || !neap_given(want, FSTYPE))
 		return neap_error_set(err, "%s is required, unless ensure = \"absent\"",
 				      neap_given(want, DEVICE) ? "fstype" : "device");
@@ -108,7 +103,7 @@ static void mount_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_entries(claims, FSTAB);
 	/* What lies below has to come after it, or it would lie underneath. */
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_place(claims, want->path);
 }
 
@@ -324,7 +319,7 @@ static int read_live(const struct neap_view *view, const struct mount_want *want
 {
 	struct neap_mount mount = { 0 }, around = { .path = "/", .root = "/", .number = "" };
 	const char *device = want->device, *options = options_of(want, have);
-	bool bind = want->ensure == PRESENT &&
+	bool bind = want->ensure == NEAP_PRESENT &&
 		    (neap_mount_has(options, "bind") || neap_mount_has(options, "rbind"));
 	bool found = false, same;
 	int r = bind ? follow(view, arena, want->device, &device, err) : 0;
@@ -378,7 +373,7 @@ static int mount_read(const struct neap_view *view, const struct neap_context *c
 	struct mount_have *have = had;
 	int r = 0;
 
-	if (want->ensure == ABSENT || is_kept(want)) {
+	if (want->ensure == NEAP_ABSENT || is_kept(want)) {
 		r = neap_part_read(view, ctx->scratch, FSTAB, is_kept(want), &have->file, err);
 		if (r == 0)
 			r = plan_fstab(want, have, ctx->scratch, err);
@@ -395,7 +390,7 @@ static int mount_diff(const struct neap_context *ctx, const void *wanted, const 
 {
 	const struct mount_want *want = wanted;
 	const struct mount_have *have = had;
-	const char *wish = want->ensure == PRESENT
+	const char *wish = want->ensure == NEAP_PRESENT
 				   ? neap_arena_printf(ctx->scratch, "%s type %s", want->device, want->fstype)
 				   : NULL;
 
@@ -419,7 +414,7 @@ static int mount_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_reason(diff, "mounts it anew with its options");
 		break;
 	case LIVE_THERE:
-		neap_diff_action(diff, want->ensure == ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_UPDATE);
+		neap_diff_action(diff, want->ensure == NEAP_ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_UPDATE);
 		neap_diff_string(diff, "live", have->now, NULL);
 		break;
 	}
@@ -504,7 +499,6 @@ static int mount_apply(struct neap_host *host, const struct neap_context *ctx, c
 {
 	const struct mount_want *want = wanted;
 	const struct mount_have *have = had;
-	const struct neap_file_write made = { .mode = 0644, .uid = NEAP_KEEP, .gid = NEAP_KEEP };
 
 	if (!have)
 		return apply_blindly(host, ctx, want, err);
@@ -514,10 +508,8 @@ static int mount_apply(struct neap_host *host, const struct neap_context *ctx, c
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if (change_live(host, ctx, want, have, err) < 0)
 		return -1;
-	return have->edit != EDIT_NONE ? neap_part_write(host, FSTAB, &have->file, &made, true, err) : 0;
+	return have->edit != EDIT_NONE ? neap_part_write(host, FSTAB, &have->file, false, true, err) : 0;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
@@ -569,7 +561,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "With `\"absent\"` it is unmounted and its line goes; the directory stays.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct mount_want, ensure),
 	},
 	[MOUNTED] = {

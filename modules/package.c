@@ -500,8 +500,7 @@ static void diff_present(const struct package_want *want, const struct package_h
 	bool there = is_there(have->is.status);
 
 	if (!there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
+		neap_diff_ensure(diff, NEAP_PRESENT);
 		neap_diff_string(diff, "version", NULL, have->target);
 	} else if (have->transacts) {
 		if (have->is.status != NEAP_DPKG_INSTALLED)

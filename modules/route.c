@@ -7,7 +7,6 @@
 #include "engine/net.h"
 
 enum { TO, TABLE, METRIC, VIA, LINK, SOURCE, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define TABLE_LOCAL 255 /* the kernel's own */
 
@@ -94,13 +93,8 @@ static int route_check(const void *wanted, struct neap_error **err)
 		return -1;
 	if (neap_given(want, TABLE) && want->table == TABLE_LOCAL)
 		return neap_error_set(err, "table: %d is the kernel's own", TABLE_LOCAL);
-	if (want->ensure == ABSENT) {
-		for (unsigned i = VIA; i < ENSURE; i++)
-			if (neap_given(want, i))
-				return neap_error_set(
-					err, "with ensure = \"absent\" only to, table and metric are given");
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, VIA, ENSURE, err);
 	if (!neap_given(want, VIA) && !neap_given(want, LINK))
 		return neap_error_set(err, "via or link is required, unless ensure = \"absent\"");
 	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
@@ -124,7 +118,7 @@ static void route_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_sole(claims, neap_arena_printf(arena, "the route to %s, metric %u in table %u", want->to,
 						  key.metric, key.table));
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return;
 	if (neap_given(want, LINK))
 		neap_claim_link(claims, want->link, NEAP_LINK_FOLLOWS);
@@ -150,13 +144,13 @@ static int route_read(const struct neap_view *view, const struct neap_context *c
 	have->running = neap_view_running(view);
 	if (!have->running)
 		return 0;
-	if (want->ensure == PRESENT && neap_given(want, LINK))
+	if (want->ensure == NEAP_PRESENT && neap_given(want, LINK))
 		r = neap_view_net_link(view, want->link, &link, &found, err);
 	if (r == 0 && !found)
 		return neap_net_no_link(want->link, err);
 	if (r == 0)
 		r = neap_view_net_route(view, &key, &have->route, &have->found, err);
-	if (r != 0 || want->ensure == PRESENT || !have->found || !have->route.kernels)
+	if (r != 0 || want->ensure == NEAP_PRESENT || !have->found || !have->route.kernels)
 		return r;
 	neap_error_set(err, "the route to %s came with an address of %s", want->to, have->route.link);
 	return neap_error_hint(err, "it goes with the address: neap.address { …, ensure = \"absent\" }");
@@ -196,15 +190,15 @@ static int route_diff(const struct neap_context *ctx, const void *wanted, const 
 
 	(void)ctx;
 	(void)err;
-	if (!have->running || (want->ensure == ABSENT ? !have->found : !differs(want, have)))
+	if (!have->running || (want->ensure == NEAP_ABSENT ? !have->found : !differs(want, have)))
 		return 0;
-	if (want->ensure == ABSENT || !have->found) {
+	if (want->ensure == NEAP_ABSENT || !have->found) {
 		neap_diff_action(diff, have->found ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
 		neap_diff_string(diff, "live", have->found ? want->to : NULL, have->found ? NULL : want->to);
 	} else if (!have->route.plain) {
 		neap_diff_string(diff, "live", "a route of another kind", want->to);
 	}
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return 0;
 	diff_ip(diff, "via", &have->route.via, &via);
 	if (neap_given(want, LINK) && strcmp(want->link, have->route.link) != 0)
@@ -219,7 +213,7 @@ static int route_apply(struct neap_host *host, const struct neap_context *ctx, c
 {
 	const struct route_want *want = wanted;
 	struct neap_net_change change = {
-		.op = want->ensure == PRESENT ? NEAP_NET_ROUTE_PUT : NEAP_NET_ROUTE_REMOVE,
+		.op = want->ensure == NEAP_PRESENT ? NEAP_NET_ROUTE_PUT : NEAP_NET_ROUTE_REMOVE,
 		.route = { .key = key_of(want),
 			   .via = ip_of(want, VIA, want->via),
 			   .source = ip_of(want, SOURCE, want->source) },
@@ -231,8 +225,6 @@ static int route_apply(struct neap_host *host, const struct neap_context *ctx, c
 		neap_net_set_name(change.route.link, want->link);
 	return neap_view_running(&host->view) ? neap_host_net(host, &change, err) : 0;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[TO] = {
@@ -290,7 +282,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "With `\"absent\"` the route of this network, table and metric is removed, unless the kernel made "
 		       "it for an address.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct route_want, ensure),
 	},
 };

@@ -8,7 +8,6 @@
 #include "engine/part.h"
 
 enum { NAME, VALUE, ENSURE, FILE_, PERSISTENT, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define DEFAULT_FILE "/etc/sysctl.d/90-neap.conf"
 
@@ -38,12 +37,12 @@ static const char *file_of(const struct sysctl_want *want)
 /* Whether the line is to be in the file; else it is looked for only to be removed. */
 static bool is_kept(const struct sysctl_want *want)
 {
-	return want->ensure == PRESENT && (!neap_given(want, PERSISTENT) || want->persistent);
+	return want->ensure == NEAP_PRESENT && (!neap_given(want, PERSISTENT) || want->persistent);
 }
 
 static bool is_edited(const struct sysctl_want *want)
 {
-	return is_kept(want) || want->ensure == ABSENT;
+	return is_kept(want) || want->ensure == NEAP_ABSENT;
 }
 
 /* With single blanks: the kernel prints tabs where people write spaces. */
@@ -77,11 +76,11 @@ static int sysctl_check(const void *wanted, struct neap_error **err)
 
 	if (strpbrk(want->name, " \t=#;\r") || want->name[0] == '-')
 		return neap_error_set(err, "\"%s\" is no name of a kernel setting", want->name);
-	if (want->ensure == PRESENT && !neap_given(want, VALUE))
+	if (want->ensure == NEAP_PRESENT && !neap_given(want, VALUE))
 		return neap_error_set(err, "value is required, unless ensure = \"absent\"");
-	if (want->ensure == ABSENT && (neap_given(want, VALUE) || neap_given(want, PERSISTENT)))
-		return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-				      neap_given(want, VALUE) ? "value" : "persistent");
+	if (want->ensure == NEAP_ABSENT && (neap_absent_check(want, VALUE, VALUE, err) < 0 ||
+					    neap_absent_check(want, PERSISTENT, PERSISTENT, err) < 0))
+		return -1;
 	if (neap_given(want, PERSISTENT) && !want->persistent && neap_given(want, FILE_))
 		return neap_error_set(err, "file has no meaning with persistent = false");
 	return 0;
@@ -96,9 +95,9 @@ static void sysctl_claim(const void *wanted, struct neap_claims *claims)
 
 	if (is_edited(want))
 		neap_claim_entries(claims, file_of(want));
-	if (want->ensure == PRESENT && neap_net_link_of_setting(name, link))
+	if (want->ensure == NEAP_PRESENT && neap_net_link_of_setting(name, link))
 		neap_claim_link(claims, link, NEAP_LINK_NEEDS);
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		neap_claim_path(claims, neap_arena_printf(arena, NEAP_KERNEL_ROOT "/%s", name),
 				NEAP_ASPECT_CONTENT, false);
 }
@@ -177,7 +176,7 @@ static int sysctl_read(const struct neap_view *view, const struct neap_context *
 	int r = 0;
 
 	have->running = neap_view_running(view);
-	if (have->running && want->ensure == PRESENT) {
+	if (have->running && want->ensure == NEAP_PRESENT) {
 		r = neap_view_kernel(view, want->name, ctx->scratch, &have->live, err);
 		if (r == 0 && !have->live)
 			return no_such_setting(want, err);
@@ -219,20 +218,16 @@ static int sysctl_apply(struct neap_host *host, const struct neap_context *ctx, 
 {
 	const struct sysctl_want *want = wanted;
 	const struct sysctl_have *have = had;
-	const struct neap_file_write made = { .mode = 0644, .uid = NEAP_KEEP, .gid = NEAP_KEEP };
-
 	bool live = have ? live_differs(want, have, ctx->scratch)
-			 : want->ensure == PRESENT && neap_view_running(&host->view);
+			 : want->ensure == NEAP_PRESENT && neap_view_running(&host->view);
 
 	/* First what is in force: nothing is kept for the boot that the kernel does not take. */
 	if (live && neap_host_kernel(host, want->name, want->value, err) < 0)
 		return -1;
 	if (have && have->edit != EDIT_NONE)
-		return neap_part_write(host, file_of(want), &have->file, &made, true, err);
+		return neap_part_write(host, file_of(want), &have->file, false, true, err);
 	return !have && is_kept(want) ? neap_part_write_blindly(host, file_of(want), err) : 0;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -255,7 +250,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether it is to be set. With `\"absent\"` its line in the file goes, and the kernel keeps the "
 		       "value it has.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct sysctl_want, ensure),
 	},
 	[FILE_] = {

@@ -26,7 +26,6 @@ enum {
 	MODE,
 	PARAM_COUNT
 };
-enum { PRESENT, ABSENT };
 
 #define STRIP_MAX 64
 #define PATH_LIMIT 4095
@@ -52,8 +51,6 @@ struct tarball_have {
 	bool there; /* the destination */
 	struct neap_placing placing;
 };
-
-static const struct neap_param params[PARAM_COUNT];
 
 /* ---- check --------------------------------------------------------------------------------------------- */
 
@@ -101,11 +98,8 @@ static int tarball_check(const void *wanted, struct neap_error **err)
 {
 	const struct tarball_want *want = wanted;
 
-	if (want->ensure == ABSENT)
-		for (unsigned i = OWNER; i <= MODE; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-						      params[i].name);
+	if (want->ensure == NEAP_ABSENT && neap_absent_check(want, OWNER, MODE, err) < 0)
+		return -1;
 	if (neap_given(want, CHECKSUM) && check_sum(want, err) < 0)
 		return -1;
 	if (check_globs(&want->include, "include", err) < 0)
@@ -118,7 +112,7 @@ static void tarball_claim(const void *wanted, struct neap_claims *claims)
 	const struct tarball_want *want = wanted;
 
 	neap_claim_path(claims, want->path, NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_ATTRIBUTES | NEAP_ASPECT_TREE,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
 /* ---- what is wanted ------------------------------------------------------------------------------------ */
@@ -251,7 +245,7 @@ static int tarball_read(const struct neap_view *view, const struct neap_context 
 	struct neap_stat stat;
 	int r = neap_view_stat(view, want->path, &stat, err);
 
-	if (r || (want->ensure == ABSENT && stat.kind == NEAP_FILE_ABSENT))
+	if (r || (want->ensure == NEAP_ABSENT && stat.kind == NEAP_FILE_ABSENT))
 		return r;
 	have->there = stat.kind == NEAP_FILE_DIRECTORY;
 	if (!have->there && stat.kind != NEAP_FILE_ABSENT)
@@ -264,7 +258,7 @@ static int tarball_read(const struct neap_view *view, const struct neap_context 
 		r = find_members(view, ctx->scratch, want, have, err);
 	if (r)
 		return r;
-	return want->ensure == ABSENT
+	return want->ensure == NEAP_ABSENT
 		       ? neap_placing_look_absent(&have->placing, view, ctx->scratch, err)
 		       : neap_placing_look(&have->placing, view, have->there, ctx->scratch, err);
 }
@@ -309,8 +303,7 @@ static void diff_absent(const struct neap_placing *placing, struct neap_diff *di
 	if (!placing->differ && !placing->empties)
 		return;
 	names = list(placing, false, neap_diff_arena(diff), &count);
-	neap_diff_action(diff, NEAP_ACTION_DELETE);
-	neap_diff_string(diff, "ensure", "present", "absent");
+	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (count)
 		neap_diff_list(diff, "members", names, count, NULL, 0);
 	if (!placing->empties)
@@ -328,16 +321,14 @@ static int tarball_diff(const struct neap_context *ctx, const void *wanted, cons
 	size_t missing_count, wrong_count;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		diff_absent(placing, diff);
 		return 0;
 	}
 	if (!placing->differ && !have->attributes.differ)
 		return 0;
-	if (!placing->found) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!placing->found)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	neap_attributes_diff(&have->attributes, diff);
 	if (!placing->found && neap_given(want, MODE))
 		neap_diff_mode(diff, "mode", NEAP_KEEP, want->mode);
@@ -396,7 +387,7 @@ static int guess(struct neap_host *host, struct neap_arena *arena, const struct 
 		return r;
 	ret->there = r == 0 && stat.kind == NEAP_FILE_DIRECTORY;
 	state->differ = state->uid != NEAP_KEEP || state->gid != NEAP_KEEP;
-	return neap_placing_guess(&ret->placing, &host->view, want->ensure == ABSENT, err);
+	return neap_placing_guess(&ret->placing, &host->view, want->ensure == NEAP_ABSENT, err);
 }
 
 /* Directories of which nobody can say whether they get empty may go: what lies beside `path` is not known
@@ -422,7 +413,7 @@ static int tarball_apply(struct neap_host *host, const struct neap_context *ctx,
 	if (!have)
 		have = &guessed;
 	keep_manifest(host, have);
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		if (neap_placing_remove(&have->placing, host, err) < 0)
 			return -1;
 		if (have == &guessed)
@@ -436,8 +427,6 @@ static int tarball_apply(struct neap_host *host, const struct neap_context *ctx,
 }
 
 /* ---- the type ------------------------------------------------------------------------------------------ */
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
@@ -453,7 +442,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the members of the archive are to be there. With `\"absent\"` its files and links go, and "
 		       "then those of its directories, and `path`, in which nothing else lies.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct tarball_want, ensure),
 	},
 	[SOURCE] = {

@@ -191,7 +191,6 @@ static int zone_apply(struct neap_host *host, const struct neap_context *ctx, co
 {
 	const struct zone_want *want = wanted;
 	const struct zone_have *have = had;
-	const struct neap_file_write made = { .mode = NEAP_KEEP, .uid = NEAP_KEEP, .gid = NEAP_KEEP };
 	struct zone_have unknown = { .link_differs = true };
 
 	if (!have) {
@@ -206,7 +205,7 @@ static int zone_apply(struct neap_host *host, const struct neap_context *ctx, co
 		return -1;
 	if (have->link_differs && neap_host_symlink(host, LOCALTIME, zone_path(want, ctx->scratch), err) < 0)
 		return -1;
-	return have->file.result.data ? neap_part_write(host, TIMEZONE, &have->file, &made, true, err) : 0;
+	return have->file.result.data ? neap_part_write(host, TIMEZONE, &have->file, false, true, err) : 0;
 }
 
 static const struct neap_param params[PARAM_COUNT] = {

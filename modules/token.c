@@ -8,7 +8,6 @@
 #include "engine/keyfile.h"
 
 enum { PATH, LENGTH, ENSURE, OWNER, GROUP, MODE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 enum { VALUE };
 
 #define LENGTH_DEFAULT 32
@@ -31,8 +30,6 @@ struct token_have {
 	struct neap_parents parents;
 };
 
-static const struct neap_param params[PARAM_COUNT];
-
 static struct neap_attributes wanted_attributes(const struct token_want *want)
 {
 	return (struct neap_attributes){
@@ -46,11 +43,7 @@ static int token_check(const void *wanted, struct neap_error **err)
 {
 	const struct token_want *want = wanted;
 
-	for (unsigned i = 0; want->ensure == ABSENT && i < PARAM_COUNT; i++)
-		if (i != PATH && i != ENSURE && neap_given(want, i))
-			return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-					      params[i].name);
-	return 0;
+	return want->ensure == NEAP_ABSENT ? neap_absent_check(want, 0, PARAM_COUNT - 1, err) : 0;
 }
 
 static void token_claim(const void *wanted, struct neap_claims *claims)
@@ -59,7 +52,7 @@ static void token_claim(const void *wanted, struct neap_claims *claims)
 
 	neap_claim_path(claims, want->path,
 			NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES,
-			want->ensure == ABSENT);
+			want->ensure == NEAP_ABSENT);
 }
 
 /* The value in `bytes`: without a newline at its end, which an editor or echo has put there. */
@@ -94,7 +87,7 @@ static int token_read(const struct neap_view *view, const struct neap_context *c
 	struct token_have *have = had;
 	struct neap_str bytes, value;
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_pem_stat(view, want->path, &have->stat, err);
 	int r = neap_pem_read(view, ctx->scratch, want->path, &have->stat, &bytes, err);
 	if (r == 0 && bytes.data)
@@ -117,17 +110,13 @@ static int token_diff(const struct neap_context *ctx, const void *wanted, const 
 	bool there = have->stat.kind != NEAP_FILE_ABSENT;
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
-		if (!there)
-			return 0;
-		neap_diff_action(diff, NEAP_ACTION_DELETE);
-		neap_diff_string(diff, "ensure", "present", "absent");
+	if (want->ensure == NEAP_ABSENT) {
+		if (there)
+			neap_diff_ensure(diff, NEAP_ABSENT);
 		return 0;
 	}
-	if (!there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!there)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	neap_attributes_diff(&have->attributes, diff);
 	neap_parents_diff(&have->parents, diff);
 	return 0;
@@ -149,7 +138,7 @@ static int token_apply(struct neap_host *host, const struct neap_context *ctx, c
 	struct neap_attributes attributes = wanted_attributes(&want);
 	struct neap_file_write write = { .mode = attributes.mode, .secret = true };
 
-	if (want.ensure == ABSENT)
+	if (want.ensure == NEAP_ABSENT)
 		return neap_host_unlink(host, want.path, err);
 	if (neap_attributes_numbers(&host->view, &attributes, &write.uid, &write.gid, err) < 0)
 		return -1;
@@ -181,8 +170,6 @@ static int token_output(const struct neap_view *view, const struct neap_context 
 	return 0;
 }
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
-
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
 		.name = "path",
@@ -205,7 +192,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the token is to be there. With `\"absent\"` no other parameter but `path` may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct token_want, ensure),
 	},
 	[OWNER] = {

@@ -25,7 +25,6 @@ enum {
 	ENSURE,
 	PARAM_COUNT
 };
-enum { PRESENT, ABSENT };
 enum { RUNNING, STOPPED };
 
 struct unit_want {
@@ -105,7 +104,7 @@ static struct neap_unit_own own_of(const struct unit_want *want)
 		.name = want->name,
 		.whole = has_content(want),
 		.drop_ins = &want->drop_ins,
-		.mask = neap_given(want, MASKED) && want->masked,
+		.mask = wants_masked(want),
 		.unmask = neap_given(want, MASKED) && !want->masked,
 	};
 
@@ -187,7 +186,7 @@ static int unit_check(const void *wanted, struct neap_error **err)
 
 	if (check_name(want, err) < 0)
 		return -1;
-	for (unsigned i = CONTENT; want->ensure == ABSENT && i < ENSURE; i++)
+	for (unsigned i = CONTENT; want->ensure == NEAP_ABSENT && i < ENSURE; i++)
 		if (neap_given(want, i) && i != TIMEOUT)
 			return no_meaning(i, "ensure = \"absent\"", err);
 	for (size_t i = 0; is_template(want) && i < sizeof of_jobs / sizeof *of_jobs; i++) {
@@ -213,7 +212,7 @@ static void unit_claim(const void *wanted, struct neap_claims *claims)
 	const struct unit_want *want = wanted;
 	const struct neap_unit_own own = own_of(want);
 
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		neap_unit_own_claim_absent(want->name, claims);
 	else
 		neap_unit_own_claim(&own, wants_enabled(want), claims);
@@ -351,7 +350,7 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 	have->manager = neap_view_manager(view);
 	if (have->manager && !is_template(want))
 		r = neap_view_unit(view, want->name, ctx->scratch, &have->is, err);
-	if (r == 0 && want->ensure == ABSENT)
+	if (r == 0 && want->ensure == NEAP_ABSENT)
 		return read_absent(view, ctx, want, have, err);
 	if (r == 0)
 		r = neap_unit_own_read(view, ctx->scratch, &own, &have->own, err);
@@ -383,7 +382,7 @@ static enum job job_of(const struct unit_want *want, const struct unit_have *hav
 {
 	if (!have->manager || is_template(want))
 		return JOB_NONE;
-	if (want->ensure == ABSENT || wants_state(want, STOPPED))
+	if (want->ensure == NEAP_ABSENT || wants_state(want, STOPPED))
 		return is_stopped(have) ? JOB_NONE : JOB_STOP;
 	if (!wants_state(want, RUNNING) || is_active(have))
 		return JOB_NONE;
@@ -393,7 +392,7 @@ static enum job job_of(const struct unit_want *want, const struct unit_have *hav
 
 static bool changes_files(const struct unit_want *want, const struct unit_have *have)
 {
-	return want->ensure == ABSENT ? have->removal.count > 0 : have->own.changes;
+	return want->ensure == NEAP_ABSENT ? have->removal.count > 0 : have->own.changes;
 }
 
 /* The manager finds new files by itself, but not that those it knows have changed. */
@@ -411,7 +410,7 @@ static bool can_restart(const struct unit_want *want, const struct unit_have *ha
 {
 	const struct neap_unit_own own = own_of(want);
 
-	return want->ensure == PRESENT && !is_template(want) && runs(have) &&
+	return want->ensure == NEAP_PRESENT && !is_template(want) && runs(have) &&
 	       job_of(want, have) == JOB_NONE && !wants_state(want, STOPPED) &&
 	       !neap_unit_own_masked(&own, &have->own);
 }
@@ -421,7 +420,7 @@ static bool unit_needs_refresh(const void *wanted, const void *had)
 	const struct unit_want *want = wanted;
 
 	return had ? can_restart(want, had)
-		   : want->ensure == PRESENT && !is_template(want) && !wants_masked(want) &&
+		   : want->ensure == NEAP_PRESENT && !is_template(want) && !wants_masked(want) &&
 			       !wants_state(want, STOPPED);
 }
 
@@ -461,8 +460,7 @@ static void diff_absent(const struct unit_want *want, const struct unit_have *ha
 
 	if (!removal->count && !neap_unit_links_differ(&have->links) && job_of(want, have) == JOB_NONE)
 		return;
-	neap_diff_action(diff, NEAP_ACTION_DELETE);
-	neap_diff_string(diff, "ensure", "present", "absent");
+	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (removal->count)
 		neap_diff_list(diff, "files", (const char *const *)removal->files, removal->count, NULL, 0);
 	neap_unit_links_diff(&have->links, "enabled", diff);
@@ -477,7 +475,7 @@ static int unit_diff(const struct neap_context *ctx, const void *wanted, const v
 	const struct neap_unit_own own = own_of(want);
 
 	(void)ctx, (void)err;
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		diff_absent(want, have, diff);
 		return 0;
 	}
@@ -544,7 +542,7 @@ static int apply_blindly(struct neap_host *host, struct neap_arena *arena, const
 	struct neap_unit_own own = own_of(want);
 	struct neap_unitfile says = { .name = want->name, .arena = arena };
 
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		if (manager && run_job(host, want, NEAP_UNIT_STOP, err) < 0)
 			return -1;
 		if (manages)
@@ -582,7 +580,7 @@ static int unit_apply(struct neap_host *host, const struct neap_context *ctx, co
 
 	if (!have)
 		return apply_blindly(host, ctx->scratch, want, err);
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return remove_unit(host, want, have, err);
 	if (neap_unit_own_apply(host, ctx->scratch, &own, &have->own, err) < 0)
 		return -1;
@@ -617,7 +615,6 @@ static int unit_refresh(struct neap_host *host, const struct neap_context *ctx, 
 
 /* ---- the type ------------------------------------------------------------------------------------------ */
 
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 static const char *const state_choices[] = { "running", "stopped", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
@@ -706,7 +703,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "With `\"absent\"` it is stopped, disabled, and its file and all that is dropped in to it in "
 		       "/etc/systemd/system are removed.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct unit_want, ensure),
 	},
 };

@@ -31,7 +31,6 @@ enum {
 	REMOVE_HOME,
 	PARAM_COUNT
 };
-enum { PRESENT, ABSENT };
 enum { F_NAME, F_PASSWORD, F_UID, F_GID, F_COMMENT, F_HOME, F_SHELL, FIELDS }; /* of passwd */
 
 #define GROUP_USERS 100 /* of Debian, for who has USERGROUPS_ENAB no */
@@ -64,8 +63,6 @@ struct user_have {
 	/* ensure = "absent" */
 	bool removes_group;
 };
-
-static const struct neap_param params[PARAM_COUNT];
 
 /* ---- what can be wrong with a recipe ----------------------------------------------------------------- */
 
@@ -112,13 +109,9 @@ static int user_check(const void *wanted, struct neap_error **err)
 
 	if (neap_account_check_name("name", want->name, err) < 0)
 		return -1;
-	if (want->ensure == PRESENT)
+	if (want->ensure == NEAP_PRESENT)
 		return check_present(want, err);
-	for (unsigned i = UID; i < PARAM_COUNT; i++)
-		if (i != REMOVE_HOME && neap_given(want, i))
-			return neap_error_set(err, "%s has no meaning with ensure = \"absent\"",
-					      params[i].name);
-	return 0;
+	return neap_absent_check(want, UID, SYSTEM, err);
 }
 
 static const char *wanted_home(const struct user_want *want, struct neap_arena *arena)
@@ -130,7 +123,7 @@ static void user_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct user_want *want = wanted;
 	NEAP_AUTO_ARENA struct neap_arena *arena = neap_arena_new();
-	bool absent = want->ensure == ABSENT;
+	bool absent = want->ensure == NEAP_ABSENT;
 
 	neap_claim_account(claims, NEAP_ACCOUNT_USER, want->name,
 			   absent ? NEAP_ACCOUNT_REMOVES : NEAP_ACCOUNT_MAKES);
@@ -453,7 +446,7 @@ static int user_read(const struct neap_view *view, const struct neap_context *ct
 	struct neap_account_entry entry;
 	int r;
 
-	if (want->ensure == PRESENT && check_values(want, err) < 0)
+	if (want->ensure == NEAP_PRESENT && check_values(want, err) < 0)
 		return -1;
 	r = neap_account_entry(view, NEAP_ETC_PASSWD, want->name, &entry, err);
 	if (r != 0)
@@ -461,7 +454,7 @@ static int user_read(const struct neap_view *view, const struct neap_context *ct
 	have->there = entry.count > 0;
 	if (have->there && keep_entry(ctx->scratch, want, &entry, have, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return have->there ? read_leaving(view, ctx, want, have, err) : 0;
 	r = have->there ? read_there(view, ctx->scratch, want, &entry, have, err)
 			: read_new(view, ctx->scratch, want, have, err);
@@ -503,8 +496,7 @@ static void diff_reasons(const struct user_want *want, const struct user_have *h
 
 static void diff_leaving(const struct user_want *want, const struct user_have *have, struct neap_diff *diff)
 {
-	neap_diff_action(diff, NEAP_ACTION_DELETE);
-	neap_diff_string(diff, "ensure", "present", "absent");
+	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (have->leave.count)
 		neap_diff_list(diff, "groups", have->leave.items, have->leave.count, NULL, 0);
 	if (have->removes_group)
@@ -526,15 +518,13 @@ static int user_diff(const struct neap_context *ctx, const void *wanted, const v
 	} plain[] = { { F_UID, "uid" }, { F_COMMENT, "comment" }, { F_HOME, "home" }, { F_SHELL, "shell" } };
 	(void)ctx, (void)err;
 
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		if (have->there)
 			diff_leaving(want, have, diff);
 		return 0;
 	}
-	if (!have->there) {
-		neap_diff_action(diff, NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "ensure", "absent", "present");
-	}
+	if (!have->there)
+		neap_diff_ensure(diff, NEAP_PRESENT);
 	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
 		const char *to = have->to[plain[i].field];
 
@@ -640,11 +630,9 @@ static int user_apply(struct neap_host *host, const struct neap_context *ctx, co
 		return 0;
 	}
 	neap_arena_wipe(arena); /* entries of shadow */
-	return want->ensure == ABSENT ? leave(host, want, have, arena, err)
-				      : make(host, want, have, arena, err);
+	return want->ensure == NEAP_ABSENT ? leave(host, want, have, arena, err)
+					   : make(host, want, have, arena, err);
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -658,7 +646,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "Whether the user is to be there. With `\"absent\"` only `remove_home` may be given.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct user_want, ensure),
 	},
 	[UID] = {

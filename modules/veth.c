@@ -7,7 +7,6 @@
 #include "engine/net.h"
 
 enum { NAME, PEER, MTU, UP, ENSURE, PARAM_COUNT };
-enum { PRESENT, ABSENT };
 
 #define KIND "veth"
 
@@ -35,13 +34,12 @@ static int veth_check(const void *wanted, struct neap_error **err)
 
 	if (neap_net_check_name("name", want->name, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT) {
-		for (unsigned i = MTU; i < ENSURE; i++)
-			if (neap_given(want, i))
-				return neap_error_set(
-					err, "with ensure = \"absent\" only name and peer are given");
-	} else if (!neap_given(want, PEER))
+	if (want->ensure == NEAP_ABSENT) {
+		if (neap_absent_check(want, MTU, UP, err) < 0)
+			return -1;
+	} else if (!neap_given(want, PEER)) {
 		return neap_error_set(err, "peer is required, unless ensure = \"absent\"");
+	}
 	if (!neap_given(want, PEER))
 		return 0;
 	if (neap_net_check_name("peer", want->peer, err) < 0)
@@ -53,12 +51,25 @@ static int veth_check(const void *wanted, struct neap_error **err)
 static void veth_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct veth_want *want = wanted;
-
-	enum neap_link_claim claim = want->ensure == ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES;
+	enum neap_link_claim claim = want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES;
 
 	neap_claim_link(claims, want->name, claim);
 	if (neap_given(want, PEER))
 		neap_claim_link(claims, want->peer, claim);
+}
+
+/* Both names have to be free for a pair. */
+static int read_place_of_peer(const struct neap_view *view, const struct veth_want *want,
+			      struct neap_error **err)
+{
+	struct neap_net_link link;
+	bool found;
+	int r = neap_view_net_link(view, want->peer, &link, &found, err);
+
+	if (r != 0 || !found)
+		return r;
+	neap_error_set(err, "%s: the link %s is in the place of its other end", want->name, want->peer);
+	return neap_error_hint(err, "choose another name, or remove it by hand");
 }
 
 static int veth_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -74,6 +85,8 @@ static int veth_read(const struct neap_view *view, const struct neap_context *ct
 	if (!have->running)
 		return 0;
 	r = neap_net_read_link(view, want->name, KIND, &have->ends[0], &have->found, err);
+	if (r == 0 && !have->found && want->ensure == NEAP_PRESENT)
+		return read_place_of_peer(view, want, err);
 	if (r != 0 || !have->found || !neap_given(want, PEER) || !have->ends[0].peer[0])
 		return r;
 	if (strcmp(have->ends[0].peer, want->peer) != 0) {
@@ -98,9 +111,9 @@ static int veth_diff(const struct neap_context *ctx, const void *wanted, const v
 
 	(void)ctx;
 	(void)err;
-	if (!have->running || (want->ensure == ABSENT && !have->found))
+	if (!have->running || (want->ensure == NEAP_ABSENT && !have->found))
 		return 0;
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
 		if (have->ends[0].peer[0])
@@ -148,7 +161,7 @@ static int veth_apply(struct neap_host *host, const struct neap_context *ctx, co
 	neap_net_set_name(change.link.kind, KIND);
 	change.link.mtu = (uint32_t)want->mtu;
 	change.link.up = wants_up(want);
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		change.op = NEAP_NET_LINK_REMOVE;
 		return neap_host_net(host, &change, err);
 	}
@@ -169,8 +182,6 @@ static int veth_apply(struct neap_host *host, const struct neap_context *ctx, co
 	}
 	return 0;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -207,7 +218,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "With `\"absent\"` both ends are removed, and with them their addresses and routes.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct veth_want, ensure),
 	},
 };
@@ -217,7 +228,8 @@ static const char description[] =
 	"\n"
 	"- `mtu` and `up` hold for both ends. One that has been moved to another namespace is left alone\n"
 	"  there, and what it is called there is not looked at.\n"
-	"- A link of the name that is no veth, or one with another end, is an error and never removed.\n"
+	"- A link of the name that is no veth, or one with another end, is an error and never removed, and\n"
+	"  so is one in the place of the peer.\n"
 	"- Below `--root` there is nothing to do.\n";
 
 static const char example[] = "neap.veth { name = \"uplink\", peer = \"uplink-br\", mtu = 1450 }\n"

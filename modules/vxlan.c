@@ -24,7 +24,6 @@ enum {
 	ENSURE,
 	PARAM_COUNT
 };
-enum { PRESENT, ABSENT };
 
 #define KIND "vxlan"
 #define PORT_STANDARD 4789
@@ -180,12 +179,8 @@ static int vxlan_check(const void *wanted, struct neap_error **err)
 
 	if (neap_net_check_name("name", want->name, err) < 0)
 		return -1;
-	if (want->ensure == ABSENT) {
-		for (unsigned i = ID; i < ENSURE; i++)
-			if (neap_given(want, i))
-				return neap_error_set(err, "with ensure = \"absent\" only name is given");
-		return 0;
-	}
+	if (want->ensure == NEAP_ABSENT)
+		return neap_absent_check(want, ID, UP, err);
 	if (!neap_given(want, ID) && !neap_awaited(want, ID))
 		return neap_error_set(err, "id is required, unless ensure = \"absent\"");
 	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
@@ -207,8 +202,8 @@ static void vxlan_claim(const void *wanted, struct neap_claims *claims)
 	const struct vxlan_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 
-	neap_claim_link(claims, want->name, want->ensure == ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
-	if (want->ensure == ABSENT)
+	neap_claim_link(claims, want->name, want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
+	if (want->ensure == NEAP_ABSENT)
 		return;
 	if (neap_given(want, LINK))
 		neap_claim_link(claims, want->link, NEAP_LINK_NEEDS);
@@ -375,7 +370,7 @@ static int vxlan_read(const struct neap_view *view, const struct neap_context *c
 	if (!have->running)
 		return 0;
 	r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
-	if (r != 0 || want->ensure == ABSENT)
+	if (r != 0 || want->ensure == NEAP_ABSENT)
 		return r;
 	if (have->found && check_same(ctx, want, &have->link, err) < 0)
 		return -1;
@@ -472,9 +467,9 @@ static int vxlan_diff(const struct neap_context *ctx, const void *wanted, const 
 
 	(void)ctx;
 	(void)err;
-	if (!have->running || (want->ensure == ABSENT && !found))
+	if (!have->running || (want->ensure == NEAP_ABSENT && !found))
 		return 0;
-	if (want->ensure == ABSENT) {
+	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
 		neap_diff_reason(diff, "its addresses and routes go with it");
@@ -585,7 +580,7 @@ static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, c
 
 	if (!neap_view_running(&host->view))
 		return 0;
-	if (want->ensure == ABSENT)
+	if (want->ensure == NEAP_ABSENT)
 		return neap_host_net(host, &gone, err);
 	if ((found ? set(host, want, have, err) : add(host, want, err)) < 0)
 		return -1;
@@ -601,8 +596,6 @@ static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, c
 	}
 	return 0;
 }
-
-static const char *const ensure_choices[] = { "present", "absent", NULL };
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -713,7 +706,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "ensure",
 		.kind = NEAP_PARAM_CHOICE,
 		.doc = "With `\"absent\"` it is removed, and with it its addresses and routes.",
-		.choices = ensure_choices,
+		.choices = neap_ensure_choices,
 		.offset = offsetof(struct vxlan_want, ensure),
 	},
 };

@@ -157,13 +157,26 @@ void neap_diff_list(struct neap_diff *diff, const char *param, const char *const
 	entry->after = new;
 }
 
+/* Said already: two files that make one directory say so both. */
+static bool has_reason(const struct neap_diff *diff, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (const char *at = diff->reason; at; at = strstr(at, "; "), at = at ? at + 2 : NULL)
+		if (strncmp(at, text, len) == 0 && (!at[len] || strncmp(at + len, "; ", 2) == 0))
+			return true;
+	return false;
+}
+
 void neap_diff_reason(struct neap_diff *diff, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
 	const char *text = neap_arena_vprintf(diff->arena, format, args);
 	va_end(args);
-	diff->reason = diff->reason ? neap_arena_printf(diff->arena, "%s; %s", diff->reason, text) : text;
+	if (!has_reason(diff, text))
+		diff->reason =
+			diff->reason ? neap_arena_printf(diff->arena, "%s; %s", diff->reason, text) : text;
 }
 
 bool neap_diff_empty(const struct neap_diff *diff)

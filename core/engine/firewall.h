@@ -8,6 +8,21 @@
 extern const char *const neap_family_choices[]; /* by enum neap_family */
 extern const char *const neap_table_choices[];
 
+/* The parameters FAMILY and TABLE of a type, whose want struct has `family` and `table` as unsigned. */
+#define NEAP_TABLE_PARAMS(want)                                                                              \
+	[FAMILY] = { .name = "family",                                                                       \
+		     .kind = NEAP_PARAM_CHOICE,                                                              \
+		     .flags = NEAP_PARAM_KEY,                                                                \
+		     .doc = "IPv4 or IPv6: their rules are apart.",                                          \
+		     .choices = neap_family_choices,                                                         \
+		     .offset = offsetof(want, family) },                                                     \
+	[TABLE] = { .name = "table",                                                                         \
+		    .kind = NEAP_PARAM_CHOICE,                                                               \
+		    .flags = NEAP_PARAM_KEY,                                                                 \
+		    .doc = "The table it is in.",                                                            \
+		    .choices = neap_table_choices,                                                           \
+		    .offset = offsetof(want, table) }
+
 /* Errors of the recipe. */
 int neap_chain_check(const char *param, const char *name, struct neap_error **err);
 int neap_rule_check(const char *rule, struct neap_error **err);

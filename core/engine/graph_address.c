@@ -116,12 +116,26 @@ static const char *odd_name(struct neap_arena *arena, const struct neap_resource
 	return shown.data;
 }
 
+/* As the type calls it; NULL: it does not. */
+static const char *own_name(struct neap_arena *arena, const struct neap_resource *resource, size_t *ret_len)
+{
+	const char *name = resource->type->name_of ? resource->type->name_of(resource->want, arena) : NULL;
+	struct neap_str shown = { 0 };
+
+	if (name)
+		shown = neap_shown(arena, neap_text(name), NEAP_SHOWN_NAME);
+	*ret_len = shown.len;
+	return shown.data;
+}
+
 void neap_graph_address(struct neap_graph *graph, struct neap_resource *resource, bool complete)
 {
 	size_t type_len = strlen(resource->type->name), len = 1;
 	char *address;
 
-	resource->name = complete ? plain_name(graph->arena, resource, &len) : "?";
+	resource->name = complete ? own_name(graph->arena, resource, &len) : "?";
+	if (!resource->name)
+		resource->name = plain_name(graph->arena, resource, &len);
 	if (!resource->name)
 		resource->name = odd_name(graph->arena, resource, &len);
 	address = neap_arena_bytes(graph->arena, type_len + len + 3);

@@ -1,7 +1,7 @@
 /*
- * Files of which a resource says the whole, and which nobody but root has a say in: a unit's. They are root's
- * (in a tree that is somebody else's: his), 0644, or 0600 when they hold a secret. A link in the place of one
- * is an error: it may be another name for something.
+ * Files of which a resource says the whole, and which nobody but root has a say in: those of a unit, of a job
+ * of cron. They are root's (in a tree that is somebody else's: his), 0644, or 0600 when they hold a
+ * secret. A link in the place of one is an error: it may be another name for something.
  */
 #pragma once
 

@@ -68,19 +68,17 @@ int neap_part_unknown(struct neap_host *host, struct neap_arena *arena, struct n
 	return neap_host_make(host, make_unknown, NULL, arena, ret, err);
 }
 
-int neap_part_write(struct neap_host *host, const char *path, const struct neap_part_file *file,
-		    const struct neap_file_write *made, bool known, struct neap_error **err)
+int neap_part_write(struct neap_host *host, const char *path, const struct neap_part_file *file, bool secret,
+		    bool known, struct neap_error **err)
 {
-	bool absent = file->stat.kind == NEAP_FILE_ABSENT;
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_file_write write = {
 		.content = file->result,
-		.mode = absent ? made->mode : NEAP_KEEP,
-		.uid = absent ? made->uid : NEAP_KEEP,
-		.gid = absent ? made->gid : NEAP_KEEP,
-		.secret = made->secret,
+		.mode = secret && file->stat.kind == NEAP_FILE_ABSENT ? 0600 : NEAP_KEEP,
+		.uid = NEAP_KEEP,
+		.gid = NEAP_KEEP,
+		.secret = secret,
 	};
-
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 
 	if (file->parents.count > 0 && neap_host_mkdir_parents(host, path, err) < 0)
 		return -1;
@@ -94,6 +92,14 @@ int neap_part_write_blindly(struct neap_host *host, const char *path, struct nea
 	return neap_host_mkdir_parents(host, path, err) < 0
 		       ? -1
 		       : neap_host_attributes(host, path, NEAP_KEEP, NEAP_KEEP, NEAP_KEEP, err);
+}
+
+int neap_part_apply(struct neap_host *host, const char *path, const struct neap_part_file *file,
+		    unsigned ensure, bool secret, bool known, struct neap_error **err)
+{
+	if (file)
+		return neap_part_write(host, path, file, secret, known, err);
+	return ensure == NEAP_ABSENT ? 0 : neap_part_write_blindly(host, path, err);
 }
 
 /* ---- where something new goes ------------------------------------------------------------------------ */

@@ -29,11 +29,14 @@ int neap_part_end(struct neap_part_file *file, const char *path, struct neap_rew
 /* What writing the result does beside the part: makes the file and its parents (`made` says more of that, or
  * NULL), breaks hard links, shows what is `secret` to who may read the file. */
 void neap_part_diff(const struct neap_part_file *file, const char *made, bool secret, struct neap_diff *diff);
-/* Writes the result; `mode`, `uid`, `gid` are for a file that is absent, one that is there keeps its own.
- * `known` false: a parameter that goes into the file is not given yet, so what its bytes will be is unknown.
- */
-int neap_part_write(struct neap_host *host, const char *path, const struct neap_part_file *file,
-		    const struct neap_file_write *made, bool known, struct neap_error **err);
+/* Writes the result. A file that is there keeps owner and mode; a new one is 0600 when what goes into it is
+ * `secret`. `known` false: a parameter that goes into it is not given yet, so what its bytes will be is
+ * unknown. */
+int neap_part_write(struct neap_host *host, const char *path, const struct neap_part_file *file, bool secret,
+		    bool known, struct neap_error **err);
+/* The same as an apply: `file` NULL when what is there is not known. */
+int neap_part_apply(struct neap_host *host, const char *path, const struct neap_part_file *file,
+		    unsigned ensure, bool secret, bool known, struct neap_error **err);
 /* Content for a write whose parameters are not all given, so that what its bytes will be is unknown. */
 int neap_part_unknown(struct neap_host *host, struct neap_arena *arena, struct neap_content *ret,
 		      struct neap_error **err);

@@ -263,6 +263,16 @@ static void list_items(struct neap_page *page, const struct neap_value *from, co
 	}
 }
 
+/* How two lists differ that hold the same. */
+static const char *same_items(const struct neap_value *before, const struct neap_value *after)
+{
+	if (before->kind != NEAP_LIST || after->kind != NEAP_LIST)
+		return "(empty)";
+	if (before->list.count != after->list.count)
+		return "(the same, not as often)";
+	return neap_value_equal(before, after) ? "(among those that are not named)" : "(another order)";
+}
+
 /* There was nothing of it before: what it gets says it all. */
 static bool is_fresh(const struct neap_result *result)
 {
@@ -323,6 +333,8 @@ static void change_line(struct neap_page *page, const struct neap_resource *reso
 			list_items(page, &entry->before, &entry->after, '-', indent, &at);
 		if (!secret)
 			list_items(page, &entry->after, &entry->before, '+', indent, &at);
+		if (!secret && at == 0)
+			neap_buf_puts(buf, same_items(&entry->before, &entry->after));
 	} else if (takes_lines(page, entry)) {
 		put_counts(page, entry, secret);
 		neap_page_end_line(page);

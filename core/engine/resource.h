@@ -65,6 +65,7 @@ enum neap_param_flags {
 	NEAP_PARAM_OR_ONE = 1 << 5,     /* of STRINGS: a string is a list of one */
 	NEAP_PARAM_KNOWN = 1 << 6,      /* no output of another resource: not given means none */
 	NEAP_PARAM_GROUP = 1 << 7,      /* OWNER: a group; without it a user */
+	NEAP_PARAM_LINE = 1 << 9,       /* of STRING: the line of a file, whose newline is cut off */
 };
 
 struct neap_source {
@@ -118,6 +119,13 @@ struct neap_want {
 #define neap_given(want, index) (((want)->base.given >> (index)) & 1)
 #define neap_awaited(want, index) (((want)->base.awaited >> (index)) & 1)
 
+/* The parameter `ensure` of types that know no third way. */
+enum { NEAP_PRESENT, NEAP_ABSENT };
+extern const char *const neap_ensure_choices[];
+/* With ensure = "absent" parameters first to last have no meaning: an error for the one that is given. KEY
+ * ones and `ensure` itself may be among them. */
+int neap_absent_check(const void *want, unsigned first, unsigned last, struct neap_error **err);
+
 struct neap_output {
 	const char *name, *doc;
 	bool secret;
@@ -140,6 +148,8 @@ struct neap_diff;
 
 /* The first call decides; without one a diff with changes is an update. */
 void neap_diff_action(struct neap_diff *diff, enum neap_action action);
+/* All of it is made, or goes: the action, and the entry "ensure". */
+void neap_diff_ensure(struct neap_diff *diff, unsigned ensure);
 /* `before` NULL: was not there. */
 void neap_diff_text(struct neap_diff *diff, const char *param, const struct neap_text *before,
 		    const struct neap_text *after);
@@ -311,6 +321,9 @@ struct neap_resource_type {
 	size_t output_count;
 	size_t want_size, have_size;
 
+	/* The name in the address, where the KEY parameters, which are all there and not checked yet, are no
+	 * good for one; as different as they are. NULL: they are the name. */
+	const char *(*name_of)(const void *want, struct neap_arena *arena);
 	int (*check)(const void *want, struct neap_error **err);
 	void (*claim)(const void *want, struct neap_claims *claims);
 	/* Which questions the machine will be asked: a hint, so that it can answer them together. Costs

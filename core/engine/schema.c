@@ -211,6 +211,8 @@ static int one_line(const struct setting *set, const char *wanted, struct neap_t
 
 	if (plain_string(set, wanted, &text) < 0)
 		return -1;
+	if ((set->param->flags & NEAP_PARAM_LINE) && text.len > 1 && text.data[text.len - 1] == '\n')
+		text.len--;
 	if (memchr(text.data, '\n', text.len))
 		return neap_error_set(set->err, "%s holds a newline", set->param->name);
 	*ret = text;

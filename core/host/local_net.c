@@ -735,5 +735,8 @@ int neap_local_land_net(struct neap_local *local, const struct neap_net_change *
 			rc = change_neighbour(local->net, change, err);
 			break;
 		}
-	return rc < 0 ? neap_error_prefix(err, "%s", neap_net_describe(change, arena)) : 0;
+	if (rc == 0)
+		return 0;
+	neap_error_prefix(err, "%s", neap_net_describe(change, arena));
+	return neap_net_refused(change, err && *err ? (*err)->errnum : 0, err);
 }

@@ -2,6 +2,7 @@
 #include "host/net.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -374,6 +375,19 @@ const char *neap_net_object(const struct neap_net_change *change, struct neap_ar
 				 change->route.key.table);
 }
 
+/* ", via 10.0.0.9, through eth1, from 10.0.0.1": what of it may be at fault. */
+static void put_way(struct neap_buf *buf, const struct neap_net_route *route)
+{
+	char text[NEAP_NET_TEXT];
+
+	if (route->via.family)
+		neap_buf_printf(buf, ", via %s", neap_net_ip_print(&route->via, text));
+	if (route->link[0])
+		neap_buf_printf(buf, ", through %s", route->link);
+	if (route->source.family)
+		neap_buf_printf(buf, ", from %s", neap_net_ip_print(&route->source, text));
+}
+
 const char *neap_net_describe(const struct neap_net_change *change, struct neap_arena *arena)
 {
 	static const char *const words[] = {
@@ -388,5 +402,71 @@ const char *neap_net_describe(const struct neap_net_change *change, struct neap_
 		[NEAP_NET_NEIGHBOUR_REMOVE] = "remove",
 	};
 
-	return neap_arena_printf(arena, "%s %s", words[change->op], neap_net_object(change, arena));
+	struct neap_buf buf NEAP_AUTO_BUF = { 0 };
+
+	neap_buf_printf(&buf, "%s %s", words[change->op], neap_net_object(change, arena));
+	if (change->op == NEAP_NET_LINK_SET && (change->fields & NEAP_NET_MASTER) && change->link.master[0])
+		neap_buf_printf(&buf, ", as a member of %s", change->link.master);
+	if (change->op == NEAP_NET_ROUTE_PUT)
+		put_way(&buf, &change->route);
+	return neap_arena_copy(arena, buf.data, buf.len);
+}
+
+/* Of a route: the gateway is looked for before the source. */
+static int route_refused(const struct neap_net_route *route, int errnum, struct neap_error **err)
+{
+	char text[NEAP_NET_TEXT];
+
+	if ((errnum == ENETUNREACH || errnum == EHOSTUNREACH) && route->via.family)
+		return neap_error_hint(
+			err, "no link that is up%s%s has an address in the network of the gateway %s",
+			route->link[0] ? ", and is " : "", route->link, neap_net_ip_print(&route->via, text));
+	if (errnum == ENETDOWN && route->link[0])
+		return neap_error_hint(err, "the link %s is not up", route->link);
+	if (errnum == EINVAL && route->source.family)
+		return neap_error_hint(err, "source has to be an address of this machine%s",
+				       route->via.family ? ", and via must not be one" : "");
+	if (errnum == EINVAL && route->via.family)
+		return neap_error_hint(err, "the gateway %s must not be an address of this machine",
+				       neap_net_ip_print(&route->via, text));
+	return -1;
+}
+
+static int link_refused(const struct neap_net_change *change, int errnum, struct neap_error **err)
+{
+	const struct neap_net_link *link = &change->link;
+
+	if (change->op == NEAP_NET_LINK_ADD && errnum == EEXIST)
+		return neap_error_hint(err, "a link %s%s%s is there already", link->name,
+				       link->peer[0] ? " or " : "", link->peer);
+	if (change->op == NEAP_NET_LINK_ADD && errnum == EOPNOTSUPP)
+		return neap_error_hint(
+			err, "this kernel has no links of the kind %s: the module of that name brings them",
+			link->kind);
+	if (change->op == NEAP_NET_LINK_SET && errnum == ELOOP)
+		return neap_error_hint(err, "a bridge cannot be a member of a bridge");
+	if (change->op == NEAP_NET_LINK_SET && errnum == ERANGE)
+		return neap_error_hint(err, "with spanning tree a forward_delay is from 2s to 30s");
+	return -1;
+}
+
+int neap_net_refused(const struct neap_net_change *change, int errnum, struct neap_error **err)
+{
+	if (errnum == EPERM)
+		return neap_error_hint(err, "the network is root's to change (CAP_NET_ADMIN)");
+	switch (change->op) {
+	case NEAP_NET_LINK_ADD:
+	case NEAP_NET_LINK_SET:
+	case NEAP_NET_LINK_REMOVE:
+		return link_refused(change, errnum, err);
+	case NEAP_NET_ROUTE_PUT:
+		return route_refused(&change->route, errnum, err);
+	case NEAP_NET_ADDRESS_ADD:
+	case NEAP_NET_ADDRESS_REMOVE:
+	case NEAP_NET_ROUTE_REMOVE:
+	case NEAP_NET_NEIGHBOUR_PUT:
+	case NEAP_NET_NEIGHBOUR_REMOVE:
+		break;
+	}
+	return -1;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/map.h"
 
 #define NEAP_NET_NAME 16 /* of a link, with its NUL: the kernel's IFNAMSIZ */
@@ -201,9 +202,11 @@ struct neap_net_change {
 	struct neap_net_neighbour neighbour;
 };
 
-/* "add the link br0": for errors. */
+/* "put the route to 10.9.0.0/16, metric 0 in table 254, via 10.0.0.9": for errors. */
 const char *neap_net_describe(const struct neap_net_change *change, struct neap_arena *arena);
 /* "the link br0", "the route 10.0.0.0/8": what it is about. */
 const char *neap_net_object(const struct neap_net_change *change, struct neap_arena *arena);
+/* Adds to the error of a change that was refused with `errnum` what would help, where that is known. -1. */
+int neap_net_refused(const struct neap_net_change *change, int errnum, struct neap_error **err);
 /* Puts the given fields of `from` into `to`. */
 void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, unsigned fields);

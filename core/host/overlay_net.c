@@ -445,9 +445,10 @@ int neap_overlay_net(struct neap_host *host, const struct neap_net_change *chang
 		return neap_error_pass(err, &local);
 	}
 	errnum = model(overlay, change);
-	if (errnum && !(pends && may_come(errnum)))
-		return neap_error_errno(err, errnum, "%s",
-					neap_net_describe(change, overlay->net->net.arena));
+	if (errnum && !(pends && may_come(errnum))) {
+		neap_error_errno(err, errnum, "%s", neap_net_describe(change, overlay->net->net.arena));
+		return neap_net_refused(change, errnum, err);
+	}
 	if (errnum)
 		assume(overlay, change);
 	overlay->net->held++;

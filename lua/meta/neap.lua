@@ -89,7 +89,7 @@ function neap.apt_repository(params) end
 
 ---@class neap.authorized_key.params: neap.common
 ---@field user string|integer Who may log in with the key: the name of an account in /etc/passwd.
----@field key string The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment.
+---@field key string The public key, as the line of a file such as `id_ed25519.pub`: type, key, and if wanted a comment. `neap.read("id_ed25519.pub")` is one.
 ---@field options? string[] What limits the key, each option an item: `"no-pty"`, `'from="10.0.0.0/8"'`. All of them: `{}` is none. Their order does not count. Not given: left alone; a new line has none.
 ---@field path? string The file, where sshd looks for it in another place. Not given: .ssh/authorized_keys in the home that /etc/passwd gives the user.
 ---@field ensure? "present"|"absent" Whether the key is to be there. With `"absent"` all its lines go. Not given: "present".

@@ -10,28 +10,21 @@
 -- A site's own recipe takes the module instead, and changes what it likes:
 --
 --	local etcd = require "etcd.member" {
---		release = { source = "etcd.tar.gz" }, config = { ["quota-backend-bytes"] = 8 << 30 },
+--		release = { source = "/srv/etcd.tar.gz" }, config = { ["quota-backend-bytes"] = 8 << 30 },
 --	}
 --	neap.exec { …, require = etcd.healthy }
 
 local params = require "neap".params
-
-local function list(text)
-	local found = {}
-	for word in (text or ""):gmatch "[^,%s]+" do
-		found[#found + 1] = word
-	end
-	return found
-end
+local given = require "neap.given"
 
 require "etcd.member" {
 	release = {
-		source = params.RELEASE or error("say where the release is: -D RELEASE=/path/to/etcd-v3.4.23-linux-amd64.tar.gz", 0),
+		source = given.absolute("RELEASE", given.needed("RELEASE", "/path/to/etcd-v3.4.23-linux-amd64.tar.gz")),
 		checksum = params.CHECKSUM,
 	},
 	name = params.NAME,
 	address = params.ADDRESS,
-	sans = list(params.SANS),
-	clients = list(params.CLIENTS),
-	snapshots = { calendar = params.SNAPSHOTS, keep = params.KEEP },
+	sans = given.list "SANS",
+	clients = given.list "CLIENTS",
+	snapshots = { calendar = params.SNAPSHOTS, keep = given.integer("KEEP", 1, 100000) },
 }

@@ -1,16 +1,18 @@
 -- One etcd member: require "etcd.member" { … } declares it and returns what else may stand on it.
 --
---	release    { source = archive, checksum = "sha256:…" } as released: everything in one directory
+--	release    { source = archive, checksum = "sha256:…" } as released: everything in one directory. The archive by an
+--	           absolute name: a relative one would start here, in neap
 --	name       of the member; the host's
 --	address    where clients and peers reach it, beside 127.0.0.1; 127.0.0.1
 --	sans       more names for its certificate: "DNS:etcd.example.org", "IP:192.0.2.7"
 --	clients    names of more client certificates to make
 --	config     further keys of etcd's configuration file, which win
---	snapshots  { calendar = "hourly", keep = 24 }; false: none
+--	snapshots  { calendar = "hourly", keep = 24 }: the newest so many are kept, at least 1; false: none
 --
 -- Returned: user, ca, server, client, config, unit, and `healthy`, which waits until the member answers.
 
 local neap = require "neap"
+local given = require "neap.given"
 
 local HOME <const> = "/opt/etcd"
 local CONFIG <const> = "/etc/etcd"
@@ -42,7 +44,10 @@ local function install(release)
 		name = "etcd", system = true, group = "etcd", home = DATA, shell = "/usr/sbin/nologin", require = group,
 	}
 	local programs = neap.tarball {
-		path = HOME, source = release.source, checksum = release.checksum, strip_components = 1,
+		path = HOME,
+		source = given.absolute("release.source", release.source),
+		checksum = release.checksum,
+		strip_components = 1,
 	}
 	neap.link { path = "/usr/local/bin/etcdctl", target = HOME .. "/etcdctl" }
 	return user, programs
@@ -133,7 +138,10 @@ local function run(programs, causes)
 end
 
 local function snapshot(options, client, ca)
-	local keep = math.tointeger(options.keep or 24) or error("snapshots: keep is a whole number", 0)
+	local keep = math.tointeger(options.keep or 24)
+	if not keep or keep < 1 then
+		error("snapshots: keep is a whole number, at least 1", 0)
+	end
 	neap.directory { path = BACKUPS, mode = "0700" }
 	local script = neap.file {
 		path = CONFIG .. "/snapshot", mode = "0755",

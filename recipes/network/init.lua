@@ -26,25 +26,21 @@
 --	local network = require "network.node" { node = "cp1", nodes = nodes }
 
 local params = require "neap".params
+local given = require "neap.given"
 
 local function nodes(name)
 	local found = {}
-	for word in (params[name] or ""):gmatch "[^,%s]+" do
+	for _, word in ipairs(given.list(name) or {}) do
 		local node, address, pods = word:match "^([^=]+)=([^/]+)/(.+)$"
 		if not node then
 			error(("%s: \"%s\" is not NAME=ADDRESS/PODS, such as w1=192.0.2.2/10.10.2.0/24"):format(name, word), 0)
 		end
+		if found[node] then
+			error(("%s: %s is there twice"):format(name, node), 0)
+		end
 		found[node] = { address = address, pods = pods }
 	end
 	return found
-end
-
-local function whole(name)
-	local text = params[name]
-	if text and not text:match "^%d+$" then
-		error(("%s: \"%s\" is no whole number"):format(name, text), 0)
-	end
-	return text and math.tointeger(tonumber(text))
 end
 
 local function one_of(name, values)
@@ -56,13 +52,13 @@ local function one_of(name, values)
 end
 
 require "network.node" {
-	node = params.NODE or error("say which node this is: -D NODE=cp1", 0),
+	node = given.needed("NODE", "cp1"),
 	nodes = nodes "NODES",
 	gone = nodes "GONE",
 	bridge = params.BRIDGE,
-	mtu = params.MTU and math.tointeger(params.MTU),
-	members = params.MEMBERS and { params.MEMBERS },
-	vxlan = params.VXLAN and { id = whole "VXLAN", port = whole "PORT" },
+	mtu = given.integer("MTU", 1280, 65535),
+	members = given.list "MEMBERS",
+	vxlan = params.VXLAN and { id = given.integer("VXLAN", 0, 16777215), port = given.integer("PORT", 1, 65535) },
 	cluster = params.CLUSTER,
 	masquerade = one_of("MASQUERADE", { ["true"] = true, ["false"] = false }),
 }

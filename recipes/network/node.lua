@@ -6,11 +6,21 @@ local neap = require "neap"
 
 -- The first address of a network is the bridge's: "10.10.1.0/24" → "10.10.1.1/24".
 local function first_of(network)
-	local a, b, c, d, len = network:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)/(%d+)$"
-	if not a then
-		error(("\"%s\" is no IPv4 network such as 10.10.1.0/24"):format(network), 0)
+	local address, bytes = 0, { network:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)/(%d+)$" }
+	local len = tonumber(table.remove(bytes))
+	for _, byte in ipairs(bytes) do
+		len = tonumber(byte) < 256 and len
+		address = address << 8 | tonumber(byte)
 	end
-	return ("%s.%s.%s.%d/%s"):format(a, b, c, math.tointeger(d) + 1, len)
+	if not len or len > 32 then
+		error(("\"%s\" is no IPv4 network such as 10.10.1.0/24"):format(network), 0)
+	elseif len > 30 then
+		error(("\"%s\" has no room for the bridge and a pod: a length of 30 at most has"):format(network), 0)
+	elseif address & (1 << 32 - len) - 1 ~= 0 then
+		error(("\"%s\" is an address in a network, and no network"):format(network), 0)
+	end
+	-- Its last bit is 0.
+	return ("%s.%s.%s.%d/%d"):format(bytes[1], bytes[2], bytes[3], tonumber(bytes[4]) + 1, len)
 end
 
 return function(site)

@@ -101,8 +101,14 @@ converges() {
 	ssh-keygen -q -t rsa -b 2048 -N '' -C b -f "$work/b"
 	recipe <<-LUA
 		neap.authorized_key { user = "u", key = "$(cat "$work/a.pub")", options = { 'from="10.0.0.0/8,::1"', "no-pty" } }
-		neap.authorized_key { user = "u", key = "$(cat "$work/b.pub")" }
+		neap.authorized_key { user = "u", key = neap.read "$work/b.pub" }
 	LUA
+	# The address says who, and which key as ssh-keygen does, not all of it.
+	for key in a b; do
+		fingerprint=$(ssh-keygen -lf "$work/$key.pub" | cut -d' ' -f2 | head -c 23)
+		"$NEAP" graph --format json "$work/site.lua" |
+			jq -e --arg f "$fingerprint" '.resources[] | select(.address == "authorized_key[u: \($f) '"$([ $key = a ] && echo "a key" || echo b)"']")'
+	done
 	umask 0
 	converges
 	[ "$(stat -c %a "$root/home/u/.ssh")" = 700 ]

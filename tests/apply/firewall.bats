@@ -224,11 +224,12 @@ both() {
 	neap.iptables_chain { name = "MINE", policy = "DROP" }
 	neap.iptables_chain { name = "OTHER", foreign = "keep" }
 	neap.iptables_chain { name = "A234567890123456789012345678X" }
+	neap.iptables_chain { name = "TWICE", rules = { "-p tcp -j ACCEPT", "-j DROP", "-p tcp -j ACCEPT" } }
 	LUA
 	run -1 "$NEAP" check site.lua
 	for word in '"A B" is no name of a chain' 'begins with -A' 'an apostrophe quotes nothing' 'a double quote is not closed' \
 		'position has no meaning' 'built in: it cannot be absent' 'policy is for built-in chains' \
-		'foreign has no meaning without rules' 'is longer than 28 bytes'; do
+		'foreign has no meaning without rules' 'is longer than 28 bytes' 'rules: "-p tcp -j ACCEPT" is there twice'; do
 		[[ $output == *"$word"* ]] || { echo "$output"; echo "missing: $word"; return 1; }
 	done
 }
@@ -287,7 +288,11 @@ both() {
 		grep -q "removes 1 rule of others" plan.txt
 		converges; diff wanted <(iptables -S)
 		iptables -D SITE 1; converges; diff wanted <(iptables -S)
-		iptables -D SITE -j DROP; iptables -I SITE -j DROP; converges; diff wanted <(iptables -S)
+		iptables -D SITE -j DROP; iptables -I SITE -j DROP
+		fails plan >plan.txt
+		grep -q "rules  *(another order)" plan.txt
+		grep -q "3 of its rules go to the end anew" plan.txt
+		converges; diff wanted <(iptables -S)
 		iptables -A SITE -j DROP; converges; diff wanted <(iptables -S)
 		# Somebody else jumps to it: it cannot go, and the plan says so.
 		iptables -A FORWARD -j SITE
@@ -323,6 +328,60 @@ both() {
 		grep -q "policy  *ACCEPT -> DROP" plan.txt
 		! grep -q "rules " plan.txt
 		converges'
+}
+
+@test "policy DROP comes after the rules that let one in, and not without them; ACCEPT comes before they go" {
+	# What is restored is written down; where a rule is only tried that cannot be.
+	traced='
+		mkdir -p fake-$variant
+		cat >fake-$variant/iptables-restore <<-SH
+		#!/bin/sh
+		tee -a $PWD/landed 2>/dev/null | $(command -v iptables-restore) "\$@"
+		SH
+		chmod +x fake-$variant/iptables-restore
+		: >landed
+		PATH=$PWD/fake-$variant:$PATH'
+	# The first rule cannot land before the command has run: else all would be one iptables-restore.
+	recipe <<-'LUA'
+	local late = neap.exec { name = "late", command = { "true" }, always = true }
+	neap.iptables_chain { name = "INPUT", policy = "DROP", rules = { "-p icmp -j ACCEPT" } }
+	neap.iptables_chain { name = "FORWARD", policy = "DROP" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp --dport 22 -j ACCEPT", require = late }
+	neap.iptables_rule { chain = "SITE", rule = "-p udp -j ACCEPT", require = late }
+	neap.iptables_chain { name = "SITE", rules = { "-p sctp -j ACCEPT" }, foreign = "keep" }
+	LUA
+	both "$traced"'
+		apply -q
+		grep -n . landed
+		rule() { grep -n -- "-A $1" landed | cut -d: -f1; }
+		for chain in INPUT FORWARD; do
+			policy=$(grep -n -- "-P $chain DROP" landed | cut -d: -f1)
+			for rule in "INPUT -p tcp" "SITE -p udp" "SITE -p sctp"; do [ "$(rule "$rule")" -lt "$policy" ]; done
+		done
+		[ "$(rule "INPUT -p icmp")" -lt "$(grep -n -- "-P INPUT DROP" landed | cut -d: -f1)" ]'
+	# A rule that iptables refuses: nobody is locked out.
+	recipe <<-'LUA'
+	neap.iptables_chain { name = "INPUT", policy = "DROP" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp --dport nosuch -j ACCEPT" }
+	LUA
+	both '
+		fails apply >out.txt 2>&1
+		iptables -S INPUT | grep -qx -- "-P INPUT ACCEPT"'
+	# Who says himself what is first has his way.
+	recipe <<-'LUA'
+	local input = neap.iptables_chain { name = "INPUT", policy = "DROP" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT", require = input }
+	LUA
+	both converges
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp --dport 22 -j ACCEPT", ensure = "absent" }
+	neap.exec { name = "late", command = { "true" }, always = true }
+	neap.iptables_chain { name = "INPUT", policy = "ACCEPT" }
+	LUA
+	both "$traced"'
+		iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -P INPUT DROP
+		apply -q
+		[ "$(grep -n -- "-P INPUT ACCEPT" landed | cut -d: -f1)" -lt "$(grep -n -- "-D INPUT" landed | cut -d: -f1)" ]'
 }
 
 @test "rules and chains of others are left as they are, and their coming and going is nobody's change" {

@@ -148,7 +148,7 @@ inside() {
 	diff before.txt after.txt
 	for said in "the link eth1 is there, and is no bridge but a veth" "the link far is there, and is no bridge but a veth" \
 		"the link lo is there, and is no bridge but a device" "the link br0 is there, and is no veth but a bridge" \
-		"the other end of v0 is v1, not other" "add the link w0: File exists" "there is no link nobody"; do
+		"the other end of v0 is v1, not other" "w0: the link taken is in the place of its other end" "there is no link nobody"; do
 		grep -qF "$said" plan.txt
 		grep -qF "$said" apply.txt
 	done
@@ -295,8 +295,12 @@ inside() {
 		plan >plan.txt && rc=0 || rc=$?; [ $rc = 4 ]
 		apply >apply.txt && rc=0 || rc=$?; [ $rc = 4 ]
 		ip route >routes.txt'
-	for said in "to 10.40.0.0/16, metric 0 in table 254: Network is unreachable" "10.50.0.0/16, metric 0 in table 254: Network is down" \
-		"to 10.60.0.0/16, metric 0 in table 254: Invalid argument" "to fd09::/48, metric 1024 in table 254: No route to host"; do
+	for said in "to 10.40.0.0/16, metric 0 in table 254, via 172.16.0.1: Network is unreachable" \
+		"no link that is up has an address in the network of the gateway 172.16.0.1" \
+		"10.50.0.0/16, metric 0 in table 254, through still: Network is down" "the link still is not up" \
+		"to 10.60.0.0/16, metric 0 in table 254, via 10.0.0.9, from 10.9.9.9: Invalid argument" \
+		"source has to be an address of this machine, and via must not be one" \
+		"to fd09::/48, metric 1024 in table 254, via fd07::1: No route to host"; do
 		grep -qF "$said" plan.txt
 		grep -qF "$said" apply.txt
 	done
@@ -324,7 +328,7 @@ inside() {
 		strace -f -o /dev/null -e inject=sendto:delay_enter=600000:when=2 "'"$NEAP"'" apply --state-dir state site.lua >apply.txt 2>&1 &
 		sleep 0.3; ip link del eth1
 		wait $! && rc=0 || rc=$?; [ $rc = 4 ]'
-	grep -q "eth1: .*No such device" apply.txt
+	grep -q "eth1, as a member of br0: .*No such device" apply.txt
 }
 
 @test "a plan only dumps, and no process is started" {

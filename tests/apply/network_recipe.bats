@@ -223,6 +223,22 @@ strict() {
 		run -1 "$NEAP" check @network -D NODE=n1 -D NODES="$nodes" -D "${said%%|*}"
 		[[ $output == *"${said#*|}"* ]] || { echo "$said: $output"; false; }
 	done
+	while IFS='|' read -r pods words; do
+		run -1 "$NEAP" check @network -D NODE=n1 -D NODES="n1=192.0.2.1/$pods"
+		[[ $output == *"\"$pods\" $words"* ]] || { echo "$output"; return 1; }
+	done <<-'END'
+	10.10.1.255/24|is an address in a network
+	10.10.1.16/24|is an address in a network
+	10.10.256.0/24|is no IPv4 network
+	10.10.1.0/33|is no IPv4 network
+	10.10.1.0/31|has no room
+	END
+	run -1 "$NEAP" check @network -D NODE=n1 -D NODES="$nodes,n1=192.0.2.9/10.10.9.0/24"
+	[[ $output == *"n1 is there twice"* ]]
+	run -1 "$NEAP" check @network -D NODE=n1 -D NODES="$nodes" -D MTU=abc
+	[[ $output == *'MTU: "abc" is no whole number'* ]]
+	run -0 "$NEAP" graph --format json @network -D NODE=n1 -D NODES="n1=192.0.2.1/10.10.1.252/30" -D MEMBERS=e1,e2 -D MTU=1400
+	[[ $output == *"address[cni0: 10.10.1.253/30]"* ]]
 	run -1 "$NEAP" check @network
 	[[ $output == *"-D NODE=cp1"* ]]
 }

@@ -76,15 +76,22 @@ here() { sed -e "s|/etc/neap/site|--root $PWD/machine $PWD/site|" -e 's/--splay 
 	for name in $names; do
 		grep -q "^# TYPE $name gauge" neap.prom || [ "$name" = neap_certificate_not_after_timestamp_seconds ]
 	done
+	# A machine that stops to write them is missed too.
+	grep -A 2 "NeapMetricsMissing" "$shipped/prometheus/neap.yml" | grep -q "unless on (instance) neap_last_run_timestamp_seconds"
 	if command -v promtool >/dev/null; then promtool check rules "$shipped/prometheus/neap.yml"; fi
 }
 
 @test "what is installed: the program, the units, and the rest as documents" {
 	run -0 cmake --install "$(dirname "$NEAP")" --prefix "$PWD/prefix"
 	[ "$("prefix/bin/neap" version)" = "$(neap version)" ]
-	cmp prefix/lib/systemd/system/neap.service "$shipped/systemd/neap.service"
-	cmp prefix/lib/systemd/system/neap.timer "$shipped/systemd/neap.timer"
-	cmp prefix/lib/systemd/system/neap-boot.timer "$shipped/systemd/neap-boot.timer"
+	for unit in neap.service neap.timer neap-boot.timer; do
+		cmp "prefix/lib/systemd/system/$unit" <(sed "s|/usr/share/doc|$PWD/prefix/share/doc|" "$shipped/systemd/$unit")
+		documentation=$(sed -n 's|^Documentation=file://||p' "prefix/lib/systemd/system/$unit")
+		[ -s "$documentation" ]
+	done
+	# As a package is made: what lies in DESTDIR will lie in the prefix.
+	DESTDIR=$PWD/image run -0 cmake --install "$(dirname "$NEAP")" --prefix /usr
+	cmp image/usr/lib/systemd/system/neap.service "$shipped/systemd/neap.service"
 	cmp prefix/share/doc/neap/cron.d/neap "$shipped/cron/neap"
 	cmp prefix/share/doc/neap/prometheus/neap.yml "$shipped/prometheus/neap.yml"
 	for file in README.md cron.md contract.md schema/status.schema.json; do [ -s "prefix/share/doc/neap/$file" ]; done

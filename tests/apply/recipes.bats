@@ -129,3 +129,75 @@ converged() { run -0 "$NEAP" plan "$@"; }
 	run -0 unshare --mount --net --propagation private bash inside.sh
 	grep -q "create    user\[ada\]" plan.txt
 }
+
+@test "what -D gives is what a recipe needs, or an error that names it" {
+	says() { # WORDS ARGUMENT…
+		run -1 "$NEAP" check "${@:2}"
+		[[ $output == *"$1"* ]] || { echo "$output"; return 1; }
+	}
+	says 'RELEASE: "etcd.tar.gz" is relative: say it as an absolute name' @etcd -D RELEASE=etcd.tar.gz
+	says 'ARCHIVE: "a.tar" is relative' @release -D NAME=a -D VERSION=1 -D ARCHIVE=a.tar
+	says 'SETTINGS: "app.yaml" is relative' @service -D NAME=app -D COMMAND=/x -D SETTINGS=app.yaml
+	says 'PEOPLE: "people.yaml" is relative' @sshd -D PEOPLE=people.yaml
+	says 'ADMIN_TOKEN_FILE: "token" is relative' @control-plane-files -D ADMIN_TOKEN_FILE=token
+	says 'KEEP: "0" is no whole number' @etcd -D RELEASE=/x -D KEEP=0
+	says 'PORT: "http" is no whole number from 1 to 65535' @service -D NAME=app -D COMMAND=/x -D PORT=http
+	says 'PORT: "70000" is no whole number from 1 to 65535' @service -D NAME=app -D COMMAND=/x -D PORT=70000
+	says 'say which: -D COMMAND=' @service -D NAME=app
+	echo 'require "etcd.member" { release = { source = "etcd.tar.gz" } }' >site.lua
+	says 'release.source: "etcd.tar.gz" is relative' site.lua
+	for keep in 0 -1 1.5; do
+		echo "require 'etcd.member' { release = { source = '/etcd.tar.gz' }, snapshots = { keep = $keep } }" >site.lua
+		says 'keep is a whole number, at least 1' site.lua
+	done
+}
+
+@test "service: settings that are no variables of an environment are an error" {
+	settings() { "$NEAP" "$1" @service --root . -D NAME=app -D COMMAND=/x -D SETTINGS="$PWD/app.yaml"; }
+	while IFS='|' read -r text words; do
+		printf '%b' "$text" >app.yaml
+		run -1 settings check
+		[[ $output == *"$words"* ]] || { echo "$output"; return 1; }
+	done <<-'END'
+	LIST: [ a, b ]\n|SETTINGS: LIST is no text, number or boolean
+	MAP: { a: b }\n|SETTINGS: MAP is no text, number or boolean
+	NOTHING: null\n|SETTINGS: NOTHING is no text, number or boolean
+	"A B": c\n|SETTINGS: "A B" is no name of a variable
+	- a\n|SETTINGS: "1" is no name of a variable
+	word\n|is no map of variables
+	END
+	printf 'TEXT: a "b"\nNUMBER: 8080\nSWITCH: true\n' >app.yaml
+	mkdir etc
+	echo "root:x:0:0::/root:/bin/sh" >etc/passwd
+	echo "root:x:0:" >etc/group
+	run settings apply
+	diff etc/default/app - <<-'END'
+	NUMBER="8080"
+	SWITCH="true"
+	TEXT="a \"b\""
+	END
+}
+
+@test "etcd: a snapshot is looked at by etcdutl where there is one, and the newest ones stay" {
+	for release in 3.4 3.6; do
+		mkdir -p "etcd-$release"
+		printf '#!/bin/sh\necho "ctl $*" >>%s/log\nfor word; do case $word in status) exit %d ;; *.new) echo x >"$word" ;; esac; done\n' \
+			"$PWD" "$([ $release = 3.4 ] && echo 0 || echo 1)" >"etcd-$release/etcdctl"
+		[ $release = 3.4 ] || printf '#!/bin/sh\necho "utl $*" >>%s/log\n' "$PWD" >"etcd-$release/etcdutl"
+		chmod 755 etcd-"$release"/*
+		tar -czf "etcd-$release.tar.gz" "etcd-$release"
+		root=root-$release
+		mkdir -p "$root"
+		echo "require 'etcd.member' { release = { source = '$PWD/etcd-$release.tar.gz' }, name = 'x', timeout = '1s', snapshots = { keep = 2 } }" >site.lua
+		# Nobody answers, and all the rest is there.
+		run "$NEAP" apply --root "$root" site.lua
+		sed -i "s|/opt/etcd|$PWD/$root/opt/etcd|; s|/var/backups/etcd|$PWD/$root/var/backups/etcd|" "$root/etc/etcd/snapshot"
+		for old in 1 2 3; do echo x >"$root/var/backups/etcd/etcd-2000010${old}T000000Z.db"; done
+		: >log
+		"$root/etc/etcd/snapshot"
+		cat log
+		[ "$(ls "$root/var/backups/etcd" | wc -l)" = 2 ]
+		[ -e "$root/var/backups/etcd/etcd-20000103T000000Z.db" ]
+		grep -q "^$([ $release = 3.4 ] && echo ctl || echo utl) snapshot status etcd-.*.new" log
+	done
+}

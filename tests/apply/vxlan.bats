@@ -204,7 +204,7 @@ inside() {
 		"peers: fd00::1 is IPv6, and without local_address" "192.0.2.1 is its own local_address" \
 		"fdb: fd00::2 is IPv6, and local_address is IPv4" "fdb: 01:00:00:00:00:01 is not the hardware address of one machine" \
 		'mac: "02:00:00:00:00:AB" is no hardware address' 'neighbours: "10.0.0.1/24" is no IP address' \
-		"local_address: fe80::1 is good on one link only" "16777215" "only name is given" \
+		"local_address: fe80::1 is good on one link only" "16777215" "id has no meaning with ensure" \
 		'fdb: "192.0.2.1…" is no address' 'neighbours: "02:00:00:00:00:01…" is no address' \
 		"vxlan[n] (site.lua:15) and vxlan[o] (site.lua:16) both own the vxlan with id 14 on port 4789 of IPv4"; do
 		[[ $output == *"$said"* ]] || { echo "missing: $said"; echo "$output"; false; }

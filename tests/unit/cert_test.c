@@ -226,7 +226,7 @@ static void cert__files_that_do_not_fit_each_other_are_mended(void **state)
 	/* the key went, and the certificate stayed */
 	driver_put(&driver, &(struct driver_node){ "/t/c.key", NEAP_FILE_ABSENT, 0, 0, 0, NULL });
 	assert_string_equal(said(&driver, want), "update key_algorithm=->ecdsa-p256 key_mode=->0600 (makes "
-						 "the key /t/c.key; issued again for its new key)");
+						 "the key /t/c.key; issued again, as its key is gone)");
 	assert_true(belong(&driver, "/t/c.crt", "/t/c.key"));
 	/* another key, as after a run that was cut off between the two */
 	driver_put(&driver, &(struct driver_node){ "/t/c.key", REG, 0600, 0, 0, key });

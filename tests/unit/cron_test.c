@@ -72,7 +72,7 @@ static void cron__cells(void **state)
 		  { JOB },
 		  { 0 },
 		  NULL,
-		  F " is a directory",
+		  F " is a directory | a file has to be there: remove what is in its place",
 		  NULL },
 	};
 	(void)state;

@@ -40,6 +40,7 @@ static void *want_of(struct neap_arena *arena, const struct neap_resource_type *
 	const struct neap_schema_context ctx = { .arena = arena };
 	struct neap_want *want = neap_arena_alloc(arena, type->want_size);
 
+	want->type = type;
 	for (; pairs[0]; pairs += 2) {
 		struct neap_error *err NEAP_AUTO_ERROR = NULL;
 		struct neap_value value = neap_value_string(pairs[1]);
@@ -183,17 +184,21 @@ static const struct rules_cell chain_cells[] = {
 	{ "one is missing in the middle",
 	  { { "MINE", "-p x" }, { "MINE", "-p z" } },
 	  { "name", "MINE", "rules", "-p x | -p y | -p z" },
-	  .says = "update rules=[-p x -p z]->[-p x -p y -p z] (by iptables-memory)",
+	  .says = "update rules=[-p x -p z]->[-p x -p y -p z] (by iptables-memory; 1 of its rules goes to "
+		  "the end anew)",
 	  .then = "MINE: -p x | -p y | -p z\n" },
 	{ "out of order",
 	  { { "MINE", "-p y" }, { "MINE", "-p x" } },
 	  { "name", "MINE", "rules", "-p x | -p y" },
-	  .says = "update rules=[-p y -p x]->[-p x -p y] (by iptables-memory)",
+	  .says = "update rules=[-p y -p x]->[-p x -p y] (by iptables-memory; 2 of its rules go to the end "
+		  "anew)",
 	  .then = "MINE: -p x | -p y\n" },
 	{ "there twice",
 	  { { "MINE", "-p x" }, { "MINE", "-p y" }, { "MINE", "-p x" } },
 	  { "name", "MINE", "rules", "-p x | -p y" },
-	  .says = "update rules=[-p x -p y -p x]->[-p x -p y] (by iptables-memory)",
+	  .says = "update rules=[-p x -p y -p x]->[-p x -p y] (by iptables-memory; 2 of its rules go to the "
+		  "end "
+		  "anew)",
 	  .then = "MINE: -p x | -p y\n" },
 	{ "others in a chain of its own",
 	  { { "MINE", "-p o" }, { "MINE", "-p x" }, { "MINE", "-p o" } },
@@ -203,7 +208,8 @@ static const struct rules_cell chain_cells[] = {
 	{ "others that are kept",
 	  { { "MINE", "-p o" }, { "MINE", "-p y" }, { "MINE", "-p o" }, { "MINE", "-p x" } },
 	  { "name", "MINE", "rules", "-p x | -p y", "foreign", "keep" },
-	  .says = "update rules=[-p y -p x]->[-p x -p y] (by iptables-memory)",
+	  .says = "update rules=[-p y -p x]->[-p x -p y] (by iptables-memory; 2 of its rules go to the end "
+		  "anew, behind all of others)",
 	  .then = "MINE: -p o | -p o | -p x | -p y\n" },
 	{ "no rule at all",
 	  { { "MINE", "-p o" } },

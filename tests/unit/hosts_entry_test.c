@@ -55,7 +55,7 @@ static void hosts_entry__texts(void **state)
 		  "192.0.2.1 db.example.org db sql\n" },
 		{ "192.0.2.9  x  db.example.org  y # z\n",
 		  { ENTRY },
-		  "(takes names off line 1)",
+		  "(at the end; takes names off line 1)",
 		  "192.0.2.9  x  y # z\n192.0.2.1\tdb.example.org\n" },
 		{ "192.0.2.9 db.example.org x\n192.0.2.1 db.example.org\n",
 		  { ENTRY },
@@ -102,11 +102,20 @@ static void hosts_entry__texts(void **state)
 static void hosts_entry__cells(void **state)
 {
 	static const struct driver_cell cells[] = {
+		{ "the line that becomes its own is not the first that has it",
+		  { { "/t/x", REG, 0640, 33, 44,
+		      "192.0.2.9 db.example.org old\n192.0.2.8 db.example.org\n" } },
+		  { "path", "/t/x", ENTRY },
+		  { 0 },
+		  "update ip=192.0.2.8->192.0.2.1 elsewhere=[192.0.2.9]->[] (in line 2; takes names off line "
+		  "1)",
+		  NULL,
+		  "f /t/x 0640 33:44 192.0.2.9 old\n192.0.2.1 db.example.org\n\n" },
 		{ "moved, with an alias that is elsewhere",
 		  { { "/t/x", REG, 0640, 33, 44, "192.0.2.9 db.example.org old\n192.0.2.8 sql\n" } },
 		  { "path", "/t/x", WITH },
 		  { 0 },
-		  "update ip=192.0.2.9->192.0.2.1 elsewhere=[192.0.2.9 192.0.2.8]->[] (removes line 2; takes "
+		  "update ip=192.0.2.9->192.0.2.1 elsewhere=[192.0.2.8]->[] (removes line 2; takes "
 		  "names "
 		  "off line 1)",
 		  NULL,

@@ -287,7 +287,18 @@ static void net__a_gateway_out_of_reach_fails_in_the_plan(void **state)
 
 	finish_good(f);
 	assert_string_equal(says(f, machine_with("eth1"), route),
-			    "put the route to 10.9.0.0/16, metric 0 in table 254: Network is unreachable");
+			    "put the route to 10.9.0.0/16, metric 0 in table 254, via 10.0.0.9: Network is "
+			    "unreachable");
+}
+
+static void net__what_is_in_the_place_of_a_peer_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t veth = keep(f, "veth", 1, "name", "v0", "peer", "eth1", NULL);
+
+	finish_good(f);
+	assert_string_equal(says(f, machine_with("eth1"), veth),
+			    "v0: the link eth1 is in the place of its other end");
 }
 
 static void net__both_ends_of_a_veth_are_brought_up(void **state)
@@ -342,7 +353,8 @@ static void net__routes_go_with_the_last_address_of_their_link(void **state)
 	keep(f, "address", 2, "link", "eth1", "address", "10.0.0.1/24", "ensure", "absent", NULL);
 	finish_good(f);
 	assert_string_equal(says(f, machine, route),
-			    "put the route to 10.9.0.0/16, metric 0 in table 254: Network is unreachable");
+			    "put the route to 10.9.0.0/16, metric 0 in table 254, via 10.0.0.9: Network is "
+			    "unreachable");
 }
 
 /* What another resource of the run takes along is found in the plan. */
@@ -709,6 +721,7 @@ int main(void)
 		TEST(net__the_way_of_a_route_is_compared_and_its_link_only_when_given),
 		TEST(net__a_gateway_out_of_reach_fails_in_the_plan),
 		TEST(net__routes_go_with_the_last_address_of_their_link),
+		TEST(net__what_is_in_the_place_of_a_peer_is_an_error),
 		TEST(net__both_ends_of_a_veth_are_brought_up),
 		TEST(net__an_ipv6_address_of_another_length_is_an_error),
 		TEST(net__settings_of_a_link_made_in_the_plan_are_unknown),

@@ -324,6 +324,21 @@ static void report__lists_show_what_comes_and_goes(void **state)
 	assert_null(strstr(shown, " b\n"));
 }
 
+static void report__lists_of_the_same_say_how_they_differ(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture(NEAP_RUN_PLAN);
+	struct neap_diff *d = diff();
+	const char *before[] = { "a", "b", "b" }, *after[] = { "b", "a" };
+	neap_diff_list(d, "rules", before, 2, after, 2);
+	neap_diff_list(d, "twice", before, 3, after, 2);
+	keep(add(f, "/b", NEAP_ACTION_UPDATE), d);
+	f->run.summary.update = 1;
+	const char *shown = text(f, PLAIN);
+	assert_non_null(strstr(shown, "    rules  (another order)\n"));
+	assert_non_null(strstr(shown, "    twice  (the same, not as often)\n"));
+}
+
 static void report__verdict_comes_again_below_a_long_body(void **state)
 {
 	(void)state;
@@ -740,6 +755,7 @@ int main(void)
 		cmocka_unit_test(report__what_a_file_holds_cannot_steer_the_terminal),
 		cmocka_unit_test(report__long_values_are_cut_unless_verbose),
 		cmocka_unit_test(report__lists_show_what_comes_and_goes),
+		cmocka_unit_test(report__lists_of_the_same_say_how_they_differ),
 		cmocka_unit_test(report__verdict_comes_again_below_a_long_body),
 		cmocka_unit_test(report__failures_say_where_and_why),
 		cmocka_unit_test(report__unknown_and_refresh_name_their_cause),

@@ -220,6 +220,7 @@ DRIVER_UNUSED static void *driver_want(struct neap_arena *arena, const struct ne
 	struct neap_want *want = neap_arena_alloc(arena, type->want_size);
 	const struct neap_schema_context ctx = { .arena = arena };
 
+	want->type = type;
 	for (; pairs[0]; pairs += 2) {
 		bool secret = pairs[0][0] == '!';
 		int index = neap_schema_find(type, pairs[0] + secret);

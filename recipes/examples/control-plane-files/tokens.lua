@@ -4,12 +4,13 @@
 -- Without one a token for demonstration serves, which everybody has who has neap: for a look, never for a machine.
 
 local neap = require "neap"
+local given = require "neap.given"
 local settings = require "settings"
 
 local not_given = {}
 
 local function token(name, demonstration)
-	local file = neap.params[name]
+	local file = given.file(name)
 	if file then
 		return neap.secret { file = file }
 	end

@@ -6,19 +6,15 @@
 -- verifies all files of the release, byte for byte. When the link moves, RELOAD (a command for the shell) runs once.
 
 local neap = require "neap"
+local given = require "neap.given"
 
 local params = neap.params
-
-local function needed(name)
-	return params[name] or error("say which: -D " .. name .. "=…", 0)
-end
-
-local name, version = needed "NAME", needed "VERSION"
+local name, version = given.needed "NAME", given.needed "VERSION"
 local home = (params.PREFIX or "/opt") .. "/" .. name
 
 local release = neap.tarball {
 	path = home .. "/" .. version,
-	source = needed "ARCHIVE",
+	source = given.absolute("ARCHIVE", given.needed "ARCHIVE"),
 	checksum = params.CHECKSUM,
 	-- Releases have all in one directory, "app-1.2.3/".
 	strip_components = 1,
@@ -27,7 +23,7 @@ local release = neap.tarball {
 -- After the release is whole, and not before.
 local current = neap.link { path = home .. "/current", target = version, require = release }
 
-for program in (params.PROGRAMS or name):gmatch "[^,%s]+" do
+for _, program in ipairs(given.list "PROGRAMS" or { name }) do
 	neap.link { path = "/usr/local/bin/" .. program, target = home .. "/current/bin/" .. program, require = current }
 end
 

@@ -2,19 +2,16 @@
 --
 --	neap plan @examples/service -D NAME=app -D COMMAND="/usr/local/bin/app --port 8080" -D SETTINGS=$PWD/app.yaml
 --
--- The program finds what is in SETTINGS, a map, in its environment. A file that is changed by hand is put right, and
--- the service restarted, once; one that has stopped is started; what is right is left alone. With -D PORT=8080 the
--- run waits until somebody listens there, and fails when nobody does. -D ENSURE=absent takes the service away.
+-- The program finds what is in SETTINGS, a file with a map by its absolute name, in its environment. A file that is
+-- changed by hand is put right, and the service restarted, once; one that has stopped is started; what is right is
+-- left alone. With -D PORT=8080 the run waits until somebody listens there, and fails when nobody does. With
+-- -D ENSURE=absent the service goes.
 
 local neap = require "neap"
+local given = require "neap.given"
 
 local params = neap.params
-
-local function needed(name)
-	return params[name] or error("say which: -D " .. name .. "=…", 0)
-end
-
-local name = needed "NAME"
+local name = given.needed "NAME"
 local unit = name .. ".service"
 
 if params.ENSURE == "absent" then
@@ -24,14 +21,30 @@ if params.ENSURE == "absent" then
 	return
 end
 
+local function settings_of(file)
+	local settings = file and neap.yaml.decode(neap.read(file)) or {}
+	if type(settings) ~= "table" then
+		error("SETTINGS: " .. file .. " is no map of variables", 0)
+	end
+	for variable, value in neap.sorted_pairs(settings) do
+		if not tostring(variable):match "^[%a_][%w_]*$" then
+			error(("SETTINGS: \"%s\" is no name of a variable"):format(variable), 0)
+		end
+		local kind = type(value)
+		if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+			error(("SETTINGS: %s is no text, number or boolean, and nothing else fits into a variable"):format(variable), 0)
+		end
+	end
+	return settings
+end
+
 -- A value between quotes, as systemd reads it in an EnvironmentFile.
 local function quoted(value)
 	return '"' .. tostring(value):gsub('[\\"`$]', "\\%0") .. '"'
 end
 
 local lines = {}
-local settings = params.SETTINGS and neap.yaml.decode(neap.read(params.SETTINGS)) or {}
-for variable, value in neap.sorted_pairs(settings) do
+for variable, value in neap.sorted_pairs(settings_of(given.file "SETTINGS")) do
 	lines[#lines + 1] = variable .. "=" .. quoted(value) .. "\n"
 end
 
@@ -47,12 +60,13 @@ local file = neap.file {
 
 local service = neap.unit {
 	name = unit,
-	content = neap.template("unit", { name = name, command = needed "COMMAND", settings = file.path }),
+	content = neap.template("unit", { name = name, command = given.needed "COMMAND", settings = file.path }),
 	enabled = true,
 	state = "running",
 	subscribe = file,
 }
 
-if params.PORT then
-	neap.wait_for { host = "127.0.0.1", port = math.tointeger(params.PORT), timeout = "30s", require = service }
+local port = given.integer("PORT", 1, 65535)
+if port then
+	neap.wait_for { host = "127.0.0.1", port = port, timeout = "30s", require = service }
 end

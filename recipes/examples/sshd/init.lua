@@ -13,9 +13,10 @@
 --	  gone: true
 
 local neap = require "neap"
+local given = require "neap.given"
 
-local params = neap.params
-local people = params.PEOPLE and neap.yaml.decode(neap.read(params.PEOPLE)) or {}
+local file = given.file "PEOPLE"
+local people = file and neap.yaml.decode(neap.read(file)) or {}
 
 -- The server. Debian's sshd_config reads this directory first, and of each setting the first counts.
 
@@ -29,7 +30,7 @@ local host_keys = neap.exec {
 
 local config = neap.file {
 	path = "/etc/ssh/sshd_config.d/10-hardened.conf",
-	content = neap.template("sshd.conf", { port = params.PORT or "22", group = may_log_in.name }),
+	content = neap.template("sshd.conf", { port = neap.params.PORT or "22", group = may_log_in.name }),
 	mode = "0644",
 	-- A mistake in here must not lock everybody out.
 	validate = { "sshd", "-t", "-f", "%s" },
@@ -38,7 +39,7 @@ local config = neap.file {
 
 neap.exec {
 	name = "reload sshd",
-	shell = params.RELOAD or "systemctl reload ssh",
+	shell = neap.params.RELOAD or "systemctl reload ssh",
 	refresh_only = true,
 	subscribe = config,
 }

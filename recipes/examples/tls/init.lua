@@ -7,18 +7,10 @@
 -- a certificate can `subscribe` to it, and is then restarted when it was renewed, and only then.
 
 local neap = require "neap"
+local given = require "neap.given"
 
 local params = neap.params
 local dir = params.DIR or "/etc/ssl/neap"
-
--- "a,b" as { "a", "b" }
-local function names(list)
-	local found = {}
-	for name in (list or ""):gmatch "[^,%s]+" do
-		found[#found + 1] = name
-	end
-	return found
-end
 
 neap.directory { path = dir, mode = "0755" }
 neap.directory { path = dir .. "/private", mode = "0700" }
@@ -43,9 +35,9 @@ local function signed(name, usages, sans)
 	}
 end
 
-for _, name in ipairs(names(params.SERVERS or "localhost")) do
+for _, name in ipairs(given.list "SERVERS" or { "localhost" }) do
 	signed(name, { "server" }, { "DNS:" .. name })
 end
-for _, name in ipairs(names(params.CLIENTS)) do
+for _, name in ipairs(given.list "CLIENTS" or {}) do
 	signed(name, { "client" })
 end
