@@ -9,7 +9,6 @@
 #define LINKS_MAX 8
 #define NULL_DEVICE "/dev/null"
 
-
 /* ---- paths --------------------------------------------------------------------------------------------- */
 
 bool neap_unit_path(const char *path)

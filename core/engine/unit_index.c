@@ -6,6 +6,7 @@
 #include "base/vec.h"
 
 #define LINKS_MAX 8
+#define LOOKS 4 /* before listing pays */
 
 struct work {
 	const struct neap_view *view;
@@ -77,7 +78,7 @@ static int by_file(const void *a, const void *b)
 	return order ? order : strcmp(one->link, two->link);
 }
 
-static const struct neap_unit_index *conclude(struct work *work)
+static struct neap_unit_index *conclude(struct work *work)
 {
 	struct neap_unit_index *index = neap_arena_new_of(work->arena, struct neap_unit_index);
 	struct neap_unit_lead *leads =
@@ -91,11 +92,17 @@ static const struct neap_unit_index *conclude(struct work *work)
 	}
 	if (work->directories.count)
 		memcpy(directories, work->directories.items, work->directories.count * sizeof *directories);
-	*index = (struct neap_unit_index){ leads, work->leads.count, directories, work->directories.count };
+	*index = (struct neap_unit_index){
+		.leads = leads,
+		.lead_count = work->leads.count,
+		.directories = directories,
+		.directory_count = work->directories.count,
+		.arena = work->arena,
+	};
 	return index;
 }
 
-static int make(const struct neap_view *view, struct neap_arena *arena, const struct neap_unit_index **ret,
+static int make(const struct neap_view *view, struct neap_arena *arena, struct neap_unit_index **ret,
 		struct neap_error **err)
 {
 	struct work work = { .view = view, .arena = arena, .err = err };
@@ -116,8 +123,7 @@ static int make(const struct neap_view *view, struct neap_arena *arena, const st
 }
 
 int neap_unit_index_read(const struct neap_view *view, const struct neap_context *context,
-			 struct neap_arena *arena, const struct neap_unit_index **ret,
-			 struct neap_error **err)
+			 struct neap_arena *arena, struct neap_unit_index **ret, struct neap_error **err)
 {
 	struct neap_memo *memo = context ? context->memo : NULL;
 	uint64_t generation = neap_view_generation(view);
@@ -133,7 +139,7 @@ int neap_unit_index_read(const struct neap_view *view, const struct neap_context
 	memo->generation = 0;
 	r = make(view, memo->arena, ret, err);
 	if (r == 0) {
-		memo->data = (void *)(uintptr_t)*ret;
+		memo->data = *ret;
 		memo->generation = generation;
 	}
 	return r;
@@ -156,4 +162,77 @@ const struct neap_unit_lead *neap_unit_index_leads(const struct neap_unit_index 
 		;
 	*ret_count = end - low;
 	return end > low ? &index->leads[low] : NULL;
+}
+
+/* ---- what lies in the directories ---------------------------------------------------------------------- */
+
+static int by_entry(const void *a, const void *b)
+{
+	const struct neap_unit_entry *one = a, *two = b;
+	int order = strcmp(one->name, two->name);
+
+	return order ? order : strcmp(one->directory, two->directory);
+}
+
+/* Whether what a list of the directory does not have is sure to be absent: behind something that has not
+ * happened nothing is. No unit has such a name. */
+static bool is_sure(const struct neap_view *view, const char *directory, struct neap_arena *arena)
+{
+	struct neap_stat stat;
+
+	return neap_view_stat(view, neap_arena_printf(arena, "%s/ ", directory), &stat, NULL) == 0 &&
+	       stat.kind == NEAP_FILE_ABSENT;
+}
+
+int neap_unit_index_list(const struct neap_view *view, struct neap_unit_index *index, struct neap_error **err)
+{
+	NEAP_VEC(struct neap_unit_entry) all = { 0 };
+	struct neap_unit_entry *kept;
+	int r = 0;
+
+	if (index->listed || index->asked++ != LOOKS)
+		return 0;
+	for (size_t i = 0; r == 0 && i < index->directory_count; i++) {
+		const char *name = index->directories[i];
+		const char *path = neap_arena_printf(index->arena, NEAP_UNIT_DIRECTORY "/%s", name);
+		struct neap_entry *entries;
+		size_t count = 0;
+
+		r = is_sure(view, path, index->arena)
+			    ? neap_view_list(view, path, index->arena, &entries, &count, err)
+			    : NEAP_UNKNOWN;
+		for (size_t k = 0; r == 0 && k < count; k++)
+			neap_vec_push(&all, (struct neap_unit_entry){ entries[k].name, name });
+	}
+	if (r == 0) {
+		kept = neap_arena_array_of(index->arena, struct neap_unit_entry, all.count + 1);
+		if (all.count) {
+			memcpy(kept, all.items, all.count * sizeof *kept);
+			qsort(kept, all.count, sizeof *kept, by_entry);
+		}
+		index->entries = kept;
+		index->entry_count = all.count;
+		index->listed = true;
+	}
+	neap_vec_done(&all);
+	return r < 0 ? r : 0;
+}
+
+const struct neap_unit_entry *neap_unit_index_entries(const struct neap_unit_index *index, const char *name,
+						      size_t *ret_count)
+{
+	size_t low = 0, high = index->entry_count, end;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(index->entries[middle].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < index->entry_count && strcmp(index->entries[end].name, name) == 0; end++)
+		;
+	*ret_count = end - low;
+	return &index->entries[low];
 }

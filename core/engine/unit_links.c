@@ -344,14 +344,46 @@ static int judge_directory(struct work *work, const char *directory)
 	return r;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Only directories that have something by one of the names. */
+static int judge_listed(struct work *work, const struct neap_unit_index *index)
+{
+	NEAP_VEC(const char *) found = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < work->names.count; i++) {
+		size_t count;
+		const struct neap_unit_entry *entries =
+			neap_unit_index_entries(index, work->names.items[i], &count);
+
+		for (size_t k = 0; k < count; k++)
+			neap_vec_push(&found, entries[k].directory);
+	}
+	if (found.count)
+		qsort(found.items, found.count, sizeof *found.items, by_text);
+	for (size_t i = 0; r == 0 && i < found.count; i++)
+		if (!i || strcmp(found.items[i], found.items[i - 1]) != 0)
+			r = judge_directory(work, found.items[i]);
+	neap_vec_done(&found);
+	return r;
+}
+
 static int scan(struct work *work)
 {
-	const struct neap_unit_index *index;
+	struct neap_unit_index *index;
 	int r = neap_unit_index_read(work->view, work->enabling->context, work->arena, &index, work->err);
 
 	if (r != 0)
 		return r;
 	judge_aliases(work, index);
+	if (!has_instances(work) && neap_unit_index_list(work->view, index, work->err) < 0)
+		return -1;
+	if (index->listed && !has_instances(work))
+		return judge_listed(work, index);
 	for (size_t i = 0; r == 0 && i < index->directory_count; i++)
 		r = judge_directory(work, index->directories[i]);
 	return r;
@@ -366,11 +398,6 @@ static const char **kept(struct neap_arena *arena, const char *const *items, siz
 	if (count)
 		memcpy(copy, items, count * sizeof *copy);
 	return copy;
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static int conclude(struct work *work)

@@ -197,3 +197,20 @@ same() {
 	[ -L ground/etc/systemd/system/m.target.wants/a.service ]
 	run -0 plan
 }
+
+@test "two hundred units that are enabled, each in a directory of its own, cost some calls each" {
+	cat >many.lua <<-'LUA'
+	local neap = require "neap"
+	for i = 1, 200 do
+		neap.unit {
+			name = ("u%d.service"):format(i), enabled = true,
+			content = ("[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=t%d.target\n"):format(i),
+		}
+	end
+	LUA
+	mkdir -p many/etc
+	run -0 "$NEAP" apply -q --root many --state-dir state many.lua
+	run -0 strace -f -o trace "$NEAP" plan --root many --state-dir state many.lua
+	echo "$(wc -l <trace) calls"
+	[ "$(wc -l <trace)" -lt 10000 ]
+}
