@@ -135,6 +135,10 @@ converged() { run -0 "$NEAP" plan "$@"; }
 		run -1 "$NEAP" check "${@:2}"
 		[[ $output == *"$1"* ]] || { echo "$output"; return 1; }
 	}
+	# A server that lets nobody in is nobody's wish.
+	says "-D PEOPLE=" @examples/sshd
+	printf -- '- name: ada\n  gone: true\n  keys: [ "ssh-ed25519 x" ]\n- name: bob\n' >people.yaml
+	says "nobody in $PWD/people.yaml has a key and is not gone" @examples/sshd -D PEOPLE="$PWD/people.yaml"
 	says 'RELEASE: "etcd.tar.gz" is relative: say it as an absolute name' @etcd -D RELEASE=etcd.tar.gz
 	says 'ARCHIVE: "a.tar" is relative' @release -D NAME=a -D VERSION=1 -D ARCHIVE=a.tar
 	says 'SETTINGS: "app.yaml" is relative' @service -D NAME=app -D COMMAND=/x -D SETTINGS=app.yaml
