@@ -130,6 +130,15 @@ static void route_claim(const void *wanted, struct neap_claims *claims)
 		neap_claim_reaches(claims, &source);
 }
 
+static bool differs(const struct route_want *want, const struct route_have *have)
+{
+	struct neap_net_ip via = ip_of(want, VIA, want->via), source = ip_of(want, SOURCE, want->source);
+
+	return !have->found || !have->route.plain || !neap_net_ip_equal(&via, &have->route.via) ||
+	       (neap_given(want, LINK) && strcmp(want->link, have->route.link) != 0) ||
+	       (source.family && !neap_net_ip_equal(&source, &have->route.source));
+}
+
 static int route_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
 		      void *had, struct neap_error **err)
 {
@@ -150,10 +159,14 @@ static int route_read(const struct neap_view *view, const struct neap_context *c
 		return neap_net_no_link(want->link, err);
 	if (r == 0)
 		r = neap_view_net_route(view, &key, &have->route, &have->found, err);
-	if (r != 0 || want->ensure == NEAP_PRESENT || !have->found || !have->route.kernels)
+	if (r != 0 || !have->found || !have->route.kernels ||
+	    (want->ensure == NEAP_PRESENT && !differs(want, have)))
 		return r;
 	neap_error_set(err, "the route to %s came with an address of %s", want->to, have->route.link);
-	return neap_error_hint(err, "it goes with the address: neap.address { …, ensure = \"absent\" }");
+	return neap_error_hint(
+		err, want->ensure == NEAP_PRESENT
+			     ? "it stays; metric = … is for another one beside it"
+			     : "it goes with the address: neap.address { …, ensure = \"absent\" }");
 }
 
 static const char *shown(struct neap_arena *arena, const struct neap_net_ip *ip)
@@ -170,15 +183,6 @@ static void diff_ip(struct neap_diff *diff, const char *param, const struct neap
 
 	if (!neap_net_ip_equal(before, after))
 		neap_diff_string(diff, param, shown(arena, before), shown(arena, after));
-}
-
-static bool differs(const struct route_want *want, const struct route_have *have)
-{
-	struct neap_net_ip via = ip_of(want, VIA, want->via), source = ip_of(want, SOURCE, want->source);
-
-	return !have->found || !have->route.plain || !neap_net_ip_equal(&via, &have->route.via) ||
-	       (neap_given(want, LINK) && strcmp(want->link, have->route.link) != 0) ||
-	       (source.family && !neap_net_ip_equal(&source, &have->route.source));
 }
 
 static int route_diff(const struct neap_context *ctx, const void *wanted, const void *had,

@@ -41,6 +41,14 @@ return function(site)
 	local forwarding = neap.sysctl { name = "net.ipv4.ip_forward", value = 1, persistent = site.persistent }
 
 	local vxlan = site.vxlan and require "network.vxlan"(site, own, mtu)
+	local of = {}
+	for node, other in neap.sorted_pairs(site.nodes) do
+		if of[other.pods] then
+			error(("%s and %s have one network for their pods, %s"):format(of[other.pods], node, other.pods), 0)
+		end
+		of[other.pods] = node
+	end
+
 	local routes = {}
 	local function to(other, ensure)
 		if vxlan then

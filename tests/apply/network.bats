@@ -429,3 +429,18 @@ inside() {
 	run -0 "$NEAP" plan --root root site.lua
 	[[ $output == *"nothing to change"* ]]
 }
+
+@test "route: one that the kernel made for an address is neither removed nor replaced" {
+	recipe <<-'LUA'
+	neap.address { link = "eth1", address = "10.1.0.1/24" }
+	neap.route { to = "10.1.0.0/24", via = "10.1.0.9" }
+	LUA
+	inside '
+	ip address add 10.1.0.1/24 dev eth1
+	fails plan >said 2>&1
+	grep -q "the route to 10.1.0.0/24 came with an address of eth1" said
+	grep -q "metric = … is for another one beside it" said
+	sed -i "s/via = .*}/link = \"eth1\" }/" site.lua
+	plan # it is as wanted
+	'
+}

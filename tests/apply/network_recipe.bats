@@ -235,6 +235,8 @@ strict() {
 	END
 	run -1 "$NEAP" check @network -D NODE=n1 -D NODES="$nodes,n1=192.0.2.9/10.10.9.0/24"
 	[[ $output == *"n1 is there twice"* ]]
+	run -1 "$NEAP" check @network -D NODE=n1 -D NODES="n1=192.0.2.1/10.10.1.0/24,n2=192.0.2.2/10.10.1.0/24"
+	[[ $output == *"n1 and n2 have one network for their pods, 10.10.1.0/24"* ]]
 	run -1 "$NEAP" check @network -D NODE=n1 -D NODES="$nodes" -D MTU=abc
 	[[ $output == *'MTU: "abc" is no whole number'* ]]
 	run -0 "$NEAP" graph --format json @network -D NODE=n1 -D NODES="n1=192.0.2.1/10.10.1.252/30" -D MEMBERS=e1,e2 -D MTU=1400
