@@ -1,14 +1,15 @@
 /*
  * neap.iptables_chain: a chain of the packet filter, its policy where it is built in, and rules in it in
- * their order; rules of others in it stay or go, as is said.
+ * their order; rules of others in it stay or go, as is said. Now, and where it is kept at boot.
  *
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
 #include "base/map.h"
 #include "engine/firewall.h"
+#include "engine/kept_rules.h"
 
-enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PARAM_COUNT };
+enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PERSIST, PARAM_COUNT };
 enum { PRESENT, ABSENT };
 enum { KEEP, REMOVE };
 
@@ -17,7 +18,7 @@ struct chain_want {
 	unsigned family, table;
 	const char *name;
 	struct neap_strings rules;
-	unsigned policy, foreign, ensure;
+	unsigned policy, foreign, ensure, persist;
 };
 
 static const char *const policy_choices[] = { "ACCEPT", "DROP", NULL };
@@ -29,13 +30,15 @@ struct list { /* in the memory of the step */
 
 struct chain_have {
 	const char *by; /* which iptables */
+	bool looked;    /* at what is in force */
 	bool there;
 	const char *policy;
 	struct list wanted;  /* in the form of iptables */
 	struct list found;   /* those of them, or of all, that are there, in their order */
 	struct list removed; /* what has to go, of others and of those out of place */
 	size_t foreign;      /* so many of them are others' */
-	size_t kept;         /* of the wanted: the first so many are in place */
+	size_t in_place;     /* of the wanted: the first so many are */
+	struct neap_kept_state kept;
 };
 
 static struct neap_table table_of(const struct chain_want *want)
@@ -56,10 +59,26 @@ static bool owns_all(const struct chain_want *want)
 	return neap_given(want, FOREIGN) ? want->foreign == REMOVE : !is_built_in(want);
 }
 
+static struct neap_kept_rules kept_of(const struct chain_want *want)
+{
+	return (struct neap_kept_rules){
+		.given = neap_given(want, PERSIST),
+		.persist = want->persist,
+		.absent = want->ensure == ABSENT,
+		.table = table_of(want),
+		.chain = want->name,
+		.whole = true,
+		.policy = neap_given(want, POLICY) ? policy_choices[want->policy] : NULL,
+		.alone = owns_all(want),
+		.rules = want->rules,
+	};
+}
+
 static int chain_check(const void *wanted, struct neap_error **err)
 {
 	const struct chain_want *want = wanted;
 	bool built_in = is_built_in(want);
+	struct neap_kept_rules kept = kept_of(want);
 
 	if (neap_chain_check("name", want->name, err) < 0)
 		return -1;
@@ -75,7 +94,7 @@ static int chain_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
 	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
 		return neap_error_set(err, "foreign has no meaning without rules");
-	return 0;
+	return neap_kept_rules_check(&kept, err);
 }
 
 static void chain_claim(const void *wanted, struct neap_claims *claims)
@@ -84,7 +103,9 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_table table = table_of(want);
 	unsigned aspects = NEAP_ASPECT_EXISTENCE | (owns_all(want) ? NEAP_ASPECT_CONTENT : 0);
+	struct neap_kept_rules kept = kept_of(want);
 
+	neap_kept_rules_claim(&kept, claims);
 	neap_claim_path(claims, neap_firewall_path(&table, want->name, arena), aspects,
 			want->ensure == ABSENT);
 	for (size_t i = 0; i < want->rules.count; i++)
@@ -182,11 +203,11 @@ static void compare(const struct chain_want *want, const struct neap_chain *chai
 			continue;
 		add(&have->found, rule, arena);
 		/* Of one that is there twice the first would go. */
-		in_place = in_place && (!own || (have->kept < have->wanted.count &&
-						 strcmp(have->wanted.items[have->kept], rule) == 0 &&
+		in_place = in_place && (!own || (have->in_place < have->wanted.count &&
+						 strcmp(have->wanted.items[have->in_place], rule) == 0 &&
 						 neap_chain_count(chain, rule) == 1));
 		if (own && in_place)
-			have->kept++;
+			have->in_place++;
 		else
 			add(&have->removed, rule, arena);
 		have->foreign += !own;
@@ -214,11 +235,15 @@ static int read_rules(const struct neap_view *view, const struct neap_context *c
 	return r;
 }
 
-static int chain_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		      void *had, struct neap_error **err)
+/* In an image there is only what is kept. */
+static bool looks_live(const struct neap_view *view, const struct chain_want *want)
 {
-	const struct chain_want *want = wanted;
-	struct chain_have *have = had;
+	return neap_view_running(view) || !neap_given(want, PERSIST);
+}
+
+static int read_live(const struct neap_view *view, const struct neap_context *ctx,
+		     const struct chain_want *want, struct chain_have *have, struct neap_error **err)
+{
 	struct neap_table table = table_of(want);
 	const struct neap_chain *chain;
 	int r = neap_view_chain(view, &table, want->name, &chain, err);
@@ -236,11 +261,25 @@ static int chain_read(const struct neap_view *view, const struct neap_context *c
 	return 0;
 }
 
+static int chain_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
+{
+	const struct chain_want *want = wanted;
+	struct chain_have *have = had;
+	struct neap_kept_rules kept = kept_of(want);
+	int r = 0;
+
+	have->looked = looks_live(view, want);
+	if (have->looked)
+		r = read_live(view, ctx, want, have, err);
+	return r == 0 ? neap_kept_rules_read(view, ctx->scratch, &kept, &have->kept, err) : r;
+}
+
 /* ---- what differs ---------------------------------------------------------------------------------- */
 
 static bool rules_differ(const struct chain_have *have)
 {
-	return have->removed.count || have->kept < have->wanted.count;
+	return have->removed.count || have->in_place < have->wanted.count;
 }
 
 static bool policy_differs(const struct chain_want *want, const struct chain_have *have)
@@ -249,16 +288,10 @@ static bool policy_differs(const struct chain_want *want, const struct chain_hav
 	       (!have->policy || strcmp(have->policy, policy_choices[want->policy]) != 0);
 }
 
-static int chain_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		      struct neap_diff *diff, struct neap_error **err)
+static void diff_live(const struct chain_want *want, const struct chain_have *have, struct neap_diff *diff)
 {
-	const struct chain_want *want = wanted;
-	const struct chain_have *have = had;
-
-	(void)ctx;
-	(void)err;
-	if (want->ensure == ABSENT && !have->there)
-		return 0;
+	if (!have->looked || (want->ensure == ABSENT && !have->there))
+		return;
 	if (want->ensure == ABSENT || !have->there)
 		neap_diff_action(diff, want->ensure == ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
 	if (policy_differs(want, have))
@@ -267,11 +300,22 @@ static int chain_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_list(diff, "rules", have->found.items, have->found.count, have->wanted.items,
 			       have->wanted.count);
 	if (neap_diff_empty(diff))
-		return 0;
+		return;
 	neap_diff_reason(diff, "by %s", have->by);
 	if (have->foreign)
 		neap_diff_reason(diff, "removes %zu rule%s of others", have->foreign,
 				 have->foreign == 1 ? "" : "s");
+}
+
+static int chain_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff, struct neap_error **err)
+{
+	const struct chain_have *have = had;
+
+	(void)ctx;
+	(void)err;
+	diff_live(wanted, have, diff);
+	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
 
@@ -288,19 +332,19 @@ static int each(struct neap_host *host, const struct chain_want *want, enum neap
 	return 0;
 }
 
-static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		       const void *had, struct neap_error **err)
+static int apply_live(struct neap_host *host, const struct chain_want *want, const struct chain_have *had,
+		      struct neap_error **err)
 {
 	/* What is there is not known: all that was wanted, as it was written. */
 	static const struct chain_have nothing;
-	const struct chain_want *want = wanted;
 	const struct chain_have *have = had ? had : &nothing;
 	struct neap_table table = table_of(want);
 	const char *policy = policy_choices[want->policy];
-	const char *const *added = had ? have->wanted.items + have->kept : want->rules.items;
-	size_t count = had ? have->wanted.count - have->kept : want->rules.count;
+	const char *const *added = had ? have->wanted.items + have->in_place : want->rules.items;
+	size_t count = had ? have->wanted.count - have->in_place : want->rules.count;
 
-	(void)ctx;
+	if (want->ensure == ABSENT && had && !have->there)
+		return 0;
 	if (want->ensure == PRESENT && !have->there && !is_built_in(want) &&
 	    neap_host_firewall(host, &table, NEAP_FIREWALL_MAKE, want->name, NULL, err) < 0)
 		return -1;
@@ -313,6 +357,19 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	return policy_differs(want, have)
 		       ? neap_host_firewall(host, &table, NEAP_FIREWALL_POLICY, want->name, policy, err)
 		       : 0;
+}
+
+static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		       const void *had, struct neap_error **err)
+{
+	const struct chain_want *want = wanted;
+	const struct chain_have *have = had;
+	struct neap_kept_rules kept = kept_of(want);
+
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if (looks_live(&host->view, want) && apply_live(host, want, have, err) < 0)
+		return -1;
+	return neap_kept_rules_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -374,6 +431,15 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = ensure_choices,
 		.offset = offsetof(struct chain_want, ensure),
 	},
+	[PERSIST] = {
+		.name = "persist",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_OR_FALSE,
+		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_rules,
+		.fallback = "what is kept is not looked at",
+		.offset = offsetof(struct chain_want, persist),
+	},
 };
 
 static const char description[] =
@@ -389,7 +455,10 @@ static const char description[] =
 	"  stays, as nothing tells it from one of somebody else's: iptables_rule with `ensure = \"absent\"`\n"
 	"  removes it.\n"
 	"- Other resources may have rules in the chain only where `foreign` is `\"keep\"`.\n"
-	"- Rules that jump to the chain come after it, without an edge being written.\n";
+	"- Rules that jump to the chain come after it, without an edge being written.\n"
+	"- With `persist` it is kept for the boot with `rules` and `policy`, as they are written here\n"
+	"  (`persistent`); a chain that its rules jump to has to be kept too. Below `--root` there is only\n"
+	"  what is kept.\n";
 
 static const char example[] = "neap.iptables_chain {\n"
 			      "  name = \"SITE\",\n"

@@ -37,6 +37,7 @@ struct claim { /* all that is claimed of one path */
 	uint32_t first_part, last_part;
 	bool absent; /* as the owner of its existence wants it */
 	bool tree;   /* somebody owns what lies below */
+	bool common; /* who changes entries of it wants the same as all others who do */
 };
 
 static const struct neap_resource *resource_of(const struct neap_claims *claims, uint32_t number)
@@ -139,6 +140,13 @@ void neap_claim_entries(struct neap_claims *claims, const char *path)
 	own = neap_arena_new_of(claims->graph->arena, struct entries);
 	*own = (struct entries){ claim->entries, claims->resource };
 	claim->entries = own;
+}
+
+void neap_claim_common(struct neap_claims *claims, const char *path)
+{
+	neap_claim_entries(claims, path);
+	if (!claims->probe)
+		claim_of(claims, path)->common = true;
 }
 
 void neap_claim_place(struct neap_claims *claims, const char *path)
@@ -514,6 +522,9 @@ static void find_claimants(struct after *after, const struct claim *claim)
 	for (const struct part *part = claim->parts; part; part = part->next)
 		if (!after->after[part->resource])
 			neap_vec_push(&after->found, part->resource);
+	for (const struct entries *entries = claim->entries; entries; entries = entries->next)
+		if (!after->after[entries->resource])
+			neap_vec_push(&after->found, entries->resource);
 }
 
 /* Claims of the directory and below it lie side by side, but for what has a byte before "/" in its place. */
@@ -666,6 +677,13 @@ bool neap_graph_is_shared(const struct neap_graph *graph, const char *path)
 	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
 
 	return claim && claim->entries && claim->entries->next;
+}
+
+bool neap_graph_is_common(const struct neap_graph *graph, const char *path)
+{
+	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
+
+	return claim && claim->common;
 }
 
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path)

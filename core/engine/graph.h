@@ -127,6 +127,8 @@ bool neap_graph_has_trees(const struct neap_graph *graph);
 bool neap_graph_accounts(const struct neap_graph *graph, enum neap_account_kind kind, const char *name);
 /* Whether several resources, which do not stand on each other, change entries of the file. */
 bool neap_graph_is_shared(const struct neap_graph *graph, const char *path);
+/* Whether what lies there is made by the first of those who want it. */
+bool neap_graph_is_common(const struct neap_graph *graph, const char *path);
 /* Somebody who claims `path` while `resource` does not, or NULL: a change there would be another's. */
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
 						   const char *path);

@@ -1,0 +1,208 @@
+/*
+ * See kept_net.h. The lines are those of neap_kept_network: each file's in the order in which they are to be
+ * done, and files in the order of their names.
+ */
+#include "engine/kept_net.h"
+
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-@+"
+
+/* In what order files are read: links that need no other come first, routes to gateways last. */
+static const struct {
+	const char *type;
+	unsigned number;
+} turns[] = {
+	{ "veth", 10 },
+	{ "bridge", 20 },
+	/* "vxlan", 30 */ { "address", 50 },
+	{ "route", 70 },
+};
+
+static const char *path_of(const struct neap_kept_net *net, struct neap_arena *arena)
+{
+	unsigned turn = 0;
+
+	for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
+		if (strcmp(turns[i].type, net->type) == 0)
+			turn = turns[i].number;
+	return neap_arena_printf(arena, "%s/%02u-%s-%s.conf", neap_kept_network.directory, turn, net->type,
+				 net->name);
+}
+
+const char *neap_kept_net_name(const struct neap_net_prefix *prefix, struct neap_arena *arena)
+{
+	char text[NEAP_NET_TEXT];
+
+	if (prefix->ip.family == 4 && !prefix->len)
+		return "default";
+	return neap_arena_printf(arena, "%s-%u", neap_net_ip_print(&prefix->ip, text), prefix->len);
+}
+
+/* ---- lines of ip(8) ------------------------------------------------------------------------------------ */
+
+static void put_mtu(struct neap_buf *out, const struct neap_net_change *change)
+{
+	if (change->fields & NEAP_NET_MTU)
+		neap_buf_printf(out, " mtu %u", change->link.mtu);
+}
+
+static void put_link(struct neap_buf *out, const struct neap_net_change *change)
+{
+	const struct neap_net_link *link = &change->link;
+
+	neap_buf_printf(out, "link add name %s", link->name);
+	put_mtu(out, change);
+	neap_buf_printf(out, " type %s", link->kind);
+	if (change->fields & NEAP_NET_STP)
+		neap_buf_printf(out, " stp_state %d", link->stp);
+	if (change->fields & NEAP_NET_FORWARD_DELAY)
+		neap_buf_printf(out, " forward_delay %u", link->forward_delay);
+	if (change->fields & NEAP_NET_AGEING_TIME)
+		neap_buf_printf(out, " ageing_time %u", link->ageing_time);
+	if (link->peer[0]) {
+		neap_buf_printf(out, " peer name %s", link->peer);
+		put_mtu(out, change);
+	}
+	neap_buf_putc(out, '\n');
+	if (!(change->fields & NEAP_NET_UP) || !link->up)
+		return;
+	neap_buf_printf(out, "link set dev %s up\n", link->name);
+	if (link->peer[0])
+		neap_buf_printf(out, "link set dev %s up\n", link->peer);
+}
+
+static void put_setting(struct neap_buf *out, const struct neap_net_change *change)
+{
+	neap_buf_printf(out, "link set dev %s", change->link.name);
+	put_mtu(out, change);
+	if (change->fields & NEAP_NET_MASTER)
+		neap_buf_printf(out, " master %s", change->link.master);
+	neap_buf_putc(out, '\n');
+}
+
+static void put_address(struct neap_buf *out, const struct neap_net_address *address)
+{
+	struct neap_net_prefix prefix = neap_net_address_prefix(address);
+	char text[NEAP_NET_TEXT];
+
+	neap_buf_printf(out, "address replace %s%s dev %s\n", neap_net_prefix_print(&prefix, text),
+			prefix.ip.family == 4 && prefix.len < 31 ? " brd +" : "", address->key.link);
+}
+
+static void put_route(struct neap_buf *out, const struct neap_net_route *route)
+{
+	struct neap_net_prefix to = neap_net_route_to(route);
+	char text[NEAP_NET_TEXT];
+
+	neap_buf_printf(out, "route replace %s",
+			to.ip.family == 4 && !to.len ? "default" : neap_net_prefix_print(&to, text));
+	if (route->via.family)
+		neap_buf_printf(out, " via %s", neap_net_ip_print(&route->via, text));
+	if (route->link[0])
+		neap_buf_printf(out, " dev %s", route->link);
+	if (route->source.family)
+		neap_buf_printf(out, " src %s", neap_net_ip_print(&route->source, text));
+	if (route->key.table != NEAP_NET_TABLE_MAIN)
+		neap_buf_printf(out, " table %u", route->key.table);
+	if (route->key.metric != neap_net_metric(to.ip.family))
+		neap_buf_printf(out, " metric %u", route->key.metric);
+	neap_buf_puts(out, " proto static\n");
+}
+
+static struct neap_str lines_of(const struct neap_kept_net *net, struct neap_arena *arena)
+{
+	struct neap_buf out NEAP_AUTO_BUF = { 0 };
+
+	neap_buf_printf(&out, "# Made by neap for %s, which reads it at boot.\n", neap_kept_network.name);
+	for (size_t i = 0; i < net->count; i++) {
+		const struct neap_net_change *change = &net->changes[i];
+
+		switch (change->op) {
+		case NEAP_NET_LINK_ADD:
+			put_link(&out, change);
+			break;
+		case NEAP_NET_LINK_SET:
+			put_setting(&out, change);
+			break;
+		case NEAP_NET_ADDRESS_ADD:
+			put_address(&out, &change->address);
+			break;
+		case NEAP_NET_ROUTE_PUT:
+			put_route(&out, &change->route);
+			break;
+		case NEAP_NET_LINK_REMOVE:
+		case NEAP_NET_ADDRESS_REMOVE:
+		case NEAP_NET_ROUTE_REMOVE:
+			break;
+		}
+	}
+	return (struct neap_str){ neap_arena_copy(arena, out.data, out.len), out.len };
+}
+
+/* ---- what is kept -------------------------------------------------------------------------------------- */
+
+static int check_name(const char *name, struct neap_error **err)
+{
+	if (name[strspn(name, NAME_BYTES)] == '\0' && name[0] != '-')
+		return 0;
+	neap_error_set(err, "persist: the link %s cannot be kept by its name", name);
+	return neap_error_hint(err, "letters, digits and _ . @ + - are in a name that is kept, no - first");
+}
+
+int neap_kept_net_check(const struct neap_kept_net *net, struct neap_error **err)
+{
+	for (size_t i = 0; net->given && i < net->count; i++) {
+		const struct neap_net_change *change = &net->changes[i];
+		const char *const names[] = { change->link.name, change->link.peer, change->link.master,
+					      change->address.key.link, change->route.link };
+
+		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+			if (check_name(names[k], err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+static struct neap_kept kept_of(const struct neap_kept_net *net, struct neap_arena *arena)
+{
+	struct neap_kept_file *file = neap_arena_new_of(arena, struct neap_kept_file);
+	bool by_unit = net->persist == NEAP_PERSIST_UNIT && !net->absent;
+
+	if (!net->given)
+		return (struct neap_kept){ 0 };
+	*file = (struct neap_kept_file){ .param = "persistent", .path = path_of(net, arena) };
+	if (by_unit)
+		file->text = lines_of(net, arena);
+	return (struct neap_kept){
+		.files = file,
+		.count = 1,
+		.unit = by_unit ? &neap_kept_network : NULL,
+		.absent = net->absent,
+	};
+}
+
+void neap_kept_net_claim(const struct neap_kept_net *net, struct neap_claims *claims)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_kept kept = kept_of(net, arena);
+
+	neap_kept_claim(&kept, claims);
+}
+
+int neap_kept_net_read(const struct neap_view *view, struct neap_arena *arena,
+		       const struct neap_kept_net *net, struct neap_kept_state *ret, struct neap_error **err)
+{
+	struct neap_kept kept = kept_of(net, arena);
+
+	return neap_kept_read(view, arena, &kept, ret, err);
+}
+
+int neap_kept_net_apply(struct neap_host *host, struct neap_arena *arena, const struct neap_kept_net *net,
+			const struct neap_kept_state *state, struct neap_error **err)
+{
+	struct neap_kept kept;
+
+	if (state)
+		return neap_kept_apply(host, state, err);
+	kept = kept_of(net, arena);
+	return neap_kept_make(host, &kept, err);
+}
