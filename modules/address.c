@@ -137,7 +137,7 @@ static int address_read(const struct neap_view *view, const struct neap_context 
 	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
 	int r = read_live(view, want, have, err);
 
-	return r == 0 ? neap_kept_net_read(view, ctx->scratch, &kept, &have->kept, err) : r;
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 static bool live_differs(const struct address_want *want, const struct address_have *have)
@@ -206,7 +206,8 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "persist",
 		.kind = NEAP_PARAM_CHOICE,
 		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
 		.choices = neap_persist_net,
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct address_want, persist),

@@ -177,7 +177,7 @@ static int bridge_read(const struct neap_view *view, const struct neap_context *
 		r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
 	if (r == 0 && have->running && want->ensure == PRESENT)
 		r = read_members(view, ctx, want, have, err);
-	return r == 0 ? neap_kept_net_read(view, ctx->scratch, &kept, &have->kept, err) : r;
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 static bool mtu_differs(const struct bridge_want *want, const struct bridge_have *have)
@@ -410,7 +410,8 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "persist",
 		.kind = NEAP_PARAM_CHOICE,
 		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
 		.choices = neap_persist_net,
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct bridge_want, persist),

@@ -272,7 +272,7 @@ static int chain_read(const struct neap_view *view, const struct neap_context *c
 	have->looked = looks_live(view, want);
 	if (have->looked)
 		r = read_live(view, ctx, want, have, err);
-	return r == 0 ? neap_kept_rules_read(view, ctx->scratch, &kept, &have->kept, err) : r;
+	return r == 0 ? neap_kept_rules_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 /* ---- what differs ---------------------------------------------------------------------------------- */

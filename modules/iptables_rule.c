@@ -166,7 +166,7 @@ static int rule_read(const struct neap_view *view, const struct neap_context *ct
 
 	if (kept.given)
 		kept.number = number_of(ctx, want);
-	return r == 0 ? neap_kept_rules_read(view, ctx->scratch, &kept, &have->kept, err) : r;
+	return r == 0 ? neap_kept_rules_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 /* Those that are to be made, or to go. */

@@ -89,6 +89,10 @@ static int check_kept(const struct route_want *want, struct neap_error **err)
 	struct neap_net_change change = change_of(want);
 	struct neap_kept_net kept = kept_of(want, &change, arena);
 
+	if (want->persist == NEAP_PERSIST_NETWORKD && want->ensure == PRESENT && !neap_given(want, LINK)) {
+		neap_error_set(err, "persist = \"networkd\" needs link");
+		return neap_error_hint(err, "networkd keeps a route with the link that it goes through");
+	}
 	return neap_kept_net_check(&kept, err);
 }
 
@@ -214,7 +218,7 @@ static int route_read(const struct neap_view *view, const struct neap_context *c
 	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
 	int r = read_live(view, want, have, err);
 
-	return r == 0 ? neap_kept_net_read(view, ctx->scratch, &kept, &have->kept, err) : r;
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 static const char *shown(struct neap_arena *arena, const struct neap_net_ip *ip)
@@ -360,7 +364,8 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "persist",
 		.kind = NEAP_PARAM_CHOICE,
 		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
 		.choices = neap_persist_net,
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct route_want, persist),

@@ -127,7 +127,7 @@ static int veth_read(const struct neap_view *view, const struct neap_context *ct
 	struct neap_kept_net kept = kept_of(want, &change);
 	int r = read_live(view, want, have, err);
 
-	return r == 0 ? neap_kept_net_read(view, ctx->scratch, &kept, &have->kept, err) : r;
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 static bool mtu_differs(const struct veth_want *want, const struct neap_net_link *end)
@@ -269,7 +269,8 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "persist",
 		.kind = NEAP_PARAM_CHOICE,
 		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
 		.choices = neap_persist_net,
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct veth_want, persist),

@@ -200,6 +200,20 @@ static bool is_anywhere(const struct neap_graph *graph, struct neap_str path)
 	       neap_map_get(&graph->build->anywhere, (struct neap_str){ key, (size_t)len });
 }
 
+const char *neap_graph_anywhere(const struct neap_graph *graph, const char *directory, size_t *at)
+{
+	const struct neap_map *anywhere = &graph->build->anywhere;
+	struct neap_str above = neap_path_parent(neap_str(directory));
+
+	while (*at < anywhere->count) {
+		struct neap_str key = anywhere->entries[(*at)++].key;
+
+		if (neap_str_equal(neap_path_parent(key), above))
+			return neap_path_name(key).data; /* keys end in NUL */
+	}
+	return NULL;
+}
+
 /* The owner of what `name` is of a path, or NONE; who asks first owns it from now on. Names of parts do not
  * begin with a newline. */
 static uint32_t part_owner(struct neap_claims *claims, const struct claim *claim, const char *kind,

@@ -120,6 +120,9 @@ int neap_graph_finish(struct neap_graph *graph);
 
 /* Whether a resource owns `path` or something below it. */
 bool neap_graph_owns(const struct neap_graph *graph, const char *path);
+/* The names by which something in `directory`, when it is there, may be somebody's: *at starts at 0, NULL at
+ * the end. */
+const char *neap_graph_anywhere(const struct neap_graph *graph, const char *directory, size_t *at);
 /* Whether a resource claims `path` with all that is below it; whether any claims any path so. */
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path);
 bool neap_graph_has_trees(const struct neap_graph *graph);

@@ -4,7 +4,7 @@
 #include "base/path.h"
 #include "engine/unit_file.h"
 
-const char *const neap_persist_net[] = { "false", "unit", NULL };
+const char *const neap_persist_net[] = { "false", "unit", "networkd", NULL };
 const char *const neap_persist_rules[] = { "false", "unit", NULL };
 
 #define WHOLE (NEAP_ASPECT_EXISTENCE | NEAP_ASPECT_CONTENT | NEAP_ASPECT_ATTRIBUTES)
@@ -84,15 +84,35 @@ static void say_parents_once(struct neap_kept_state *state, size_t number)
 			state->present[number].parents.count = 0;
 }
 
-int neap_kept_read(const struct neap_view *view, struct neap_arena *arena, const struct neap_kept *kept,
+/* What is dropped in to somebody's file was found there, and so was the directory for it. */
+static int read_empty(const struct neap_view *view, const struct neap_context *ctx,
+		      const struct neap_kept_file *file, const char **ret, struct neap_error **err)
+{
+	struct neap_str above = neap_path_parent(neap_str(file->path));
+	const char *directory = neap_arena_copy(ctx->scratch, above.data, above.len);
+	struct neap_entry *entries;
+	size_t count;
+	int r;
+
+	if (!file->found || (ctx->others && ctx->others(ctx, directory)))
+		return 0;
+	r = neap_view_list(view, directory, ctx->scratch, &entries, &count, err);
+	if (r == 0 && count == 1)
+		*ret = directory;
+	return r;
+}
+
+int neap_kept_read(const struct neap_view *view, const struct neap_context *ctx, const struct neap_kept *kept,
 		   struct neap_kept_state *ret, struct neap_error **err)
 {
+	struct neap_arena *arena = ctx->scratch;
 	int r = 0;
 
 	ret->kept = *kept;
 	ret->running = neap_view_running(view);
 	ret->present = neap_arena_array_of(arena, struct neap_owned_state, kept->count + 1);
 	ret->gone = neap_arena_array_of(arena, struct neap_whole_state, kept->count + 1);
+	ret->empty = neap_arena_array_of(arena, const char *, kept->count + 1);
 	for (size_t i = 0; r == 0 && i < kept->count; i++) {
 		const struct neap_kept_file *file = &kept->files[i];
 		const struct neap_owned owned = owned_of(file->path, file->text);
@@ -100,6 +120,8 @@ int neap_kept_read(const struct neap_view *view, struct neap_arena *arena, const
 
 		r = file->text.data ? neap_owned_read(view, arena, &owned, &ret->present[i], err)
 				    : neap_whole_read(view, arena, &whole, &ret->gone[i], err);
+		if (r == 0 && !file->text.data && ret->gone[i].differs)
+			r = read_empty(view, ctx, file, &ret->empty[i], err);
 		if (r == 0)
 			say_parents_once(ret, i);
 	}
@@ -145,6 +167,8 @@ void neap_kept_diff(const struct neap_kept_state *state, struct neap_diff *diff)
 
 		if (!file->text.data) {
 			neap_whole_diff(&whole, &state->gone[i], file->param, diff);
+			if (state->empty[i])
+				neap_diff_reason(diff, "and %s, which is empty then", state->empty[i]);
 		} else if (differs(&state->present[i])) {
 			neap_owned_diff(&owned, &state->present[i], file->param, diff);
 			neap_diff_reason(diff, "in %s", file->path);
@@ -185,6 +209,8 @@ int neap_kept_apply(struct neap_host *host, const struct neap_kept_state *state,
 		if (!file->text.data ? neap_whole_apply(host, &whole, &state->gone[i], err) < 0
 				     : differs(&state->present[i]) &&
 					       neap_owned_apply(host, &owned, &state->present[i], err) < 0)
+			return -1;
+		if (state->empty[i] && neap_host_rmdir(host, state->empty[i], err) < 0)
 			return -1;
 	}
 	if (!kept->unit)

@@ -48,6 +48,7 @@ struct neap_kept_state { /* part of a have struct */
 	struct neap_kept kept;
 	struct neap_owned_state *present; /* by file: of one that shall be there */
 	struct neap_whole_state *gone;    /* of one that shall not */
+	const char **empty;               /* the directory in which then nothing will be left, or NULL */
 	struct neap_owned_state unit;
 	const char *target;          /* where the unit's link leads; NULL: there is none */
 	struct neap_parents parents; /* of the link */
@@ -59,7 +60,7 @@ void neap_kept_claim(const struct neap_kept *kept, struct neap_claims *claims);
 int neap_kept_has(const struct neap_view *view, const struct neap_kept_unit *unit, const char *name,
 		  bool *ret, struct neap_error **err);
 /* `ret` goes on pointing to what `kept` does. 0, negative, NEAP_UNKNOWN. */
-int neap_kept_read(const struct neap_view *view, struct neap_arena *arena, const struct neap_kept *kept,
+int neap_kept_read(const struct neap_view *view, const struct neap_context *ctx, const struct neap_kept *kept,
 		   struct neap_kept_state *ret, struct neap_error **err);
 /* After what is in force: entries by file, "persistent.unit" and "persistent.enabled". */
 void neap_kept_diff(const struct neap_kept_state *state, struct neap_diff *diff);

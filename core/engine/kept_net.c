@@ -4,6 +4,9 @@
  */
 #include "engine/kept_net.h"
 
+#include "engine/kept_networkd.h"
+#include "engine/networkd.h"
+
 #define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-@+"
 
 /* In what order files are read: links that need no other come first, routes to gateways last. */
@@ -162,38 +165,79 @@ int neap_kept_net_check(const struct neap_kept_net *net, struct neap_error **err
 	return 0;
 }
 
-static struct neap_kept kept_of(const struct neap_kept_net *net, struct neap_arena *arena)
+static bool is_by(const struct neap_kept_net *net, enum neap_persist way)
 {
-	struct neap_kept_file *file = neap_arena_new_of(arena, struct neap_kept_file);
-	bool by_unit = net->persist == NEAP_PERSIST_UNIT && !net->absent;
+	return net->persist == way && !net->absent;
+}
+
+/* Whatever is not asked for is not to be there: one way takes the place of another. These are the files that
+ * are known without a look at the machine. */
+static struct neap_kept known(const struct neap_kept_net *net, struct neap_arena *arena)
+{
+	struct neap_kept_file *files =
+		neap_arena_array_of(arena, struct neap_kept_file, 1 + NEAP_KEPT_NETWORKD_FILES);
+	struct neap_kept kept = { .files = files, .absent = net->absent };
+	size_t own;
 
 	if (!net->given)
-		return (struct neap_kept){ 0 };
-	*file = (struct neap_kept_file){ .param = "persistent", .path = path_of(net, arena) };
-	if (by_unit)
-		file->text = lines_of(net, arena);
-	return (struct neap_kept){
-		.files = file,
-		.count = 1,
-		.unit = by_unit ? &neap_kept_network : NULL,
-		.absent = net->absent,
+		return kept;
+	files[kept.count++] = (struct neap_kept_file){
+		.param = "persistent",
+		.path = path_of(net, arena),
+		.text = is_by(net, NEAP_PERSIST_UNIT) ? lines_of(net, arena) : (struct neap_str){ 0 },
 	};
+	neap_kept_networkd_own(net, is_by(net, NEAP_PERSIST_NETWORKD), arena, files + kept.count, &own);
+	kept.count += own;
+	if (is_by(net, NEAP_PERSIST_UNIT))
+		kept.unit = &neap_kept_network;
+	return kept;
+}
+
+/* And what is dropped in to the files of links. */
+static int look(const struct neap_view *view, struct neap_arena *arena, const struct neap_kept_net *net,
+		struct neap_kept *ret, struct neap_error **err)
+{
+	bool wanted = is_by(net, NEAP_PERSIST_NETWORKD);
+	struct neap_kept kept = known(net, arena);
+	struct neap_kept_file *dropped, *all;
+	size_t count;
+	int r = 0;
+
+	if (net->given && wanted)
+		r = neap_kept_networkd_check(view, arena, net, err);
+	if (net->given && r == 0)
+		r = neap_kept_networkd_dropped_in(view, arena, net, wanted, &dropped, &count, err);
+	if (net->given && r == 0 && count) {
+		all = neap_arena_array_of(arena, struct neap_kept_file, kept.count + count);
+		memcpy(all, kept.files, kept.count * sizeof *all);
+		memcpy(all + kept.count, dropped, count * sizeof *all);
+		kept.files = all;
+		kept.count += count;
+	}
+	*ret = kept;
+	return r;
 }
 
 void neap_kept_net_claim(const struct neap_kept_net *net, struct neap_claims *claims)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_kept kept = kept_of(net, arena);
+	struct neap_kept kept = known(net, arena);
 
 	neap_kept_claim(&kept, claims);
+	if (!net->given || !is_by(net, NEAP_PERSIST_NETWORKD))
+		return;
+	/* In whose directory is known when the files of links are read, which others may make. */
+	neap_claim_anywhere(claims, NEAP_NETWORKD_DIRECTORY, neap_kept_networkd_name(net, arena));
+	neap_claim_after(claims, NEAP_NETWORKD_DIRECTORY);
 }
 
-int neap_kept_net_read(const struct neap_view *view, struct neap_arena *arena,
+int neap_kept_net_read(const struct neap_view *view, const struct neap_context *ctx,
 		       const struct neap_kept_net *net, struct neap_kept_state *ret, struct neap_error **err)
 {
-	struct neap_kept kept = kept_of(net, arena);
+	struct neap_kept kept;
+	int r = look(view, ctx->scratch, net, &kept, err);
 
-	return neap_kept_read(view, arena, &kept, ret, err);
+	return r == 0 ? neap_kept_read(view, ctx, &kept, ret, err) : r;
 }
 
 int neap_kept_net_apply(struct neap_host *host, struct neap_arena *arena, const struct neap_kept_net *net,
@@ -203,6 +247,8 @@ int neap_kept_net_apply(struct neap_host *host, struct neap_arena *arena, const 
 
 	if (state)
 		return neap_kept_apply(host, state, err);
-	kept = kept_of(net, arena);
+	/* In a plan: where what is dropped in goes may not be known either. */
+	if (look(&host->view, arena, net, &kept, NULL) != 0)
+		kept = known(net, arena);
 	return neap_kept_make(host, &kept, err);
 }

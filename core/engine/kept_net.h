@@ -1,6 +1,6 @@
 /*
  * What resources of the network keep for the boot. A resource says by what changes it is made where nothing
- * of it is there; from these come the lines of ip(8) for neap's unit.
+ * of it is there; from these come the lines of ip(8) for neap's unit, or the files of systemd-networkd.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ struct neap_kept_net {
 /* Names that neither a line of ip(8) nor a file's name can hold are errors of the recipe. */
 int neap_kept_net_check(const struct neap_kept_net *net, struct neap_error **err);
 void neap_kept_net_claim(const struct neap_kept_net *net, struct neap_claims *claims);
-int neap_kept_net_read(const struct neap_view *view, struct neap_arena *arena,
+int neap_kept_net_read(const struct neap_view *view, const struct neap_context *ctx,
 		       const struct neap_kept_net *net, struct neap_kept_state *ret, struct neap_error **err);
 /* `state` NULL: what is there is not known. */
 int neap_kept_net_apply(struct neap_host *host, struct neap_arena *arena, const struct neap_kept_net *net,

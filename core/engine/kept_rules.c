@@ -190,14 +190,14 @@ void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_clai
 	neap_kept_claim(&kept, claims);
 }
 
-int neap_kept_rules_read(const struct neap_view *view, struct neap_arena *arena,
+int neap_kept_rules_read(const struct neap_view *view, const struct neap_context *ctx,
 			 const struct neap_kept_rules *rules, struct neap_kept_state *ret,
 			 struct neap_error **err)
 {
-	struct neap_kept kept = kept_of(rules, arena);
-	int r = kept.unit ? check_chains(view, arena, rules, err) : 0;
+	struct neap_kept kept = kept_of(rules, ctx->scratch);
+	int r = kept.unit ? check_chains(view, ctx->scratch, rules, err) : 0;
 
-	return r == 0 ? neap_kept_read(view, arena, &kept, ret, err) : r;
+	return r == 0 ? neap_kept_read(view, ctx, &kept, ret, err) : r;
 }
 
 int neap_kept_rules_apply(struct neap_host *host, struct neap_arena *arena,

@@ -28,7 +28,7 @@ int neap_kept_rules_check(const struct neap_kept_rules *rules, struct neap_error
 void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_claims *claims);
 /* A chain that is not kept, in which a rule is or to which one jumps, is an error: the table would not load.
  */
-int neap_kept_rules_read(const struct neap_view *view, struct neap_arena *arena,
+int neap_kept_rules_read(const struct neap_view *view, const struct neap_context *ctx,
 			 const struct neap_kept_rules *rules, struct neap_kept_state *ret,
 			 struct neap_error **err);
 /* `state` NULL: what is there is not known. */

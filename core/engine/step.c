@@ -25,12 +25,31 @@ static bool is_neaps(const struct run *run, const char *path)
 	return state && (strcmp(state, path) == 0 || neap_path_below(neap_str(path), neap_str(state)));
 }
 
+/* Whether something lies in the directory that somebody may have there. */
+static bool holds_anywhere(const struct run *run, const char *directory)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *name;
+
+	for (size_t at = 0; (name = neap_graph_anywhere(run->pub.graph, directory, &at));) {
+		struct neap_stat stat;
+		int r = neap_view_stat(&run->overlay->view,
+				       neap_arena_printf(arena, "%s/%s", directory, name), &stat, NULL);
+
+		/* It may be no directory: then nothing is in it. */
+		if (r == NEAP_UNKNOWN || (r == 0 && stat.kind != NEAP_FILE_ABSENT))
+			return true;
+	}
+	return false;
+}
+
 /* A purge asks this: the graph's own paths and neap's are nobody else's to remove. */
 static bool owned(const void *engine, const char *path)
 {
 	const struct run *run = engine;
 	const char *state = run->options.state_directory;
-	if (is_neaps(run, path) || (state && neap_path_below(neap_str(state), neap_str(path))))
+	if (is_neaps(run, path) || (state && neap_path_below(neap_str(state), neap_str(path))) ||
+	    holds_anywhere(run, path))
 		return true;
 	return neap_aliases_own(run->aliases, path);
 }

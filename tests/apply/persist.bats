@@ -340,3 +340,165 @@ site() { # all types, each with what there is to keep
 	cat when.txt
 	[ "$(wc -l <when.txt)" = 4 ]
 }
+
+@test "by networkd: files of a link's own, and what is dropped in to those of others; the plan says so" {
+	recipe <<-'LUA'
+	local net = "/etc/systemd/network/"
+	neap.bridge { name = "br0", members = { "v1", "eth1" }, mtu = 1500, stp = true, forward_delay = "2s", ageing_time = "100s", persist = "networkd" }
+	neap.veth { name = "v0", peer = "v1", mtu = 1400, persist = "networkd" }
+	neap.bridge { name = "quiet", up = false, persist = "networkd" }
+	neap.address { link = "br0", address = "10.10.1.1/24", persist = "networkd" }
+	neap.address { link = "eth1", address = "fd00::1/64", persist = "networkd" }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.7", link = "br0", source = "10.10.1.1", persist = "networkd" }
+	neap.route { to = "::/0", link = "eth1", table = 100, metric = 7, persist = "networkd" }
+	neap.file { path = net .. "60-eth1.network", content = "[Match]\nName=eth1\n" }
+	neap.directory { path = net, purge = true, recurse = true }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		true_plan
+		cp plan.json first.json
+		cat >/etc/systemd/network/99-old.network </dev/null
+		mkdir /etc/systemd/network/60-eth1.network.d/sub; touch /etc/systemd/network/60-eth1.network.d/mine.conf
+		# What is kept in the place of another link, and in one that is damaged.
+		mkdir /etc/systemd/network/99-old.network.d
+		cp /etc/systemd/network/60-eth1.network.d/neap-bridge-br0.conf /etc/systemd/network/99-old.network.d/
+		true_plan
+		[ ! -e /etc/systemd/network/99-old.network.d/neap-bridge-br0.conf ]
+		sed -i "s/STP=yes/STP=no/" /etc/systemd/network/50-neap-br0.netdev
+		rm /etc/systemd/network/50-neap-br0.network.d/*address*
+		fails plan --format json >kept.json
+		true_plan'
+	[ "$(jq -c '.resources | map(select(.action != "none") | [.address, .action, (.changes | map(.param))])' kept.json)" = \
+		'[["bridge[br0]","update",["persistent.netdev"]],["address[br0: 10.10.1.1/24]","update",["persistent"]]]' ]
+	cd etc/systemd/network || return 1
+	[ "$(find . -type f | sort | paste -sd' ')" = "./50-neap-br0.netdev ./50-neap-br0.network \
+./50-neap-br0.network.d/neap-address-br0-10.10.1.1-24.conf ./50-neap-br0.network.d/neap-route-10.20.0.0-16-table-254-metric-0.conf \
+./50-neap-quiet.netdev ./50-neap-quiet.network ./50-neap-v0.netdev ./50-neap-v0.network ./51-neap-v0.network \
+./51-neap-v0.network.d/neap-bridge-br0.conf ./60-eth1.network ./60-eth1.network.d/neap-address-eth1-fd00::1-64.conf \
+./60-eth1.network.d/neap-bridge-br0.conf ./60-eth1.network.d/neap-route-::-0-table-100-metric-7.conf" ]
+	diff - <(cat 50-neap-br0.net* 50-neap-quiet.network 5*v0.net* ./*/neap-route* | grep -v '^#' | grep .) <<-'END'
+	[NetDev]
+	Name=br0
+	Kind=bridge
+	MTUBytes=1280
+	[Bridge]
+	STP=yes
+	ForwardDelaySec=2
+	AgeingTimeSec=100
+	[Match]
+	Name=br0
+	[Link]
+	MTUBytes=1500
+	RequiredForOnline=no-carrier
+	[Network]
+	ConfigureWithoutCarrier=yes
+	[Match]
+	Name=quiet
+	[Link]
+	ActivationPolicy=manual
+	RequiredForOnline=no
+	[Network]
+	ConfigureWithoutCarrier=yes
+	[NetDev]
+	Name=v0
+	Kind=veth
+	[Peer]
+	Name=v1
+	[Match]
+	Name=v0
+	[Link]
+	MTUBytes=1400
+	RequiredForOnline=no-carrier
+	[Network]
+	ConfigureWithoutCarrier=yes
+	[Match]
+	Name=v1
+	[Link]
+	MTUBytes=1400
+	RequiredForOnline=no-carrier
+	[Network]
+	ConfigureWithoutCarrier=yes
+	[Route]
+	Destination=10.20.0.0/16
+	Gateway=10.10.1.7
+	PreferredSource=10.10.1.1
+	[Route]
+	Destination=::/0
+	Table=100
+	Metric=7
+	END
+}
+
+@test "by networkd: what cannot be decided is refused by name; another way, or none, takes all of it away" {
+	recipe <<<'neap.route { to = "10.0.0.0/8", via = "10.1.1.1", persist = "networkd" }'
+	run -1 "$NEAP" check site.lua
+	[[ $output == *'persist = "networkd" needs link'* ]]
+	mkdir -p etc/systemd/network
+	printf '[Match]\nName=br*\n' >etc/systemd/network/10-br.network
+	printf '[Match]\nName=eth1\nDriver=veth\n' >etc/systemd/network/20-eth1.network
+	recipe <<-'LUA'
+	neap.bridge { name = "br0", persist = "networkd" }
+	neap.address { link = "eth1", address = "10.0.0.1/8", persist = "networkd" }
+	neap.address { link = "far", address = "10.1.0.1/16", persist = "networkd" }
+	LUA
+	inside 'fails plan >plan.txt 2>&1'; cat plan.txt
+	grep -q "networkd would use /etc/systemd/network/10-br.network for br0" plan.txt
+	grep -q "whether networkd uses /etc/systemd/network/20-eth1.network for eth1 cannot be told" plan.txt
+	grep -q "networkd has no .network file for the link far" plan.txt
+	rm -r etc/systemd/network
+	mkdir etc/systemd/network
+	printf '[Match]\nName=eth1\n' >etc/systemd/network/20-eth1.network
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1", persist = "networkd" }
+	neap.bridge { name = "br0", members = { "eth1", "v1" }, persist = "networkd" }
+	neap.address { link = "eth1", address = "10.0.0.1/8", persist = "networkd" }
+	neap.route { to = "10.9.0.0/16", link = "eth1", persist = "networkd" }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		converges
+		for way in "\"unit\"" "\"networkd\"" false "\"networkd\""; do
+			sed -i "s/persist = [^ ]*/persist = $way/" site.lua
+			true_plan
+			case $way in
+			*networkd*) [ -z "$(find /etc/neap -name "*.conf")" ] ;;
+			*) [ "$(find /etc/systemd/network -type f)" = /etc/systemd/network/20-eth1.network ] ;;
+			esac
+		done
+		cat >site.lua <<-LUA
+		local neap = require "neap"
+		neap.route { to = "10.9.0.0/16", ensure = "absent", persist = "networkd" }
+		neap.address { link = "eth1", address = "10.0.0.1/8", ensure = "absent", persist = "networkd" }
+		neap.bridge { name = "br0", ensure = "absent", persist = "networkd" }
+		neap.veth { name = "v0", ensure = "absent", persist = "networkd" }
+		LUA
+		true_plan
+		[ "$(find /etc/systemd/network -type f)" = /etc/systemd/network/20-eth1.network ]'
+	jq -e '.resources | all(.action == "delete")' plan.json
+}
+
+@test "by networkd: killed before any change, the next run does the rest" {
+	mkdir -p etc/systemd/network
+	printf '[Match]\nName=eth1\n' >etc/systemd/network/20-eth1.network
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1", persist = "networkd" }
+	neap.bridge { name = "br0", members = { "eth1", "v1" }, persist = "networkd" }
+	neap.address { link = "eth1", address = "10.0.0.1/8", persist = "networkd" }
+	neap.route { to = "10.9.0.0/16", link = "eth1", persist = "networkd" }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		for call in renameat2 sendto; do
+			when=1
+			while true; do
+				find /etc/systemd/network -name "*neap*" -delete
+				ip link del br0 2>/dev/null || true; ip link del v0 2>/dev/null || true; ip address flush dev eth1
+				strace -f -qq -o /dev/null -e trace=$call -e "inject=$call:signal=KILL:when=$when" \
+					"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
+				apply -q --lock-wait 10s
+				plan
+				when=$((when + 2))
+			done
+		done'
+}

@@ -47,7 +47,7 @@ state() {
 		{ifname, mtu, master, operstate, linkinfo: .linkinfo?.info_kind, bridge: (.linkinfo?.info_data // {} | {forward_delay, ageing_time, stp_state}),
 		 addresses: ((.addr_info // []) | map(select(.scope != "link") | {local, prefixlen, broadcast, scope}) | sort_by(.local)),
 		 dst, gateway, dev, prefsrc, metric, table, protocol, type, scope}) | sort_by(tojson)' <(grep '^\[' "$1.raw") >"$1"
-	grep -v '^\[' "$1.raw" | grep . >>"$1"
+	sed '/^\[/d; /^$/d' "$1.raw" >>"$1"
 }
 
 # The boot is over when systemd has nothing more to do.
@@ -167,4 +167,79 @@ site() {
 	[ "$(on systemctl is-failed neap-network.service)" = failed ]
 	[ "$(on ip -o link show v0 | wc -l)" = 1 ]
 	on sed -i '$d' /etc/neap/network.d/10-veth-v0.conf
+}
+
+# Somebody's own device with a file of networkd, beside what neap makes.
+networkd_site() {
+	recipe <<-'LUA'
+	neap.unit { name = "systemd-networkd.service", enabled = true }
+	local net = "/etc/systemd/network/"
+	neap.file { path = net .. "40-w.netdev", content = "[NetDev]\nName=w0\nKind=veth\n\n[Peer]\nName=w1\n" }
+	neap.file { path = net .. "60-w0.network", content = "[Match]\nName=w0\n\n[Network]\nIPv6AcceptRA=no\nAddress=10.79.0.1/24\n" }
+	neap.file { path = net .. "60-w1.network", content = "[Match]\nName=w1\n\n[Network]\nIPv6AcceptRA=no\n" }
+	neap.veth { name = "w0", peer = "w1" }
+	neap.address { link = "w0", address = "10.79.0.1/24" }
+
+	neap.veth { name = "v0", peer = "v1", mtu = 1400, persist = "networkd" }
+	neap.bridge { name = "br0", members = { "v1" }, stp = false, forward_delay = "0s", mtu = 1500, persist = "networkd" }
+	neap.bridge { name = "lone", stp = true, forward_delay = "2s", ageing_time = "100s", mtu = 1450, persist = "networkd" }
+	neap.bridge { name = "quiet", up = false, persist = "networkd" }
+	neap.address { link = "br0", address = "10.10.1.1/24", persist = "networkd" }
+	neap.address { link = "br0", address = "fd00::1/64", persist = "networkd" }
+	neap.address { link = "v0", address = "10.10.9.9/24", persist = "networkd" }
+	neap.address { link = "w0", address = "10.78.1.9/32", persist = "networkd" }
+	neap.route { to = "10.10.2.0/24", via = "10.79.0.254", link = "w0", persist = "networkd" }
+	neap.route { to = "fd02::/64", link = "br0", source = "fd00::1", persist = "networkd" }
+	neap.route { to = "10.20.0.0/16", link = "br0", source = "10.10.1.1", persist = "networkd" }
+	neap.route { to = "10.30.0.0/16", via = "10.10.1.77", link = "br0", persist = "networkd" }
+	neap.route { to = "10.10.3.0/24", link = "lone", table = 100, metric = 7, persist = "networkd" }
+	LUA
+}
+
+# networkd goes on after it has started: addresses of IPv6 settle, and what stands on them comes then.
+settled() {
+	on /lib/systemd/systemd-networkd-wait-online --timeout=60
+	for _ in $(seq 100); do
+		[ "$(plan -q | wc -l)" -gt 0 ] || return 0
+		sleep 0.2
+	done
+	plan
+	return 1
+}
+
+anew() { # another host, for what a test before has left
+	hosts_do down web 2>/dev/null || true
+	host_boot web
+	host_bind web "$BATS_FILE_TMPDIR/site" /srv/site
+}
+
+@test "by networkd: all is back after a reboot and after a power cut, beside a link of somebody else" {
+	anew
+	networkd_site
+	converges
+	state before
+	for boot in "host_reboot web" power_cut; do
+		$boot
+		booted
+		settled
+		state after
+		diff -u before after
+		[ -z "$(on systemctl --failed --plain --no-legend)" ]
+	done
+}
+
+@test "from networkd to a unit and back: one way takes the place of the other" {
+	networkd_site
+	sed -i 's/persist = "networkd"/persist = "unit"/' "$BATS_FILE_TMPDIR/site/init.lua"
+	converges
+	[ -z "$(on sh -c 'find /etc/systemd/network -name "*neap*" -type f')" ]
+	host_reboot web
+	booted
+	settled
+	networkd_site
+	converges
+	[ -z "$(on sh -c 'ls /etc/neap/network.d')" ]
+	host_reboot web
+	booted
+	settled
 }

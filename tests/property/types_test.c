@@ -167,6 +167,7 @@ static struct neap_machine *make_machine(void)
 	put_file(machine, "/var/packages/ed", 0644, "1.0");
 	put_file(machine, "/usr/lib/systemd/system/p.service", 0644, "[Install]\nWantedBy=m.target\n");
 	neap_host_memory_put(machine, "/etc/systemd/system", NEAP_FILE_DIRECTORY, 0755, 0, 0, NULL, 0);
+	put_file(machine, "/etc/systemd/network/60-eth1.network", 0644, "[Match]\nName=eth1\n");
 	put_file(machine, "/etc/fstab", 0644, "# none\n");
 	put_file(machine, "/proc/self/mountinfo", 0444, "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n");
 	neap_host_memory_put(machine, "/etc/localtime", NEAP_FILE_LINK, 0777, 0, 0, "/usr/share/zoneinfo/UTC",

@@ -268,6 +268,10 @@ static void kept__each_half_is_said_and_repaired_alone(void **state)
 	neap_host_memory_put(machine, path, NEAP_FILE_REGULAR, 0666, 0, 0, "x", 1);
 	assert_string_equal(says(f, machine, bridge), "update persistent persistent.mode");
 	apply(f, machine);
+	neap_host_memory_put(machine, neap_kept_network.path, NEAP_FILE_REGULAR, 0666, 0, 0,
+			     neap_kept_network.text, strlen(neap_kept_network.text));
+	assert_string_equal(says(f, machine, bridge), "update persistent.unit.mode");
+	apply(f, machine);
 	neap_host_memory_put(machine, path, NEAP_FILE_LINK, 0777, 0, 0, "/etc/passwd", 11);
 	assert_string_equal(says(f, machine, bridge),
 			    "/etc/neap/network.d/20-bridge-br0.conf is a link to /etc/passwd");
