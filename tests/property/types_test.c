@@ -563,7 +563,7 @@ static struct neap_machine *make_damaged_machine(uint64_t seed, struct neap_aren
 /* One call of the machine fails, whichever: nothing breaks, and the next run does what is left. */
 static void types__a_call_that_failed_is_made_up_for(void **state)
 {
-	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 1500) / 15,
+	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 2000) / 15,
 		 calls_failed = 0;
 
 	(void)state;
@@ -595,7 +595,7 @@ static void types__a_call_that_failed_is_made_up_for(void **state)
 
 static void types__apply_refines_the_plan(void **state)
 {
-	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 1500);
+	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 2000);
 
 	(void)state;
 	if (getenv("NEAP_ONLY")) {
