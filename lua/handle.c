@@ -48,7 +48,10 @@ void neap_lua_member_push(lua_State *L, const struct neap_param *param, const st
 		lua_pushstring(L, ((const struct neap_source *)member)->path);
 		break;
 	case NEAP_PARAM_CHOICE:
-		lua_pushstring(L, param->choices[*(const unsigned *)member]);
+		if ((param->flags & NEAP_PARAM_OR_FALSE) && *(const unsigned *)member == 0)
+			lua_pushboolean(L, false);
+		else
+			lua_pushstring(L, param->choices[*(const unsigned *)member]);
 		break;
 	case NEAP_PARAM_BOOLEAN:
 		lua_pushboolean(L, *(const bool *)member);

@@ -1,22 +1,24 @@
 /*
- * neap.address: an IP address on a link, as it is now.
+ * neap.address: an IP address on a link; now, and where it is kept at boot.
  *
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/kept_net.h"
 #include "engine/net.h"
 
-enum { LINK, ADDRESS, ENSURE, PARAM_COUNT };
+enum { LINK, ADDRESS, ENSURE, PERSIST, PARAM_COUNT };
 
 struct address_want {
 	struct neap_want base;
 	const char *link, *address;
-	unsigned ensure;
+	unsigned ensure, persist;
 };
 
 struct address_have {
 	bool running, found;
 	struct neap_net_address address;
+	struct neap_kept_state kept;
 };
 
 static struct neap_net_prefix prefix_of(const struct address_want *want)
@@ -27,6 +29,41 @@ static struct neap_net_prefix prefix_of(const struct address_want *want)
 	return prefix;
 }
 
+static struct neap_net_change change_of(const struct address_want *want)
+{
+	struct neap_net_prefix prefix = prefix_of(want);
+
+	return (struct neap_net_change){
+		.op = want->ensure == NEAP_PRESENT ? NEAP_NET_ADDRESS_ADD : NEAP_NET_ADDRESS_REMOVE,
+		.address = { .key = neap_net_address_key(want->link, &prefix), .len = prefix.len },
+	};
+}
+
+static struct neap_kept_net kept_of(const struct address_want *want, const struct neap_net_change *change,
+				    struct neap_arena *arena)
+{
+	struct neap_net_prefix prefix = prefix_of(want);
+
+	return (struct neap_kept_net){
+		.type = "address",
+		.name = neap_arena_printf(arena, "%s-%s", want->link, neap_kept_net_name(&prefix, arena)),
+		.given = neap_given(want, PERSIST),
+		.persist = want->persist,
+		.absent = want->ensure == NEAP_ABSENT,
+		.changes = change,
+		.count = 1,
+	};
+}
+
+static int check_kept(const struct address_want *want, struct neap_error **err)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_net_change change = change_of(want);
+	struct neap_kept_net kept = kept_of(want, &change, arena);
+
+	return neap_kept_net_check(&kept, err);
+}
+
 static int address_check(const void *wanted, struct neap_error **err)
 {
 	const struct address_want *want = wanted;
@@ -35,7 +72,9 @@ static int address_check(const void *wanted, struct neap_error **err)
 	if (neap_net_check_name("link", want->link, err) < 0)
 		return -1;
 	if (strchr(want->address, '/') || !neap_net_ip_parse(want->address, &prefix.ip))
-		return neap_net_check_prefix("address", want->address, &prefix, err);
+		return neap_net_check_prefix("address", want->address, &prefix, err) < 0
+			       ? -1
+			       : check_kept(want, err);
 	neap_error_set(err, "address: \"%s\" says no length of its network", want->address);
 	return neap_error_hint(err, "alone in it: %s/%u", want->address, prefix.ip.family == 4 ? 32 : 128);
 }
@@ -45,8 +84,11 @@ static void address_claim(const void *wanted, struct neap_claims *claims)
 	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix = prefix_of(want);
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_net_change change = change_of(want);
+	struct neap_kept_net kept = kept_of(want, &change, arena);
 	char text[NEAP_NET_TEXT];
 
+	neap_kept_net_claim(&kept, claims);
 	/* IPv6 has an address once on a link, whatever its length. */
 	if (prefix.ip.family == 6)
 		neap_claim_sole(claims, neap_arena_printf(arena, "the address %s on %s",
@@ -57,18 +99,15 @@ static void address_claim(const void *wanted, struct neap_claims *claims)
 	neap_claim_network(claims, &prefix);
 }
 
-static int address_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-			void *had, struct neap_error **err)
+static int read_live(const struct neap_view *view, const struct address_want *want, struct address_have *have,
+		     struct neap_error **err)
 {
-	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix = prefix_of(want);
 	struct neap_net_address_key key = neap_net_address_key(want->link, &prefix);
-	struct address_have *have = had;
 	struct neap_net_link link;
 	bool found = true;
 	int r = 0;
 
-	(void)ctx;
 	have->running = neap_view_running(view);
 	if (!have->running)
 		return 0;
@@ -88,6 +127,23 @@ static int address_read(const struct neap_view *view, const struct neap_context 
 	return neap_error_hint(err, "an IPv6 address is once on a link: remove that one by hand first");
 }
 
+static int address_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+			void *had, struct neap_error **err)
+{
+	const struct address_want *want = wanted;
+	struct address_have *have = had;
+	struct neap_net_change change = change_of(want);
+	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
+	int r = read_live(view, want, have, err);
+
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
+}
+
+static bool live_differs(const struct address_want *want, const struct address_have *have)
+{
+	return have->running && have->found != (want->ensure == NEAP_PRESENT);
+}
+
 static int address_diff(const struct neap_context *ctx, const void *wanted, const void *had,
 			struct neap_diff *diff, struct neap_error **err)
 {
@@ -96,11 +152,12 @@ static int address_diff(const struct neap_context *ctx, const void *wanted, cons
 
 	(void)ctx;
 	(void)err;
-	if (!have->running || have->found == (want->ensure == NEAP_PRESENT))
-		return 0;
-	neap_diff_action(diff, have->found ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
-	neap_diff_string(diff, "live", have->found ? want->address : NULL,
-			 have->found ? NULL : want->address);
+	if (live_differs(want, have)) {
+		neap_diff_action(diff, have->found ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
+		neap_diff_string(diff, "live", have->found ? want->address : NULL,
+				 have->found ? NULL : want->address);
+	}
+	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
 
@@ -108,15 +165,15 @@ static int address_apply(struct neap_host *host, const struct neap_context *ctx,
 			 const void *had, struct neap_error **err)
 {
 	const struct address_want *want = wanted;
-	struct neap_net_prefix prefix = prefix_of(want);
-	struct neap_net_change change = {
-		.op = want->ensure == NEAP_PRESENT ? NEAP_NET_ADDRESS_ADD : NEAP_NET_ADDRESS_REMOVE,
-		.address = { .key = neap_net_address_key(want->link, &prefix), .len = prefix.len },
-	};
+	const struct address_have *have = had;
+	struct neap_net_change change = change_of(want);
+	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
 
-	(void)ctx;
-	(void)had;
-	return neap_view_running(&host->view) ? neap_host_net(host, &change, err) : 0;
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if ((have ? live_differs(want, have) : neap_view_running(&host->view)) &&
+	    neap_host_net(host, &change, err) < 0)
+		return -1;
+	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
 static const struct neap_param params[PARAM_COUNT] = {
@@ -142,10 +199,20 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct address_want, ensure),
 	},
+	[PERSIST] = {
+		.name = "persist",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_OR_FALSE,
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_net,
+		.fallback = "what is kept is not looked at",
+		.offset = offsetof(struct address_want, persist),
+	},
 };
 
 static const char description[] =
-	"An address on a link, as it is now: after a boot the next run puts it there again.\n"
+	"An address on a link, as it is now (`live`) and, with `persist`, at every boot (`persistent`).\n"
 	"\n"
 	"- Other addresses of the link stay, also one in the same network or of another length: to change\n"
 	"  an address, make the old one absent.\n"
@@ -153,7 +220,7 @@ static const char description[] =
 	"- The route to its network comes and goes with it. When the first IPv4 address of a network is\n"
 	"  removed, the kernel removes the others of that network on the link too, unless\n"
 	"  `net.ipv4.conf.LINK.promote_secondaries` is 1.\n"
-	"- Below `--root` there is nothing to do.\n";
+	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] = "neap.bridge { name = \"br0\" }\n"
 			      "neap.address { link = \"br0\", address = \"10.10.1.1/24\" }\n";

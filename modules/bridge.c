@@ -1,12 +1,14 @@
 /*
- * neap.bridge: a bridge of the kernel, as it is now: its members, its settings, whether it is up.
+ * neap.bridge: a bridge of the kernel: its members, its settings, whether it is up; now, and where it is kept
+ * at boot.
  *
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/kept_net.h"
 #include "engine/net.h"
 
-enum { NAME, MEMBERS, MTU, STP, FORWARD_DELAY, AGEING_TIME, UP, ENSURE, PARAM_COUNT };
+enum { NAME, MEMBERS, MTU, STP, FORWARD_DELAY, AGEING_TIME, UP, ENSURE, PERSIST, PARAM_COUNT };
 
 #define KIND "bridge"
 #define TICKS 100 /* of the kernel's clock, in a second */
@@ -19,7 +21,7 @@ struct bridge_want {
 	struct neap_strings members;
 	int64_t mtu, forward_delay, ageing_time;
 	bool stp, up;
-	unsigned ensure;
+	unsigned ensure, persist;
 };
 
 struct bridge_have {
@@ -27,11 +29,74 @@ struct bridge_have {
 	struct neap_net_link link;
 	const char **masters; /* of the members wanted; "" for none */
 	size_t joined;        /* so many of them are members */
+	struct neap_kept_state kept;
 };
 
 static bool wants_up(const struct bridge_want *want)
 {
 	return !neap_given(want, UP) || want->up;
+}
+
+/* ---- by what it is made -------------------------------------------------------------------------------- */
+
+static struct neap_net_change change_of(const struct bridge_want *want, enum neap_net_op op, unsigned fields)
+{
+	struct neap_net_change change = { .op = op, .fields = fields };
+
+	neap_net_set_name(change.link.name, want->name);
+	neap_net_set_name(change.link.kind, KIND);
+	change.link.up = wants_up(want);
+	change.link.mtu = (uint32_t)want->mtu;
+	change.link.stp = want->stp;
+	change.link.forward_delay = (uint32_t)(TICKS * want->forward_delay);
+	change.link.ageing_time = (uint32_t)(TICKS * want->ageing_time);
+	return change;
+}
+
+static struct neap_net_change adding(const struct bridge_want *want)
+{
+	return change_of(want, NEAP_NET_LINK_ADD,
+			 NEAP_NET_UP | (neap_given(want, STP) ? NEAP_NET_STP : 0) |
+				 (neap_given(want, FORWARD_DELAY) ? NEAP_NET_FORWARD_DELAY : 0) |
+				 (neap_given(want, AGEING_TIME) ? NEAP_NET_AGEING_TIME : 0));
+}
+
+static struct neap_net_change joining(const struct bridge_want *want, size_t member)
+{
+	struct neap_net_change change = { .op = NEAP_NET_LINK_SET, .fields = NEAP_NET_MASTER };
+
+	neap_net_set_name(change.link.name, want->members.items[member]);
+	neap_net_set_name(change.link.master, want->name);
+	return change;
+}
+
+static struct neap_kept_net kept_of(const struct bridge_want *want, struct neap_arena *arena)
+{
+	struct neap_net_change *changes =
+		neap_arena_array_of(arena, struct neap_net_change, want->members.count + 2);
+	struct neap_kept_net kept = { .type = KIND,
+				      .name = want->name,
+				      .given = neap_given(want, PERSIST),
+				      .persist = want->persist,
+				      .absent = want->ensure == NEAP_ABSENT,
+				      .changes = changes };
+
+	changes[kept.count++] = adding(want);
+	for (size_t i = 0; i < want->members.count; i++)
+		changes[kept.count++] = joining(want, i);
+	if (neap_given(want, MTU)) /* last, as in bridge_apply() */
+		changes[kept.count++] = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
+	return kept;
+}
+
+/* ---- what is wanted ------------------------------------------------------------------------------------ */
+
+static int check_kept(const struct bridge_want *want, struct neap_error **err)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_kept_net kept = kept_of(want, arena);
+
+	return neap_kept_net_check(&kept, err);
 }
 
 static int bridge_check(const void *wanted, struct neap_error **err)
@@ -41,7 +106,7 @@ static int bridge_check(const void *wanted, struct neap_error **err)
 	if (neap_net_check_name("name", want->name, err) < 0)
 		return -1;
 	if (want->ensure == NEAP_ABSENT)
-		return neap_absent_check(want, MEMBERS, ENSURE, err);
+		return neap_absent_check(want, MEMBERS, ENSURE, err) < 0 ? -1 : check_kept(want, err);
 	for (size_t i = 0; i < want->members.count; i++) {
 		if (neap_net_check_name("members", want->members.items[i], err) < 0)
 			return -1;
@@ -56,14 +121,16 @@ static int bridge_check(const void *wanted, struct neap_error **err)
 	    (want->forward_delay < STP_DELAY_MIN || want->forward_delay > STP_DELAY_MAX))
 		return neap_error_set(err, "with stp = true the kernel takes a forward_delay from %ds to %ds",
 				      STP_DELAY_MIN, STP_DELAY_MAX);
-	return 0;
+	return check_kept(want, err);
 }
 
 static void bridge_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct bridge_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_kept_net kept = kept_of(want, arena);
 
+	neap_kept_net_claim(&kept, claims);
 	neap_claim_link(claims, want->name,
 			want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
 	for (size_t i = 0; i < want->members.count; i++) {
@@ -97,13 +164,15 @@ static int bridge_read(const struct neap_view *view, const struct neap_context *
 {
 	const struct bridge_want *want = wanted;
 	struct bridge_have *have = had;
-	int r;
+	struct neap_kept_net kept = kept_of(want, ctx->scratch);
+	int r = 0;
 
 	have->running = neap_view_running(view);
-	if (!have->running)
-		return 0;
-	r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
-	return r == 0 && want->ensure == NEAP_PRESENT ? read_members(view, ctx, want, have, err) : r;
+	if (have->running)
+		r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
+	if (r == 0 && have->running && want->ensure == NEAP_PRESENT)
+		r = read_members(view, ctx, want, have, err);
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 static bool mtu_differs(const struct bridge_want *want, const struct bridge_have *have)
@@ -146,22 +215,19 @@ static void diff_members(const struct neap_context *ctx, const struct bridge_wan
 	neap_diff_list(diff, "members", before, count, want->members.items, want->members.count);
 }
 
-static int bridge_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		       struct neap_diff *diff, struct neap_error **err)
+static void diff_live(const struct neap_context *ctx, const struct bridge_want *want,
+		      const struct bridge_have *have, struct neap_diff *diff)
 {
-	const struct bridge_want *want = wanted;
-	const struct bridge_have *have = had;
 	struct neap_arena *arena = neap_diff_arena(diff);
 	bool found = have->found;
 
-	(void)err;
 	if (!have->running || (want->ensure == NEAP_ABSENT && !found))
-		return 0;
+		return;
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
 		neap_diff_reason(diff, "its addresses and routes go with it");
-		return 0;
+		return;
 	}
 	if (!found) {
 		neap_diff_action(diff, NEAP_ACTION_CREATE);
@@ -184,24 +250,20 @@ static int bridge_diff(const struct neap_context *ctx, const void *wanted, const
 	if (!found || have->link.up != wants_up(want))
 		neap_diff_string(diff, "up", found ? have->link.up ? "true" : "false" : NULL,
 				 wants_up(want) ? "true" : "false");
+}
+
+static int bridge_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		       struct neap_diff *diff, struct neap_error **err)
+{
+	const struct bridge_have *have = had;
+
+	(void)err;
+	diff_live(ctx, wanted, have, diff);
+	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */
-
-static struct neap_net_change change_of(const struct bridge_want *want, enum neap_net_op op, unsigned fields)
-{
-	struct neap_net_change change = { .op = op, .fields = fields };
-
-	neap_net_set_name(change.link.name, want->name);
-	neap_net_set_name(change.link.kind, KIND);
-	change.link.up = wants_up(want);
-	change.link.mtu = (uint32_t)want->mtu;
-	change.link.stp = want->stp;
-	change.link.forward_delay = (uint32_t)(TICKS * want->forward_delay);
-	change.link.ageing_time = (uint32_t)(TICKS * want->ageing_time);
-	return change;
-}
 
 /* The kernel judges a delay by whether spanning tree is on: off comes first. */
 static int set_settings(struct neap_host *host, const struct bridge_want *want,
@@ -222,10 +284,7 @@ static int set_settings(struct neap_host *host, const struct bridge_want *want,
 
 static int add(struct neap_host *host, const struct bridge_want *want, struct neap_error **err)
 {
-	unsigned fields = NEAP_NET_UP | (neap_given(want, STP) ? NEAP_NET_STP : 0) |
-			  (neap_given(want, FORWARD_DELAY) ? NEAP_NET_FORWARD_DELAY : 0) |
-			  (neap_given(want, AGEING_TIME) ? NEAP_NET_AGEING_TIME : 0);
-	struct neap_net_change change = change_of(want, NEAP_NET_LINK_ADD, fields);
+	struct neap_net_change change = adding(want);
 
 	return neap_host_net(host, &change, err);
 }
@@ -234,32 +293,25 @@ static int join(struct neap_host *host, const struct bridge_want *want, const st
 		struct neap_error **err)
 {
 	for (size_t i = 0; i < want->members.count; i++) {
-		struct neap_net_change change = { .op = NEAP_NET_LINK_SET, .fields = NEAP_NET_MASTER };
+		struct neap_net_change change = joining(want, i);
 
 		if (have && strcmp(have->masters[i], want->name) == 0)
 			continue;
-		neap_net_set_name(change.link.name, want->members.items[i]);
-		neap_net_set_name(change.link.master, want->name);
 		if (neap_host_net(host, &change, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-			const void *had, struct neap_error **err)
+static int apply_live(struct neap_host *host, const struct bridge_want *want, const struct bridge_have *have,
+		      struct neap_error **err)
 {
-	const struct bridge_want *want = wanted;
-	const struct bridge_have *have = had;
 	struct neap_net_change last = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
 	struct neap_net_change gone = change_of(want, NEAP_NET_LINK_REMOVE, 0);
 	bool found = have && have->found;
 
-	(void)ctx;
-	if (!neap_view_running(&host->view))
-		return 0;
 	if (want->ensure == NEAP_ABSENT)
-		return neap_host_net(host, &gone, err);
+		return have && !found ? 0 : neap_host_net(host, &gone, err);
 	if ((found ? set_settings(host, want, have, err) : add(host, want, err)) < 0 ||
 	    join(host, want, have, err) < 0)
 		return -1;
@@ -268,6 +320,19 @@ static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, 
 			       (!found || mtu_differs(want, have) || have->joined < want->members.count)
 		       ? neap_host_net(host, &last, err)
 		       : 0;
+}
+
+static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+			const void *had, struct neap_error **err)
+{
+	const struct bridge_want *want = wanted;
+	const struct bridge_have *have = had;
+	struct neap_kept_net kept = kept_of(want, ctx->scratch);
+
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if (neap_view_running(&host->view) && apply_live(host, want, have, err) < 0)
+		return -1;
+	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
 static const struct neap_param params[PARAM_COUNT] = {
@@ -334,17 +399,27 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct bridge_want, ensure),
 	},
+	[PERSIST] = {
+		.name = "persist",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_OR_FALSE,
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_net,
+		.fallback = "what is kept is not looked at",
+		.offset = offsetof(struct bridge_want, persist),
+	},
 };
 
 static const char description[] =
-	"A bridge, as it is now: after a boot the next run makes it again.\n"
+	"A bridge, as it is now (`live`) and, with `persist`, at every boot (`persistent`).\n"
 	"\n"
 	"- Only what is given is compared, as the kernel reports it, and `up`.\n"
 	"- A link of the name that is no bridge is an error, and never removed.\n"
 	"- A member may be of any kind but a bridge. It is taken out of another bridge that it is in; two\n"
 	"  bridges of a recipe with one member are an error. It comes after the resource that makes it.\n"
 	"- Settings of a link that does not exist yet (`net.ipv4.conf.br0.…`) are unknown in a plan.\n"
-	"- Below `--root` there is nothing to do.\n";
+	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] =
 	"neap.bridge { name = \"br0\", members = { \"eth1\" }, stp = false, forward_delay = \"0s\" }\n";

@@ -1,14 +1,15 @@
 /*
  * neap.iptables_chain: a chain of the packet filter, its policy where it is built in, and rules in it in
- * their order; rules of others in it stay or go, as is said.
+ * their order; rules of others in it stay or go, as is said. Now, and where it is kept at boot.
  *
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
 #include "base/map.h"
 #include "engine/firewall.h"
+#include "engine/kept_rules.h"
 
-enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PARAM_COUNT };
+enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PERSIST, PARAM_COUNT };
 enum { KEEP, REMOVE };
 enum { ACCEPT, DROP };
 
@@ -17,7 +18,7 @@ struct chain_want {
 	unsigned family, table;
 	const char *name;
 	struct neap_strings rules;
-	unsigned policy, foreign, ensure;
+	unsigned policy, foreign, ensure, persist;
 };
 
 static const char *const policy_choices[] = { [ACCEPT] = "ACCEPT", [DROP] = "DROP", NULL };
@@ -29,14 +30,16 @@ struct list { /* in the memory of the step */
 
 struct chain_have {
 	const char *by; /* which iptables */
+	bool looked;    /* at what is in force */
 	bool there;
 	const char *policy;
 	struct list wanted;  /* in the form of iptables */
 	struct list found;   /* those of them, or of all, that are there, in their order */
 	struct list removed; /* what has to go, of others and of those out of place */
 	size_t foreign;      /* so many of them are others' */
-	size_t kept;         /* of the wanted: the first so many are in place */
+	size_t in_place;     /* of the wanted: the first so many are */
 	size_t moved;        /* of the rest so many are there, and go to the end anew */
+	struct neap_kept_state kept;
 };
 
 static struct neap_table table_of(const struct chain_want *want)
@@ -75,10 +78,26 @@ static int check_twins(const struct chain_want *want, struct neap_error **err)
 	return twin ? neap_error_set(err, "rules: \"%s\" is there twice", twin) : 0;
 }
 
+static struct neap_kept_rules kept_of(const struct chain_want *want)
+{
+	return (struct neap_kept_rules){
+		.given = neap_given(want, PERSIST),
+		.persist = want->persist,
+		.absent = want->ensure == NEAP_ABSENT,
+		.table = table_of(want),
+		.chain = want->name,
+		.whole = true,
+		.policy = neap_given(want, POLICY) ? policy_choices[want->policy] : NULL,
+		.alone = owns_all(want),
+		.rules = want->rules,
+	};
+}
+
 static int chain_check(const void *wanted, struct neap_error **err)
 {
 	const struct chain_want *want = wanted;
 	bool built_in = is_built_in(want);
+	struct neap_kept_rules kept = kept_of(want);
 
 	if (neap_chain_check("name", want->name, err) < 0)
 		return -1;
@@ -95,7 +114,7 @@ static int chain_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
 	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
 		return neap_error_set(err, "foreign has no meaning without rules");
-	return 0;
+	return neap_kept_rules_check(&kept, err);
 }
 
 static void chain_claim(const void *wanted, struct neap_claims *claims)
@@ -104,7 +123,9 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_table table = table_of(want);
 	unsigned aspects = NEAP_ASPECT_EXISTENCE | (owns_all(want) ? NEAP_ASPECT_CONTENT : 0);
+	struct neap_kept_rules kept = kept_of(want);
 
+	neap_kept_rules_claim(&kept, claims);
 	/* What lets one in has to be in force before all else is dropped. A built-in chain need not be made,
 	 * so nothing comes before its rules; and who opens a chain does it before rules go. */
 	if (drops(want) && !owns_all(want)) {
@@ -209,16 +230,16 @@ static void compare(const struct chain_want *want, const struct neap_chain *chai
 			continue;
 		add(&have->found, rule, arena);
 		/* Of one that is there twice the first would go. */
-		in_place = in_place && (!own || (have->kept < have->wanted.count &&
-						 strcmp(have->wanted.items[have->kept], rule) == 0 &&
+		in_place = in_place && (!own || (have->in_place < have->wanted.count &&
+						 strcmp(have->wanted.items[have->in_place], rule) == 0 &&
 						 neap_chain_count(chain, rule) == 1));
 		if (own && in_place)
-			have->kept++;
+			have->in_place++;
 		else
 			add(&have->removed, rule, arena);
 		have->foreign += !own;
 	}
-	for (size_t i = have->kept; chain && i < have->wanted.count; i++)
+	for (size_t i = have->in_place; chain && i < have->wanted.count; i++)
 		have->moved += neap_chain_count(chain, have->wanted.items[i]) > 0;
 }
 
@@ -243,11 +264,15 @@ static int read_rules(const struct neap_view *view, const struct neap_context *c
 	return r;
 }
 
-static int chain_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		      void *had, struct neap_error **err)
+/* In an image there is only what is kept. */
+static bool looks_live(const struct neap_view *view, const struct chain_want *want)
 {
-	const struct chain_want *want = wanted;
-	struct chain_have *have = had;
+	return neap_view_running(view) || !neap_given(want, PERSIST);
+}
+
+static int read_live(const struct neap_view *view, const struct neap_context *ctx,
+		     const struct chain_want *want, struct chain_have *have, struct neap_error **err)
+{
 	struct neap_table table = table_of(want);
 	const struct neap_chain *chain;
 	int r = neap_view_chain(view, &table, want->name, &chain, err);
@@ -265,11 +290,25 @@ static int chain_read(const struct neap_view *view, const struct neap_context *c
 	return 0;
 }
 
+static int chain_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
+{
+	const struct chain_want *want = wanted;
+	struct chain_have *have = had;
+	struct neap_kept_rules kept = kept_of(want);
+	int r = 0;
+
+	have->looked = looks_live(view, want);
+	if (have->looked)
+		r = read_live(view, ctx, want, have, err);
+	return r == 0 ? neap_kept_rules_read(view, ctx, &kept, &have->kept, err) : r;
+}
+
 /* ---- what differs ---------------------------------------------------------------------------------- */
 
 static bool rules_differ(const struct chain_have *have)
 {
-	return have->removed.count || have->kept < have->wanted.count;
+	return have->removed.count || have->in_place < have->wanted.count;
 }
 
 static bool policy_differs(const struct chain_want *want, const struct chain_have *have)
@@ -278,16 +317,10 @@ static bool policy_differs(const struct chain_want *want, const struct chain_hav
 	       (!have->policy || strcmp(have->policy, policy_choices[want->policy]) != 0);
 }
 
-static int chain_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		      struct neap_diff *diff, struct neap_error **err)
+static void diff_live(const struct chain_want *want, const struct chain_have *have, struct neap_diff *diff)
 {
-	const struct chain_want *want = wanted;
-	const struct chain_have *have = had;
-
-	(void)ctx;
-	(void)err;
-	if (want->ensure == NEAP_ABSENT && !have->there)
-		return 0;
+	if (!have->looked || (want->ensure == NEAP_ABSENT && !have->there))
+		return;
 	if (want->ensure == NEAP_ABSENT || !have->there)
 		neap_diff_action(diff, want->ensure == NEAP_ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
 	if (policy_differs(want, have))
@@ -296,7 +329,7 @@ static int chain_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_list(diff, "rules", have->found.items, have->found.count, have->wanted.items,
 			       have->wanted.count);
 	if (neap_diff_empty(diff))
-		return 0;
+		return;
 	neap_diff_reason(diff, "by %s", have->by);
 	/* Whether others have rules there now is nobody's change. */
 	if (have->moved)
@@ -306,6 +339,17 @@ static int chain_diff(const struct neap_context *ctx, const void *wanted, const 
 	if (have->foreign)
 		neap_diff_reason(diff, "removes %zu rule%s of others", have->foreign,
 				 have->foreign == 1 ? "" : "s");
+}
+
+static int chain_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff, struct neap_error **err)
+{
+	const struct chain_have *have = had;
+
+	(void)ctx;
+	(void)err;
+	diff_live(wanted, have, diff);
+	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
 
@@ -332,18 +376,18 @@ static int put_policy(struct neap_host *host, const struct chain_want *want, con
 					  : 0;
 }
 
-static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		       const void *had, struct neap_error **err)
+static int apply_live(struct neap_host *host, const struct chain_want *want, const struct chain_have *had,
+		      struct neap_error **err)
 {
 	/* What is there is not known: all that was wanted, as it was written. */
 	static const struct chain_have nothing;
-	const struct chain_want *want = wanted;
 	const struct chain_have *have = had ? had : &nothing;
 	struct neap_table table = table_of(want);
-	const char *const *added = had ? have->wanted.items + have->kept : want->rules.items;
-	size_t count = had ? have->wanted.count - have->kept : want->rules.count;
+	const char *const *added = had ? have->wanted.items + have->in_place : want->rules.items;
+	size_t count = had ? have->wanted.count - have->in_place : want->rules.count;
 
-	(void)ctx;
+	if (want->ensure == NEAP_ABSENT && had && !have->there)
+		return 0;
 	if (want->ensure == NEAP_PRESENT && !have->there && !is_built_in(want) &&
 	    neap_host_firewall(host, &table, NEAP_FIREWALL_MAKE, want->name, NULL, err) < 0)
 		return -1;
@@ -357,6 +401,19 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	if (want->ensure == NEAP_ABSENT)
 		return neap_host_firewall(host, &table, NEAP_FIREWALL_DROP, want->name, NULL, err);
 	return want->policy == DROP ? put_policy(host, want, have, err) : 0;
+}
+
+static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		       const void *had, struct neap_error **err)
+{
+	const struct chain_want *want = wanted;
+	const struct chain_have *have = had;
+	struct neap_kept_rules kept = kept_of(want);
+
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if (looks_live(&host->view, want) && apply_live(host, want, have, err) < 0)
+		return -1;
+	return neap_kept_rules_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
 static const char *const foreign_choices[] = { "keep", "remove", NULL };
@@ -402,6 +459,15 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct chain_want, ensure),
 	},
+	[PERSIST] = {
+		.name = "persist",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_OR_FALSE,
+		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_rules,
+		.fallback = "what is kept is not looked at",
+		.offset = offsetof(struct chain_want, persist),
+	},
 };
 
 static const char description[] =
@@ -421,7 +487,10 @@ static const char description[] =
 	"- `policy = \"DROP\"` comes after all else that the recipe has in the table, so that what lets you "
 	"in\n"
 	"  is in force by then: when a rule fails, the policy stays as it is. `\"ACCEPT\"` comes before "
-	"them.\n";
+	"them.\n"
+	"- With `persist` it is kept for the boot with `rules` and `policy`, as they are written here\n"
+	"  (`persistent`); a chain that its rules jump to has to be kept too. Below `--root` there is only\n"
+	"  what is kept.\n";
 
 static const char example[] = "neap.iptables_chain {\n"
 			      "  name = \"SITE\",\n"

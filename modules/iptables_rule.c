@@ -1,6 +1,6 @@
 /*
- * neap.iptables_rule: one rule in a chain of the packet filter that others keep. What iptables makes of the
- * text is looked for, so that it may be written as its author likes.
+ * neap.iptables_rule: one rule in a chain of the packet filter that others keep; now, and where it is kept at
+ * boot. What iptables makes of the text is looked for, so that it may be written as its author likes.
  *
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
@@ -8,15 +8,16 @@
 #include <errno.h>
 
 #include "engine/firewall.h"
+#include "engine/kept_rules.h"
 
-enum { FAMILY, TABLE, CHAIN, RULE, POSITION, ENSURE, PARAM_COUNT };
+enum { FAMILY, TABLE, CHAIN, RULE, POSITION, ENSURE, PERSIST, PARAM_COUNT };
 enum { LAST, FIRST };
 
 struct rule_want {
 	struct neap_want base;
 	unsigned family, table;
 	const char *chain, *rule;
-	unsigned position, ensure;
+	unsigned position, ensure, persist;
 };
 
 struct rule_have {
@@ -24,6 +25,7 @@ struct rule_have {
 	struct neap_rule_form form;
 	size_t *counts; /* how often each of the form is there */
 	size_t there;   /* so many of them are */
+	struct neap_kept_state kept;
 };
 
 static struct neap_table table_of(const struct rule_want *want)
@@ -31,13 +33,30 @@ static struct neap_table table_of(const struct rule_want *want)
 	return (struct neap_table){ (enum neap_family)want->family, neap_table_choices[want->table] };
 }
 
+/* Without its number in the chain, which is for read() to know. */
+static struct neap_kept_rules kept_of(const struct rule_want *want)
+{
+	return (struct neap_kept_rules){
+		.given = neap_given(want, PERSIST),
+		.persist = want->persist,
+		.absent = want->ensure == NEAP_ABSENT,
+		.table = table_of(want),
+		.chain = want->chain,
+		.rules = { .items = &want->rule, .count = 1 },
+		.first = want->position == FIRST,
+	};
+}
+
 static int rule_check(const void *wanted, struct neap_error **err)
 {
 	const struct rule_want *want = wanted;
+	struct neap_kept_rules kept = kept_of(want);
 
 	if (neap_chain_check("chain", want->chain, err) < 0 || neap_rule_check(want->rule, err) < 0)
 		return -1;
-	return want->ensure == NEAP_ABSENT ? neap_absent_check(want, POSITION, POSITION, err) : 0;
+	if (want->ensure == NEAP_ABSENT && neap_absent_check(want, POSITION, POSITION, err) < 0)
+		return -1;
+	return neap_kept_rules_check(&kept, err);
 }
 
 static void rule_claim(const void *wanted, struct neap_claims *claims)
@@ -45,7 +64,9 @@ static void rule_claim(const void *wanted, struct neap_claims *claims)
 	const struct rule_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_table table = table_of(want);
+	struct neap_kept_rules kept = kept_of(want);
 
+	neap_kept_rules_claim(&kept, claims);
 	if (want->ensure == NEAP_PRESENT)
 		neap_claim_entries(claims, neap_firewall_path(&table, want->chain, arena));
 	neap_rule_claim(claims, &table, want->chain, want->rule, want->ensure == NEAP_ABSENT);
@@ -76,11 +97,31 @@ static bool next_other(void *ctx, struct neap_rule_wish *ret)
 	return false;
 }
 
-static int rule_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		     void *had, struct neap_error **err)
+/* How many rules of the recipe that are kept in the same chain have their turn before this one. */
+static size_t number_of(const struct neap_context *ctx, const struct rule_want *want)
 {
-	const struct rule_want *want = wanted;
-	struct rule_have *have = had;
+	struct neap_declared declared;
+	size_t number = 0;
+
+	for (size_t at = 0; ctx->declared && ctx->declared(ctx, &at, &declared) && declared.want != want;) {
+		const struct rule_want *other = declared.want;
+
+		number += other->persist == NEAP_PERSIST_UNIT && other->ensure == NEAP_PRESENT &&
+			  other->family == want->family && other->table == want->table &&
+			  strcmp(other->chain, want->chain) == 0;
+	}
+	return number;
+}
+
+/* In an image there is only what is kept. */
+static bool looks_live(const struct neap_view *view, const struct rule_want *want)
+{
+	return neap_view_running(view) || !neap_given(want, PERSIST);
+}
+
+static int read_live(const struct neap_view *view, const struct neap_context *ctx,
+		     const struct rule_want *want, struct rule_have *have, struct neap_error **err)
+{
 	struct neap_table table = table_of(want);
 	struct others walk = { ctx, want, 0 };
 	const struct neap_rule_others others = { next_other, &walk };
@@ -112,6 +153,19 @@ static int rule_read(const struct neap_view *view, const struct neap_context *ct
 	return r;
 }
 
+static int rule_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		     void *had, struct neap_error **err)
+{
+	const struct rule_want *want = wanted;
+	struct rule_have *have = had;
+	struct neap_kept_rules kept = kept_of(want);
+	int r = looks_live(view, want) ? read_live(view, ctx, want, have, err) : 0;
+
+	if (kept.given)
+		kept.number = number_of(ctx, want);
+	return r == 0 ? neap_kept_rules_read(view, ctx, &kept, &have->kept, err) : r;
+}
+
 /* Those that are to be made, or to go. */
 static const char *const *differing(const struct rule_want *want, const struct rule_have *have,
 				    struct neap_arena *arena, size_t *ret_count)
@@ -125,18 +179,15 @@ static const char *const *differing(const struct rule_want *want, const struct r
 	return rules;
 }
 
-static int rule_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		     struct neap_diff *diff, struct neap_error **err)
+static void diff_live(const struct neap_context *ctx, const struct rule_want *want,
+		      const struct rule_have *have, struct neap_diff *diff)
 {
-	const struct rule_want *want = wanted;
-	const struct rule_have *have = had;
 	bool absent = want->ensure == NEAP_ABSENT;
 	size_t count;
 	const char *const *rules = differing(want, have, ctx->scratch, &count);
 
-	(void)err;
 	if (!count)
-		return 0;
+		return;
 	neap_diff_action(diff, absent        ? NEAP_ACTION_DELETE
 			       : have->there ? NEAP_ACTION_UPDATE
 					     : NEAP_ACTION_CREATE);
@@ -150,6 +201,16 @@ static int rule_diff(const struct neap_context *ctx, const void *wanted, const v
 	else
 		neap_diff_reason(diff, "by %s, %s in %s", have->by,
 				 want->position == FIRST ? "first" : "last", want->chain);
+}
+
+static int rule_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		     struct neap_diff *diff, struct neap_error **err)
+{
+	const struct rule_have *have = had;
+
+	(void)err;
+	diff_live(ctx, wanted, have, diff);
+	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
 
@@ -174,14 +235,11 @@ static int take(struct neap_host *host, const struct rule_want *want, const char
 	return 0;
 }
 
-static int rule_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		      const void *had, struct neap_error **err)
+static int apply_live(struct neap_host *host, const struct rule_want *want, const struct rule_have *have,
+		      struct neap_error **err)
 {
-	const struct rule_want *want = wanted;
-	const struct rule_have *have = had;
 	size_t count = have ? have->form.count : 0;
 
-	(void)ctx;
 	if (!have)
 		return want->ensure == NEAP_ABSENT ? take(host, want, want->rule, 1, err)
 						   : put(host, want, want->rule, err);
@@ -198,6 +256,21 @@ static int rule_apply(struct neap_host *host, const struct neap_context *ctx, co
 			return r;
 	}
 	return 0;
+}
+
+static int rule_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
+{
+	const struct rule_want *want = wanted;
+	const struct rule_have *have = had;
+	struct neap_kept_rules kept = kept_of(want);
+
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if (looks_live(&host->view, want) && apply_live(host, want, have, err) < 0)
+		return -1;
+	if (kept.given)
+		kept.number = number_of(ctx, want);
+	return neap_kept_rules_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
 static const char *const position_choices[] = { "last", "first", NULL };
@@ -233,6 +306,15 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct rule_want, ensure),
 	},
+	[PERSIST] = {
+		.name = "persist",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_OR_FALSE,
+		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_rules,
+		.fallback = "what is kept is not looked at",
+		.offset = offsetof(struct rule_want, persist),
+	},
 };
 
 static const char description[] =
@@ -251,8 +333,11 @@ static const char description[] =
 	"none.\n"
 	"- Rules of others are left alone, wherever they are. Counters are not compared.\n"
 	"- It is the variant that `iptables` stands for on the machine, nft or legacy; the plan says which.\n"
-	"- What it is now is what is looked at: after a boot it is made again by the next run.\n"
-	"- Below `--root` there is no packet filter: an error. Sets of ipset cannot be named.\n";
+	"- With `persist` it is kept for the boot as it is written here (`persistent`), in a chain that is\n"
+	"  built in or kept too; rules of one chain come in the order in which the recipe has its\n"
+	"  resources done. Then hosts are named by address: no name can be looked up so early.\n"
+	"- Below `--root` there is only what is kept: without `persist` it is an error there. Sets of ipset\n"
+	"  cannot be named.\n";
 
 static const char example[] = "neap.iptables_rule {\n"
 			      "  table = \"nat\", chain = \"POSTROUTING\",\n"

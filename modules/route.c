@@ -1,12 +1,13 @@
 /*
- * neap.route: a way to a network, as it is now.
+ * neap.route: a way to a network; now, and where it is kept at boot.
  *
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/kept_net.h"
 #include "engine/net.h"
 
-enum { TO, TABLE, METRIC, VIA, LINK, SOURCE, ENSURE, PARAM_COUNT };
+enum { TO, TABLE, METRIC, VIA, LINK, SOURCE, ENSURE, PERSIST, PARAM_COUNT };
 
 #define TABLE_LOCAL 255 /* the kernel's own */
 
@@ -14,12 +15,13 @@ struct route_want {
 	struct neap_want base;
 	const char *to, *via, *link, *source;
 	int64_t table, metric;
-	unsigned ensure;
+	unsigned ensure, persist;
 };
 
 struct route_have {
 	bool running, found;
 	struct neap_net_route route;
+	struct neap_kept_state kept;
 };
 
 static struct neap_net_prefix to_of(const struct route_want *want)
@@ -47,6 +49,51 @@ static struct neap_net_route_key key_of(const struct route_want *want)
 	return neap_net_route_key(&to, neap_given(want, TABLE) ? (uint32_t)want->table : NEAP_NET_TABLE_MAIN,
 				  neap_given(want, METRIC) ? (uint32_t)want->metric
 							   : neap_net_metric(to.ip.family));
+}
+
+static struct neap_net_change change_of(const struct route_want *want)
+{
+	struct neap_net_change change = {
+		.op = want->ensure == NEAP_PRESENT ? NEAP_NET_ROUTE_PUT : NEAP_NET_ROUTE_REMOVE,
+		.route = { .key = key_of(want),
+			   .via = ip_of(want, VIA, want->via),
+			   .source = ip_of(want, SOURCE, want->source) },
+	};
+
+	if (neap_given(want, LINK))
+		neap_net_set_name(change.route.link, want->link);
+	return change;
+}
+
+static struct neap_kept_net kept_of(const struct route_want *want, const struct neap_net_change *change,
+				    struct neap_arena *arena)
+{
+	struct neap_net_prefix to = to_of(want);
+
+	return (struct neap_kept_net){
+		.type = "route",
+		.name = neap_arena_printf(arena, "%s-table-%u-metric-%u", neap_kept_net_name(&to, arena),
+					  change->route.key.table, change->route.key.metric),
+		.given = neap_given(want, PERSIST),
+		.persist = want->persist,
+		.absent = want->ensure == NEAP_ABSENT,
+		.changes = change,
+		.count = 1,
+	};
+}
+
+static int check_kept(const struct route_want *want, struct neap_error **err)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_net_change change = change_of(want);
+	struct neap_kept_net kept = kept_of(want, &change, arena);
+
+	if (want->persist == NEAP_PERSIST_NETWORKD && want->ensure == NEAP_PRESENT &&
+	    !neap_given(want, LINK)) {
+		neap_error_set(err, "persist = \"networkd\" needs link");
+		return neap_error_hint(err, "networkd keeps a route with the link that it goes through");
+	}
+	return neap_kept_net_check(&kept, err);
 }
 
 static int check_to(const struct route_want *want, struct neap_error **err)
@@ -94,7 +141,7 @@ static int route_check(const void *wanted, struct neap_error **err)
 	if (neap_given(want, TABLE) && want->table == TABLE_LOCAL)
 		return neap_error_set(err, "table: %d is the kernel's own", TABLE_LOCAL);
 	if (want->ensure == NEAP_ABSENT)
-		return neap_absent_check(want, VIA, ENSURE, err);
+		return neap_absent_check(want, VIA, ENSURE, err) < 0 ? -1 : check_kept(want, err);
 	if (!neap_given(want, VIA) && !neap_given(want, LINK))
 		return neap_error_set(err, "via or link is required, unless ensure = \"absent\"");
 	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
@@ -105,7 +152,7 @@ static int route_check(const void *wanted, struct neap_error **err)
 	via = ip_of(want, VIA, want->via);
 	return neap_net_link_local(&via) && !neap_given(want, LINK)
 		       ? neap_error_set(err, "via: %s is on every link: link says which", want->via)
-		       : 0;
+		       : check_kept(want, err);
 }
 
 static void route_claim(const void *wanted, struct neap_claims *claims)
@@ -115,7 +162,10 @@ static void route_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_net_prefix to = to_of(want);
 	struct neap_net_ip via = ip_of(want, VIA, want->via), source = ip_of(want, SOURCE, want->source);
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_net_change change = change_of(want);
+	struct neap_kept_net kept = kept_of(want, &change, arena);
 
+	neap_kept_net_claim(&kept, claims);
 	neap_claim_sole(claims, neap_arena_printf(arena, "the route to %s, metric %u in table %u", want->to,
 						  key.metric, key.table));
 	if (want->ensure == NEAP_ABSENT)
@@ -139,17 +189,14 @@ static bool differs(const struct route_want *want, const struct route_have *have
 	       (source.family && !neap_net_ip_equal(&source, &have->route.source));
 }
 
-static int route_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		      void *had, struct neap_error **err)
+static int read_live(const struct neap_view *view, const struct route_want *want, struct route_have *have,
+		     struct neap_error **err)
 {
-	const struct route_want *want = wanted;
 	struct neap_net_route_key key = key_of(want);
-	struct route_have *have = had;
 	struct neap_net_link link;
 	bool found = true;
 	int r = 0;
 
-	(void)ctx;
 	have->running = neap_view_running(view);
 	if (!have->running)
 		return 0;
@@ -163,10 +210,22 @@ static int route_read(const struct neap_view *view, const struct neap_context *c
 	    (want->ensure == NEAP_PRESENT && !differs(want, have)))
 		return r;
 	neap_error_set(err, "the route to %s came with an address of %s", want->to, have->route.link);
-	return neap_error_hint(
-		err, want->ensure == NEAP_PRESENT
-			     ? "it stays; metric = … is for another one beside it"
-			     : "it goes with the address: neap.address { …, ensure = \"absent\" }");
+	return neap_error_hint(err,
+			       want->ensure == NEAP_PRESENT
+				       ? "it stays; metric = … is for another one beside it"
+				       : "it goes with the address: neap.address { …, ensure = \"absent\" }");
+}
+
+static int route_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
+{
+	const struct route_want *want = wanted;
+	struct route_have *have = had;
+	struct neap_net_change change = change_of(want);
+	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
+	int r = read_live(view, want, have, err);
+
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 static const char *shown(struct neap_arena *arena, const struct neap_net_ip *ip)
@@ -185,17 +244,17 @@ static void diff_ip(struct neap_diff *diff, const char *param, const struct neap
 		neap_diff_string(diff, param, shown(arena, before), shown(arena, after));
 }
 
-static int route_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		      struct neap_diff *diff, struct neap_error **err)
+static bool live_differs(const struct route_want *want, const struct route_have *have)
 {
-	const struct route_want *want = wanted;
-	const struct route_have *have = had;
+	return have->running && (want->ensure == NEAP_ABSENT ? have->found : differs(want, have));
+}
+
+static void diff_live(const struct route_want *want, const struct route_have *have, struct neap_diff *diff)
+{
 	struct neap_net_ip via = ip_of(want, VIA, want->via), source = ip_of(want, SOURCE, want->source);
 
-	(void)ctx;
-	(void)err;
-	if (!have->running || (want->ensure == NEAP_ABSENT ? !have->found : !differs(want, have)))
-		return 0;
+	if (!live_differs(want, have))
+		return;
 	if (want->ensure == NEAP_ABSENT || !have->found) {
 		neap_diff_action(diff, have->found ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
 		neap_diff_string(diff, "live", have->found ? want->to : NULL, have->found ? NULL : want->to);
@@ -203,12 +262,23 @@ static int route_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_string(diff, "live", "a route of another kind", want->to);
 	}
 	if (want->ensure == NEAP_ABSENT)
-		return 0;
+		return;
 	diff_ip(diff, "via", &have->route.via, &via);
 	if (neap_given(want, LINK) && strcmp(want->link, have->route.link) != 0)
 		neap_diff_string(diff, "link", have->route.link[0] ? have->route.link : NULL, want->link);
 	/* It is put anew as a whole: what is not said goes. */
 	diff_ip(diff, "source", &have->route.source, &source);
+}
+
+static int route_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff, struct neap_error **err)
+{
+	const struct route_have *have = had;
+
+	(void)ctx;
+	(void)err;
+	diff_live(wanted, have, diff);
+	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
 
@@ -216,18 +286,15 @@ static int route_apply(struct neap_host *host, const struct neap_context *ctx, c
 		       const void *had, struct neap_error **err)
 {
 	const struct route_want *want = wanted;
-	struct neap_net_change change = {
-		.op = want->ensure == NEAP_PRESENT ? NEAP_NET_ROUTE_PUT : NEAP_NET_ROUTE_REMOVE,
-		.route = { .key = key_of(want),
-			   .via = ip_of(want, VIA, want->via),
-			   .source = ip_of(want, SOURCE, want->source) },
-	};
+	const struct route_have *have = had;
+	struct neap_net_change change = change_of(want);
+	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
 
-	(void)ctx;
-	(void)had;
-	if (neap_given(want, LINK))
-		neap_net_set_name(change.route.link, want->link);
-	return neap_view_running(&host->view) ? neap_host_net(host, &change, err) : 0;
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if ((have ? live_differs(want, have) : neap_view_running(&host->view)) &&
+	    neap_host_net(host, &change, err) < 0)
+		return -1;
+	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
 static const struct neap_param params[PARAM_COUNT] = {
@@ -289,10 +356,20 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct route_want, ensure),
 	},
+	[PERSIST] = {
+		.name = "persist",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_OR_FALSE,
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_net,
+		.fallback = "what is kept is not looked at",
+		.offset = offsetof(struct route_want, persist),
+	},
 };
 
 static const char description[] =
-	"A route, as it is now: after a boot the next run puts it there again.\n"
+	"A route, as it is now (`live`) and, with `persist`, at every boot (`persistent`).\n"
 	"\n"
 	"- Network, table and metric are what it is known by: another metric is another route, which stays.\n"
 	"  One that differs is replaced at one moment, and as a whole; whatever has its place (several\n"
@@ -301,7 +378,7 @@ static const char description[] =
 	"  network of, and its source. A gateway that cannot be reached then is an error, in the plan too.\n"
 	"- An IPv6 `source` that was put on its link just now is waited for, until the kernel knows that\n"
 	"  nobody else has it: some seconds.\n"
-	"- Below `--root` there is nothing to do.\n";
+	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] =
 	"neap.route { to = \"10.10.2.0/24\", via = \"192.0.2.2\" }\n"

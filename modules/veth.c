@@ -1,12 +1,13 @@
 /*
- * neap.veth: two links that are each other's other end, as they are now.
+ * neap.veth: two links that are each other's other end; now, and where they are kept at boot.
  *
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/kept_net.h"
 #include "engine/net.h"
 
-enum { NAME, PEER, MTU, UP, ENSURE, PARAM_COUNT };
+enum { NAME, PEER, MTU, UP, ENSURE, PERSIST, PARAM_COUNT };
 
 #define KIND "veth"
 
@@ -15,17 +16,50 @@ struct veth_want {
 	const char *name, *peer;
 	int64_t mtu;
 	bool up;
-	unsigned ensure;
+	unsigned ensure, persist;
 };
 
 struct veth_have {
 	bool running, found;
 	struct neap_net_link ends[2]; /* the second one without a name when it is elsewhere */
+	struct neap_kept_state kept;
 };
 
 static bool wants_up(const struct veth_want *want)
 {
 	return !neap_given(want, UP) || want->up;
+}
+
+static struct neap_net_change adding(const struct veth_want *want)
+{
+	struct neap_net_change change = { .op = NEAP_NET_LINK_ADD,
+					  .fields = NEAP_NET_UP | (neap_given(want, MTU) ? NEAP_NET_MTU : 0),
+					  .link = { .mtu = (uint32_t)want->mtu, .up = wants_up(want) } };
+
+	neap_net_set_name(change.link.name, want->name);
+	neap_net_set_name(change.link.kind, KIND);
+	if (neap_given(want, PEER))
+		neap_net_set_name(change.link.peer, want->peer);
+	return change;
+}
+
+static struct neap_kept_net kept_of(const struct veth_want *want, const struct neap_net_change *change)
+{
+	return (struct neap_kept_net){ .type = KIND,
+				       .name = want->name,
+				       .given = neap_given(want, PERSIST),
+				       .persist = want->persist,
+				       .absent = want->ensure == NEAP_ABSENT,
+				       .changes = change,
+				       .count = 1 };
+}
+
+static int check_kept(const struct veth_want *want, struct neap_error **err)
+{
+	struct neap_net_change change = adding(want);
+	struct neap_kept_net kept = kept_of(want, &change);
+
+	return neap_kept_net_check(&kept, err);
 }
 
 static int veth_check(const void *wanted, struct neap_error **err)
@@ -41,18 +75,21 @@ static int veth_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "peer is required, unless ensure = \"absent\"");
 	}
 	if (!neap_given(want, PEER))
-		return 0;
+		return check_kept(want, err);
 	if (neap_net_check_name("peer", want->peer, err) < 0)
 		return -1;
 	return strcmp(want->name, want->peer) == 0 ? neap_error_set(err, "peer is another link than name")
-						   : 0;
+						   : check_kept(want, err);
 }
 
 static void veth_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct veth_want *want = wanted;
 	enum neap_link_claim claim = want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES;
+	struct neap_net_change change = adding(want);
+	struct neap_kept_net kept = kept_of(want, &change);
 
+	neap_kept_net_claim(&kept, claims);
 	neap_claim_link(claims, want->name, claim);
 	if (neap_given(want, PEER))
 		neap_claim_link(claims, want->peer, claim);
@@ -72,15 +109,12 @@ static int read_place_of_peer(const struct neap_view *view, const struct veth_wa
 	return neap_error_hint(err, "choose another name, or remove it by hand");
 }
 
-static int veth_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		     void *had, struct neap_error **err)
+static int read_live(const struct neap_view *view, const struct veth_want *want, struct veth_have *have,
+		     struct neap_error **err)
 {
-	const struct veth_want *want = wanted;
-	struct veth_have *have = had;
 	bool found;
 	int r;
 
-	(void)ctx;
 	have->running = neap_view_running(view);
 	if (!have->running)
 		return 0;
@@ -97,28 +131,35 @@ static int veth_read(const struct neap_view *view, const struct neap_context *ct
 	return neap_view_net_link(view, want->peer, &have->ends[1], &found, err);
 }
 
+static int veth_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		     void *had, struct neap_error **err)
+{
+	const struct veth_want *want = wanted;
+	struct veth_have *have = had;
+	struct neap_net_change change = adding(want);
+	struct neap_kept_net kept = kept_of(want, &change);
+	int r = read_live(view, want, have, err);
+
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
+}
+
 static bool mtu_differs(const struct veth_want *want, const struct neap_net_link *end)
 {
 	return neap_given(want, MTU) && end->mtu != want->mtu;
 }
 
-static int veth_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		     struct neap_diff *diff, struct neap_error **err)
+static void diff_live(const struct veth_want *want, const struct veth_have *have, struct neap_diff *diff)
 {
-	const struct veth_want *want = wanted;
-	const struct veth_have *have = had;
 	bool said_mtu = false, said_up = false;
 
-	(void)ctx;
-	(void)err;
 	if (!have->running || (want->ensure == NEAP_ABSENT && !have->found))
-		return 0;
+		return;
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
 		if (have->ends[0].peer[0])
 			neap_diff_reason(diff, "%s goes with it", have->ends[0].peer);
-		return 0;
+		return;
 	}
 	if (!have->found) {
 		neap_diff_action(diff, NEAP_ACTION_CREATE);
@@ -127,7 +168,7 @@ static int veth_diff(const struct neap_context *ctx, const void *wanted, const v
 		if (neap_given(want, MTU))
 			neap_net_diff_mtu(diff, false, 0, (uint32_t)want->mtu);
 		neap_diff_string(diff, "up", NULL, wants_up(want) ? "true" : "false");
-		return 0;
+		return;
 	}
 	for (size_t i = 0; i < 2; i++) {
 		const struct neap_net_link *end = &have->ends[i];
@@ -144,33 +185,33 @@ static int veth_diff(const struct neap_context *ctx, const void *wanted, const v
 		if (mtu || up)
 			neap_diff_reason(diff, "of %s", end->name);
 	}
+}
+
+static int veth_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		     struct neap_diff *diff, struct neap_error **err)
+{
+	const struct veth_have *have = had;
+
+	(void)ctx;
+	(void)err;
+	diff_live(wanted, have, diff);
+	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
 
-static int veth_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		      const void *had, struct neap_error **err)
+static int apply_live(struct neap_host *host, const struct veth_want *want, const struct veth_have *have,
+		      struct neap_error **err)
 {
-	const struct veth_want *want = wanted;
-	const struct veth_have *have = had;
-	struct neap_net_change change = { .op = NEAP_NET_LINK_ADD };
+	struct neap_net_change change = adding(want);
 
-	(void)ctx;
-	if (!neap_view_running(&host->view))
-		return 0;
-	neap_net_set_name(change.link.name, want->name);
-	neap_net_set_name(change.link.kind, KIND);
-	change.link.mtu = (uint32_t)want->mtu;
-	change.link.up = wants_up(want);
 	if (want->ensure == NEAP_ABSENT) {
 		change.op = NEAP_NET_LINK_REMOVE;
-		return neap_host_net(host, &change, err);
+		return have && !have->found ? 0 : neap_host_net(host, &change, err);
 	}
-	if (!have || !have->found) {
-		neap_net_set_name(change.link.peer, want->peer);
-		change.fields = NEAP_NET_UP | (neap_given(want, MTU) ? NEAP_NET_MTU : 0);
+	if (!have || !have->found)
 		return neap_host_net(host, &change, err);
-	}
 	change.op = NEAP_NET_LINK_SET;
+	change.link.peer[0] = '\0';
 	for (size_t i = 0; i < 2; i++) {
 		const struct neap_net_link *end = &have->ends[i];
 
@@ -181,6 +222,20 @@ static int veth_apply(struct neap_host *host, const struct neap_context *ctx, co
 			return -1;
 	}
 	return 0;
+}
+
+static int veth_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
+{
+	const struct veth_want *want = wanted;
+	const struct veth_have *have = had;
+	struct neap_net_change change = adding(want);
+	struct neap_kept_net kept = kept_of(want, &change);
+
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if (neap_view_running(&host->view) && apply_live(host, want, have, err) < 0)
+		return -1;
+	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
 static const struct neap_param params[PARAM_COUNT] = {
@@ -221,16 +276,27 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct veth_want, ensure),
 	},
+	[PERSIST] = {
+		.name = "persist",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_OR_FALSE,
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_net,
+		.fallback = "what is kept is not looked at",
+		.offset = offsetof(struct veth_want, persist),
+	},
 };
 
 static const char description[] =
-	"A pair of links, each the other's end, as it is now: after a boot the next run makes it again.\n"
+	"A pair of links, each the other's end, as it is now (`live`) and, with `persist`, at every boot\n"
+	"(`persistent`).\n"
 	"\n"
 	"- `mtu` and `up` hold for both ends. One that has been moved to another namespace is left alone\n"
 	"  there, and what it is called there is not looked at.\n"
 	"- A link of the name that is no veth, or one with another end, is an error and never removed, and\n"
 	"  so is one in the place of the peer.\n"
-	"- Below `--root` there is nothing to do.\n";
+	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] = "neap.veth { name = \"uplink\", peer = \"uplink-br\", mtu = 1450 }\n"
 			      "neap.bridge { name = \"br0\", members = { \"uplink-br\" } }\n";

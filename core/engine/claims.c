@@ -37,6 +37,7 @@ struct claim { /* all that is claimed of one path */
 	uint32_t first_part, last_part;
 	bool absent; /* as the owner of its existence wants it */
 	bool tree;   /* somebody owns what lies below */
+	bool common; /* who changes entries of it wants the same as all others who do */
 };
 
 static const struct neap_resource *resource_of(const struct neap_claims *claims, uint32_t number)
@@ -141,6 +142,13 @@ void neap_claim_entries(struct neap_claims *claims, const char *path)
 	claim->entries = own;
 }
 
+void neap_claim_common(struct neap_claims *claims, const char *path)
+{
+	neap_claim_entries(claims, path);
+	if (!claims->probe)
+		claim_of(claims, path)->common = true;
+}
+
 void neap_claim_place(struct neap_claims *claims, const char *path)
 {
 	struct claim *claim;
@@ -190,6 +198,20 @@ static bool is_anywhere(const struct neap_graph *graph, struct neap_str path)
 	len = snprintf(key, sizeof(key), "%.*s/%.*s", (int)above.len, above.data, (int)name.len, name.data);
 	return len > 0 && (size_t)len < sizeof(key) &&
 	       neap_map_get(&graph->build->anywhere, (struct neap_str){ key, (size_t)len });
+}
+
+const char *neap_graph_anywhere(const struct neap_graph *graph, const char *directory, size_t *at)
+{
+	const struct neap_map *anywhere = &graph->build->anywhere;
+	struct neap_str above = neap_path_parent(neap_str(directory));
+
+	while (*at < anywhere->count) {
+		struct neap_str key = anywhere->entries[(*at)++].key;
+
+		if (neap_str_equal(neap_path_parent(key), above))
+			return neap_path_name(key).data; /* keys end in NUL */
+	}
+	return NULL;
 }
 
 /* The owner of what `name` is of a path, or NONE; who asks first owns it from now on. Names of parts do not
@@ -516,6 +538,9 @@ static void find_claimants(struct after *after, const struct claim *claim)
 	for (const struct part *part = claim->parts; part; part = part->next)
 		if (!after->after[part->resource])
 			neap_vec_push(&after->found, part->resource);
+	for (const struct entries *entries = claim->entries; entries; entries = entries->next)
+		if (!after->after[entries->resource])
+			neap_vec_push(&after->found, entries->resource);
 }
 
 /* Claims of the directory and below it lie side by side, but for what has a byte before "/" in its place. */
@@ -695,6 +720,13 @@ bool neap_graph_is_shared(const struct neap_graph *graph, const char *path)
 	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
 
 	return claim && claim->entries && claim->entries->next;
+}
+
+bool neap_graph_is_common(const struct neap_graph *graph, const char *path)
+{
+	const struct claim *claim = neap_map_get(&graph->owned, neap_str(path));
+
+	return claim && claim->common;
 }
 
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path)

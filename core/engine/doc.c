@@ -15,7 +15,7 @@
 /* What happens without the parameter, or NULL. */
 static const char *not_given(const struct neap_param *param, struct neap_arena *arena)
 {
-	if (!param->fallback && param->choices)
+	if (!param->fallback && param->choices && !(param->flags & NEAP_PARAM_OR_FALSE))
 		return neap_arena_printf(arena, "\"%s\"", param->choices[0]);
 	return param->fallback;
 }
@@ -326,8 +326,11 @@ static void put_lua_type(struct neap_buf *buf, const struct neap_param *param)
 		neap_buf_puts(buf, param->flags & NEAP_PARAM_OR_INTEGER ? "|integer" : "");
 		return;
 	}
-	for (size_t i = 0; param->choices[i]; i++)
-		neap_buf_printf(buf, "%s\"%s\"", i ? "|" : "", param->choices[i]);
+	for (size_t i = 0; param->choices[i]; i++) {
+		const char *quote = i == 0 && (param->flags & NEAP_PARAM_OR_FALSE) ? "" : "\"";
+
+		neap_buf_printf(buf, "%s%s%s%s", i ? "|" : "", quote, param->choices[i], quote);
+	}
 }
 
 static void put_comment(struct neap_buf *buf, const char *text)

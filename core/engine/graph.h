@@ -120,6 +120,9 @@ int neap_graph_finish(struct neap_graph *graph);
 
 /* Whether a resource owns `path` or something below it. */
 bool neap_graph_owns(const struct neap_graph *graph, const char *path);
+/* The names by which something in `directory`, when it is there, may be somebody's: *at starts at 0, NULL at
+ * the end. */
+const char *neap_graph_anywhere(const struct neap_graph *graph, const char *directory, size_t *at);
 /* Whether a resource claims `path` with all that is below it; whether any claims any path so. */
 bool neap_graph_owns_tree(const struct neap_graph *graph, const char *path);
 bool neap_graph_has_trees(const struct neap_graph *graph);
@@ -127,6 +130,8 @@ bool neap_graph_has_trees(const struct neap_graph *graph);
 bool neap_graph_accounts(const struct neap_graph *graph, enum neap_account_kind kind, const char *name);
 /* Whether several resources, which do not stand on each other, change entries of the file. */
 bool neap_graph_is_shared(const struct neap_graph *graph, const char *path);
+/* Whether what lies there is made by the first of those who want it. */
+bool neap_graph_is_common(const struct neap_graph *graph, const char *path);
 /* Somebody who claims `path` while `resource` does not, or NULL: a change there would be another's. */
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,
 						   const char *path);

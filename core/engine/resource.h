@@ -65,6 +65,7 @@ enum neap_param_flags {
 	NEAP_PARAM_OR_ONE = 1 << 5,     /* of STRINGS: a string is a list of one */
 	NEAP_PARAM_KNOWN = 1 << 6,      /* no output of another resource: not given means none */
 	NEAP_PARAM_GROUP = 1 << 7,      /* OWNER: a group; without it a user */
+	NEAP_PARAM_OR_FALSE = 1 << 8,   /* of CHOICE: the first one is no word but the boolean false */
 	NEAP_PARAM_LINE = 1 << 9,       /* of STRING: the line of a file, whose newline is cut off */
 };
 
@@ -205,6 +206,9 @@ void neap_claim_lines(struct neap_claims *claims, const char *path, struct neap_
 /* "I change entries of this file, each known by its name": conflicts with ASPECT_CONTENT and an absent
  * existence. No order among those who say so; after the owner of its existence. */
 void neap_claim_entries(struct neap_claims *claims, const char *path);
+/* "What lies here is neap's own, the same for all who say so: the first who finds it otherwise makes it." As
+ * neap_claim_entries() to everybody else. */
+void neap_claim_common(struct neap_claims *claims, const char *path);
 /* "Where this directory is absent I make it, with what belongs in it; else I leave it alone": comes after
  * whoever owns the nearest directory above, and before whoever owns the path or anything below it. */
 void neap_claim_place(struct neap_claims *claims, const char *path);
@@ -272,7 +276,7 @@ struct neap_memo {
  * diff included). `again`: this look comes after the change, to see that it has been done. `owned(path)`:
  * whether some resource of the graph, or neap itself, owns the path or something below it. `others(path)`:
  * whether another resource than this one owns just that; may be NULL. `declared` walks over all resources of
- * the type: *at starts at 0, false at the end; may be NULL.
+ * the type, in the order in which they have their turn: *at starts at 0, false at the end; may be NULL.
  */
 struct neap_declared {
 	const char *address;

@@ -110,9 +110,11 @@ static const char *choices(const struct neap_param *param, const char *joint, co
 	size_t i;
 
 	for (i = 0; param->choices[i]; i++) {
+		const char *quote = i == 0 && (param->flags & NEAP_PARAM_OR_FALSE) ? "" : "\"";
+
 		if (i)
 			neap_buf_puts(&buf, param->choices[i + 1] ? joint : last);
-		neap_buf_printf(&buf, "\"%s\"", param->choices[i]);
+		neap_buf_printf(&buf, "%s%s%s", quote, param->choices[i], quote);
 	}
 	return neap_arena_copy(arena, buf.data ? buf.data : "", buf.len);
 }
@@ -290,13 +292,17 @@ static int set_choice(const struct setting *set, unsigned *ret)
 	const struct neap_param *param = set->param;
 	struct neap_text text;
 	const char *given, *nearest;
-	unsigned i;
+	unsigned i, first = (param->flags & NEAP_PARAM_OR_FALSE) != 0;
 
+	if (first && set->value->kind == NEAP_BOOLEAN && !set->value->boolean) {
+		*ret = 0;
+		return 0;
+	}
 	if (set->value->kind != NEAP_STRING)
 		return wrong_kind(set, choices(param, ", ", " or ", set->ctx->arena));
 	if (plain_string(set, "", &text) < 0)
 		return -1;
-	for (i = 0; param->choices[i]; i++) {
+	for (i = first; param->choices[i]; i++) {
 		if (neap_str_equal(neap_str(param->choices[i]), (struct neap_str){ text.data, text.len })) {
 			*ret = i;
 			return 0;
@@ -305,7 +311,7 @@ static int set_choice(const struct setting *set, unsigned *ret)
 	given = quoted(set, text);
 	neap_error_set(set->err, "%s must be %s, not \"%s\"", param->name,
 		       choices(param, ", ", " or ", set->ctx->arena), given);
-	nearest = neap_str_nearest(given, param->choices);
+	nearest = neap_str_nearest(given, param->choices + first);
 	if (nearest)
 		neap_error_hint(set->err, "did you mean \"%s\"?", nearest);
 	return -1;

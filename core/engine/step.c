@@ -25,12 +25,31 @@ static bool is_neaps(const struct run *run, const char *path)
 	return state && (strcmp(state, path) == 0 || neap_path_below(neap_str(path), neap_str(state)));
 }
 
+/* Whether something lies in the directory that somebody may have there. */
+static bool holds_anywhere(const struct run *run, const char *directory)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *name;
+
+	for (size_t at = 0; (name = neap_graph_anywhere(run->pub.graph, directory, &at));) {
+		struct neap_stat stat;
+		int r = neap_view_stat(&run->overlay->view,
+				       neap_arena_printf(arena, "%s/%s", directory, name), &stat, NULL);
+
+		/* It may be no directory: then nothing is in it. */
+		if (r == NEAP_UNKNOWN || (r == 0 && stat.kind != NEAP_FILE_ABSENT))
+			return true;
+	}
+	return false;
+}
+
 /* A purge asks this: the graph's own paths and neap's are nobody else's to remove. */
 static bool owned(const void *engine, const char *path)
 {
 	const struct run *run = engine;
 	const char *state = run->options.state_directory;
-	if (is_neaps(run, path) || (state && neap_path_below(neap_str(state), neap_str(path))))
+	if (is_neaps(run, path) || (state && neap_path_below(neap_str(state), neap_str(path))) ||
+	    holds_anywhere(run, path))
 		return true;
 	return neap_aliases_own(run->aliases, path);
 }
@@ -117,10 +136,12 @@ static bool declared(const struct neap_context *ctx, size_t *at, struct neap_dec
 	const struct run *run = ctx->engine;
 	const struct neap_graph *graph = run->pub.graph;
 
-	for (; *at < graph->resources.count; ++*at) {
-		const struct neap_resource *resource = &graph->resources.items[*at];
+	for (; *at < graph->node_count; ++*at) {
+		uint32_t number = graph->order[*at];
+		const struct neap_resource *resource =
+			number < graph->resources.count ? &graph->resources.items[number] : NULL;
 
-		if (resource->type != ctx->type)
+		if (!resource || resource->type != ctx->type)
 			continue;
 		*ret = (struct neap_declared){ resource->address, resource->want };
 		++*at;
@@ -534,13 +555,16 @@ static int walk(struct step *step, struct neap_error **err)
 static bool is_to_land(const struct step *step)
 {
 	struct run *run = step->run;
-	bool shared = false, judged = false, alone = false;
+	bool shared = false, judged = false, alone = false, first = false;
 	size_t count;
 	const struct neap_change *changes = neap_overlay_changes(run->overlay, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		bool common = changes[i].kind == NEAP_CHANGE_WRITE &&
 			      neap_graph_is_shared(run->pub.graph, changes[i].asked);
+
+		/* Others will find it there: it has to stand by then, whatever becomes of this step. */
+		first = first || neap_graph_is_common(run->pub.graph, changes[i].asked);
 
 		shared = shared || common;
 		judged = judged || (common && changes[i].validate);
@@ -550,7 +574,7 @@ static bool is_to_land(const struct step *step)
 	if (alone) /* it can fail where others do not */
 		step->node->held = run->landings;
 	/* What a process did stands already: look at it before anybody builds on it. */
-	return lands || neap_overlay_opaque(run->overlay);
+	return lands || first || neap_overlay_opaque(run->overlay);
 }
 
 void neap_step_done(struct run *run, uint32_t number)

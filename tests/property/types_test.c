@@ -167,6 +167,7 @@ static struct neap_machine *make_machine(void)
 	put_file(machine, "/var/packages/ed", 0644, "1.0");
 	put_file(machine, "/usr/lib/systemd/system/p.service", 0644, "[Install]\nWantedBy=m.target\n");
 	neap_host_memory_put(machine, "/etc/systemd/system", NEAP_FILE_DIRECTORY, 0755, 0, 0, NULL, 0);
+	put_file(machine, "/etc/systemd/network/60-eth1.network", 0644, "[Match]\nName=eth1\n");
 	put_file(machine, "/etc/fstab", 0644, "# none\n");
 	put_file(machine, "/proc/self/mountinfo", 0444, "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n");
 	neap_host_memory_put(machine, "/etc/localtime", NEAP_FILE_LINK, 0777, 0, 0, "/usr/share/zoneinfo/UTC",
@@ -575,7 +576,7 @@ static struct neap_machine *make_damaged_machine(uint64_t seed, struct neap_aren
 /* One call of the machine fails, whichever: nothing breaks, and the next run does what is left. */
 static void types__a_call_that_failed_is_made_up_for(void **state)
 {
-	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 1500) / 15,
+	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 2000) / 15,
 		 calls_failed = 0;
 
 	(void)state;
@@ -607,7 +608,7 @@ static void types__a_call_that_failed_is_made_up_for(void **state)
 
 static void types__apply_refines_the_plan(void **state)
 {
-	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 1500);
+	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 2000);
 
 	(void)state;
 	if (getenv("NEAP_ONLY")) {

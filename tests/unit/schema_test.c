@@ -13,14 +13,31 @@
 #include "engine/schema.h"
 #include "engine/source.h"
 
-enum { PATH, TEXT, PLAIN, NAME, SOURCE, ENSURE, FLAG, COUNT, ANY, MODE, OWNER, MATCH, LIST, COMMAND, PARAMS };
+enum {
+	PATH,
+	TEXT,
+	PLAIN,
+	NAME,
+	SOURCE,
+	ENSURE,
+	KEPT,
+	FLAG,
+	COUNT,
+	ANY,
+	MODE,
+	OWNER,
+	MATCH,
+	LIST,
+	COMMAND,
+	PARAMS
+};
 
 struct want {
 	struct neap_want base;
 	const char *path, *name, *owner;
 	struct neap_text text, plain;
 	struct neap_source source;
-	unsigned ensure;
+	unsigned ensure, kept;
 	bool flag;
 	int64_t count, any;
 	uint32_t mode;
@@ -29,6 +46,7 @@ struct want {
 };
 
 static const char *const ensure[] = { "present", "absent", NULL };
+static const char *const kept[] = { "false", "unit", "networkd", NULL };
 static const struct neap_param params[PARAMS] = {
 	[PATH] = { "path", NEAP_PARAM_PATH, NEAP_PARAM_KEY, .offset = offsetof(struct want, path) },
 	[TEXT] = { "text", NEAP_PARAM_TEXT, NEAP_PARAM_SECRET, .offset = offsetof(struct want, text) },
@@ -37,6 +55,8 @@ static const struct neap_param params[PARAMS] = {
 	[SOURCE] = { "source", NEAP_PARAM_SOURCE, 0, .offset = offsetof(struct want, source) },
 	[ENSURE] = { "ensure", NEAP_PARAM_CHOICE, 0, .choices = ensure,
 		     .offset = offsetof(struct want, ensure) },
+	[KEPT] = { "kept", NEAP_PARAM_CHOICE, NEAP_PARAM_OR_FALSE, .choices = kept,
+		   .offset = offsetof(struct want, kept) },
 	[FLAG] = { "flag", NEAP_PARAM_BOOLEAN, 0, .offset = offsetof(struct want, flag) },
 	[COUNT] = { "count", NEAP_PARAM_INTEGER, 0, .min = 1, .max = 10,
 		    .offset = offsetof(struct want, count) },
@@ -172,6 +192,26 @@ static void schema__choice_names_the_choices_and_the_nearest(void **state)
 	assert_null(f->hint);
 	REFUSES(f, ENSURE, "ensure must be \"present\" or \"absent\", not a boolean",
 		(struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = true });
+}
+
+static void schema__a_choice_may_be_false_and_then_no_word_stands_for_it(void **state)
+{
+	struct fixture *f = *state;
+
+	TAKES(f, KEPT, neap_value_string("networkd"));
+	assert_int_equal(f->want.kept, 2);
+	TAKES(f, KEPT, (struct neap_value){ .kind = NEAP_BOOLEAN });
+	assert_int_equal(f->want.kept, 0);
+	REFUSES(f, KEPT, "kept must be false, \"unit\" or \"networkd\", not a boolean",
+		(struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = true });
+	REFUSES(f, KEPT, "kept must be false, \"unit\" or \"networkd\", not \"false\"",
+		neap_value_string("false"));
+	assert_null(f->hint);
+	REFUSES(f, KEPT, "kept must be false, \"unit\" or \"networkd\", not \"uni\"",
+		neap_value_string("uni"));
+	assert_string_equal(f->hint, "did you mean \"unit\"?");
+	assert_string_equal(neap_schema_takes(&params[KEPT], f->ctx.arena),
+			    "one of false, \"unit\", \"networkd\"");
 }
 
 static void schema__wrong_kinds_are_named(void **state)
@@ -399,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(schema__mode_is_octal_digits_in_a_string),
 		TEST(schema__choice_names_the_choices_and_the_nearest),
+		TEST(schema__a_choice_may_be_false_and_then_no_word_stands_for_it),
 		TEST(schema__wrong_kinds_are_named),
 		TEST(schema__nil_is_not_given),
 		TEST(schema__integer_keeps_to_its_range),

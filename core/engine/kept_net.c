@@ -1,0 +1,256 @@
+/*
+ * See kept_net.h. The lines are those of neap_kept_network: each file's in the order in which they are to be
+ * done, and files in the order of their names.
+ */
+#include "engine/kept_net.h"
+
+#include "engine/kept_networkd.h"
+#include "engine/networkd.h"
+
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-@+"
+
+/* In what order files are read: links that need no other come first, routes to gateways last. */
+static const struct {
+	const char *type;
+	unsigned number;
+} turns[] = {
+	{ "veth", 10 },
+	{ "bridge", 20 },
+	/* "vxlan", 30 */ { "address", 50 },
+	{ "route", 70 },
+};
+
+static const char *path_of(const struct neap_kept_net *net, struct neap_arena *arena)
+{
+	unsigned turn = 0;
+
+	for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
+		if (strcmp(turns[i].type, net->type) == 0)
+			turn = turns[i].number;
+	return neap_arena_printf(arena, "%s/%02u-%s-%s.conf", neap_kept_network.directory, turn, net->type,
+				 net->name);
+}
+
+const char *neap_kept_net_name(const struct neap_net_prefix *prefix, struct neap_arena *arena)
+{
+	char text[NEAP_NET_TEXT];
+
+	if (prefix->ip.family == 4 && !prefix->len)
+		return "default";
+	return neap_arena_printf(arena, "%s-%u", neap_net_ip_print(&prefix->ip, text), prefix->len);
+}
+
+/* ---- lines of ip(8) ------------------------------------------------------------------------------------ */
+
+static void put_mtu(struct neap_buf *out, const struct neap_net_change *change)
+{
+	if (change->fields & NEAP_NET_MTU)
+		neap_buf_printf(out, " mtu %u", change->link.mtu);
+}
+
+static void put_link(struct neap_buf *out, const struct neap_net_change *change)
+{
+	const struct neap_net_link *link = &change->link;
+
+	neap_buf_printf(out, "link add name %s", link->name);
+	put_mtu(out, change);
+	neap_buf_printf(out, " type %s", link->kind);
+	if (change->fields & NEAP_NET_STP)
+		neap_buf_printf(out, " stp_state %d", link->stp);
+	if (change->fields & NEAP_NET_FORWARD_DELAY)
+		neap_buf_printf(out, " forward_delay %u", link->forward_delay);
+	if (change->fields & NEAP_NET_AGEING_TIME)
+		neap_buf_printf(out, " ageing_time %u", link->ageing_time);
+	if (link->peer[0]) {
+		neap_buf_printf(out, " peer name %s", link->peer);
+		put_mtu(out, change);
+	}
+	neap_buf_putc(out, '\n');
+	if (!(change->fields & NEAP_NET_UP) || !link->up)
+		return;
+	neap_buf_printf(out, "link set dev %s up\n", link->name);
+	if (link->peer[0])
+		neap_buf_printf(out, "link set dev %s up\n", link->peer);
+}
+
+static void put_setting(struct neap_buf *out, const struct neap_net_change *change)
+{
+	neap_buf_printf(out, "link set dev %s", change->link.name);
+	put_mtu(out, change);
+	if (change->fields & NEAP_NET_MASTER)
+		neap_buf_printf(out, " master %s", change->link.master);
+	neap_buf_putc(out, '\n');
+}
+
+static void put_address(struct neap_buf *out, const struct neap_net_address *address)
+{
+	struct neap_net_prefix prefix = neap_net_address_prefix(address);
+	char text[NEAP_NET_TEXT];
+
+	neap_buf_printf(out, "address replace %s%s dev %s\n", neap_net_prefix_print(&prefix, text),
+			prefix.ip.family == 4 && prefix.len < 31 ? " brd +" : "", address->key.link);
+}
+
+static void put_route(struct neap_buf *out, const struct neap_net_route *route)
+{
+	struct neap_net_prefix to = neap_net_route_to(route);
+	char text[NEAP_NET_TEXT];
+
+	neap_buf_printf(out, "route replace %s",
+			to.ip.family == 4 && !to.len ? "default" : neap_net_prefix_print(&to, text));
+	if (route->via.family)
+		neap_buf_printf(out, " via %s", neap_net_ip_print(&route->via, text));
+	if (route->link[0])
+		neap_buf_printf(out, " dev %s", route->link);
+	if (route->source.family)
+		neap_buf_printf(out, " src %s", neap_net_ip_print(&route->source, text));
+	if (route->key.table != NEAP_NET_TABLE_MAIN)
+		neap_buf_printf(out, " table %u", route->key.table);
+	if (route->key.metric != neap_net_metric(to.ip.family))
+		neap_buf_printf(out, " metric %u", route->key.metric);
+	neap_buf_puts(out, " proto static\n");
+}
+
+static struct neap_str lines_of(const struct neap_kept_net *net, struct neap_arena *arena)
+{
+	struct neap_buf out NEAP_AUTO_BUF = { 0 };
+
+	neap_buf_printf(&out, "# Made by neap for %s, which reads it at boot.\n", neap_kept_network.name);
+	for (size_t i = 0; i < net->count; i++) {
+		const struct neap_net_change *change = &net->changes[i];
+
+		switch (change->op) {
+		case NEAP_NET_LINK_ADD:
+			put_link(&out, change);
+			break;
+		case NEAP_NET_LINK_SET:
+			put_setting(&out, change);
+			break;
+		case NEAP_NET_ADDRESS_ADD:
+			put_address(&out, &change->address);
+			break;
+		case NEAP_NET_ROUTE_PUT:
+			put_route(&out, &change->route);
+			break;
+		case NEAP_NET_LINK_REMOVE:
+		case NEAP_NET_ADDRESS_REMOVE:
+		case NEAP_NET_ROUTE_REMOVE:
+		case NEAP_NET_NEIGHBOUR_PUT:
+		case NEAP_NET_NEIGHBOUR_REMOVE:
+			break;
+		}
+	}
+	return (struct neap_str){ neap_arena_copy(arena, out.data, out.len), out.len };
+}
+
+/* ---- what is kept -------------------------------------------------------------------------------------- */
+
+static int check_name(const char *name, struct neap_error **err)
+{
+	if (name[strspn(name, NAME_BYTES)] == '\0' && name[0] != '-')
+		return 0;
+	neap_error_set(err, "persist: the link %s cannot be kept by its name", name);
+	return neap_error_hint(err, "letters, digits and _ . @ + - are in a name that is kept, no - first");
+}
+
+int neap_kept_net_check(const struct neap_kept_net *net, struct neap_error **err)
+{
+	for (size_t i = 0; net->given && i < net->count; i++) {
+		const struct neap_net_change *change = &net->changes[i];
+		const char *const names[] = { change->link.name, change->link.peer, change->link.master,
+					      change->address.key.link, change->route.link };
+
+		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+			if (check_name(names[k], err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+static bool is_by(const struct neap_kept_net *net, enum neap_persist way)
+{
+	return net->persist == way && !net->absent;
+}
+
+/* Whatever is not asked for is not to be there: one way takes the place of another. These are the files that
+ * are known without a look at the machine. */
+static struct neap_kept known(const struct neap_kept_net *net, struct neap_arena *arena)
+{
+	struct neap_kept_file *files =
+		neap_arena_array_of(arena, struct neap_kept_file, 1 + NEAP_KEPT_NETWORKD_FILES);
+	struct neap_kept kept = { .files = files, .absent = net->absent };
+	size_t own;
+
+	if (!net->given)
+		return kept;
+	files[kept.count++] = (struct neap_kept_file){
+		.param = "persistent",
+		.path = path_of(net, arena),
+		.text = is_by(net, NEAP_PERSIST_UNIT) ? lines_of(net, arena) : (struct neap_str){ 0 },
+	};
+	neap_kept_networkd_own(net, is_by(net, NEAP_PERSIST_NETWORKD), arena, files + kept.count, &own);
+	kept.count += own;
+	if (is_by(net, NEAP_PERSIST_UNIT))
+		kept.unit = &neap_kept_network;
+	return kept;
+}
+
+/* And what is dropped in to the files of links. */
+static int look(const struct neap_view *view, struct neap_arena *arena, const struct neap_kept_net *net,
+		struct neap_kept *ret, struct neap_error **err)
+{
+	bool wanted = is_by(net, NEAP_PERSIST_NETWORKD);
+	struct neap_kept kept = known(net, arena);
+	struct neap_kept_file *dropped, *all;
+	size_t count;
+	int r = 0;
+
+	if (net->given && wanted)
+		r = neap_kept_networkd_check(view, arena, net, err);
+	if (net->given && r == 0)
+		r = neap_kept_networkd_dropped_in(view, arena, net, wanted, &dropped, &count, err);
+	if (net->given && r == 0 && count) {
+		all = neap_arena_array_of(arena, struct neap_kept_file, kept.count + count);
+		memcpy(all, kept.files, kept.count * sizeof *all);
+		memcpy(all + kept.count, dropped, count * sizeof *all);
+		kept.files = all;
+		kept.count += count;
+	}
+	*ret = kept;
+	return r;
+}
+
+void neap_kept_net_claim(const struct neap_kept_net *net, struct neap_claims *claims)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_kept kept = known(net, arena);
+
+	neap_kept_claim(&kept, claims);
+	if (!net->given || !is_by(net, NEAP_PERSIST_NETWORKD))
+		return;
+	/* In whose directory is known when the files of links are read, which others may make. */
+	neap_claim_anywhere(claims, NEAP_NETWORKD_DIRECTORY, neap_kept_networkd_name(net, arena));
+	neap_claim_after(claims, NEAP_NETWORKD_DIRECTORY);
+}
+
+int neap_kept_net_read(const struct neap_view *view, const struct neap_context *ctx,
+		       const struct neap_kept_net *net, struct neap_kept_state *ret, struct neap_error **err)
+{
+	struct neap_kept kept;
+	int r = look(view, ctx->scratch, net, &kept, err);
+
+	return r == 0 ? neap_kept_read(view, ctx, &kept, ret, err) : r;
+}
+
+int neap_kept_net_apply(struct neap_host *host, struct neap_arena *arena, const struct neap_kept_net *net,
+			const struct neap_kept_state *state, struct neap_error **err)
+{
+	struct neap_kept kept;
+
+	if (state)
+		return neap_kept_apply(host, state, err);
+	/* In a plan: where what is dropped in goes may not be known either. */
+	if (look(&host->view, arena, net, &kept, NULL) != 0)
+		kept = known(net, arena);
+	return neap_kept_make(host, &kept, err);
+}

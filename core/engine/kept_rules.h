@@ -1,0 +1,37 @@
+/*
+ * What resources of the packet filter keep for the boot: lines of iptables-restore, each behind the number by
+ * which neap's unit sorts those of a table.
+ */
+#pragma once
+
+#include "engine/firewall.h"
+#include "engine/kept.h"
+
+struct neap_kept_rules {
+	bool given;       /* persist is; else nothing is looked at */
+	unsigned persist; /* enum neap_persist */
+	bool absent;      /* the resource shall be */
+	struct neap_table table;
+	const char *chain;
+	/* Of a chain: */
+	bool whole;                /* it is one, with all these rules; else one rule */
+	const char *policy;        /* or NULL */
+	bool alone;                /* it has no others' rules */
+	struct neap_strings rules; /* of one rule: that */
+	/* Of a rule: */
+	bool first;    /* at the beginning of the chain */
+	size_t number; /* so many that are kept come before it in its chain */
+};
+
+/* What the boot could not make of a rule is an error of the recipe. */
+int neap_kept_rules_check(const struct neap_kept_rules *rules, struct neap_error **err);
+void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_claims *claims);
+/* A chain that is not kept, in which a rule is or to which one jumps, is an error: the table would not load.
+ */
+int neap_kept_rules_read(const struct neap_view *view, const struct neap_context *ctx,
+			 const struct neap_kept_rules *rules, struct neap_kept_state *ret,
+			 struct neap_error **err);
+/* `state` NULL: what is there is not known. */
+int neap_kept_rules_apply(struct neap_host *host, struct neap_arena *arena,
+			  const struct neap_kept_rules *rules, const struct neap_kept_state *state,
+			  struct neap_error **err);

@@ -1,0 +1,106 @@
+/*
+ * The units that bring back at boot what resources keep. They need nothing of neap then: a shell, and the
+ * programs that are there anyway.
+ *
+ * They run only while the machine boots. Started later, as when somebody changes targets, they would add to
+ * what is in force: rules would be there twice.
+ */
+#include "engine/kept.h"
+
+#include "engine/unit_file.h"
+
+#define FILE(name) NEAP_UNIT_DIRECTORY "/" name
+#define LINK(name) NEAP_UNIT_DIRECTORY "/multi-user.target.wants/" name
+
+#define BOOTING                                                                                              \
+	"ExecCondition=/bin/sh -c 'case \"$$(systemctl is-system-running)\" in initializing|starting) ;; "   \
+	"*) "                                                                                                \
+	"exit 1 ;; esac'\n"
+
+/*
+ * Once the network is as others make it, and before anybody is told that it is there. All links first, as the
+ * lines of one may name another, and routes to gateways last, as others may lead there. A device that comes
+ * late, or an IPv6 source that is not settled, is waited for, half a minute in all.
+ */
+static const char network[] =
+	"# Made by neap, for resources with persist = \"unit\".\n"
+	"[Unit]\n"
+	"Description=Links, addresses and routes kept in /etc/neap/network.d\n"
+	"Wants=network-online.target\n"
+	"Before=network-online.target\n"
+	"After=network-pre.target networking.service ifupdown-wait-online.service\n"
+	"After=systemd-networkd.service systemd-networkd-wait-online.service\n"
+	"After=NetworkManager.service NetworkManager-wait-online.service\n"
+	"\n"
+	"[Service]\n"
+	"Type=oneshot\n"
+	"RemainAfterExit=yes\n" BOOTING "ExecStart=/bin/sh -c '\\\n"
+	"  cd /etc/neap/network.d || exit 0; n=0; \\\n"
+	"  pause() { n=$$((n + 1)); sleep 0.1; }; \\\n"
+	"  { grep -hs \"^link add \" *.conf; \\\n"
+	"    grep -hsv -e \"^#\" -e \"^link add \" -e \"^route .* via \" *.conf; \\\n"
+	"    grep -hs \"^route .* via \" *.conf; } | \\\n"
+	"  while read -r line; do \\\n"
+	"    set -- $$line; dev= src=; \\\n"
+	"    while [ $$# -gt 1 ]; do \\\n"
+	"      case $$1:$$2 in dev:*) dev=$$2 ;; src:*:*) src=$$2 ;; esac; shift; \\\n"
+	"    done; \\\n"
+	"    until [ -z \"$$dev\" ] || [ -e \"/sys/class/net/$$dev\" ] || [ $$n -ge 300 ]; do pause; done; "
+	"\\\n"
+	"    until [ -z \"$$src\" ] || [ $$n -ge 300 ] || \\\n"
+	"      [ -n \"$$(ip -6 -o address show to \"$$src\" -tentative)\" ]; do pause; done; \\\n"
+	"    echo \"$$line\"; \\\n"
+	"  done | ip -force -batch -'\n"
+	"\n"
+	"[Install]\n"
+	"WantedBy=multi-user.target\n";
+
+/*
+ * Before there is a network, and after whoever loads rules of his own. Each table is loaded at once: chains
+ * and policies (0), the rules of chains (1), then others' by their numbers.
+ */
+static const char iptables[] =
+	"# Made by neap, for resources with persist = \"unit\".\n"
+	"[Unit]\n"
+	"Description=Rules of iptables kept in /etc/neap/iptables.d\n"
+	"DefaultDependencies=no\n"
+	"Wants=network-pre.target\n"
+	"Before=network-pre.target shutdown.target\n"
+	"Conflicts=shutdown.target\n"
+	"After=local-fs.target systemd-modules-load.service\n"
+	"After=netfilter-persistent.service nftables.service ufw.service firewalld.service\n"
+	"\n"
+	"[Service]\n"
+	"Type=oneshot\n"
+	"RemainAfterExit=yes\n" BOOTING "ExecStart=/bin/sh -c '\\\n"
+	"  cd /etc/neap/iptables.d || exit 0; failed=0; \\\n"
+	"  for family in ipv4:iptables ipv6:ip6tables; do \\\n"
+	"    for table in filter nat mangle raw security; do \\\n"
+	"      set -- \"$${family%%:*}-$$table-\"*.conf; \\\n"
+	"      [ -e \"$$1\" ] || continue; \\\n"
+	"      { echo \"*$$table\"; grep -h \"^[0-9]\" \"$$@\" | sort -s -n -k 1,1 | cut -d \" \" -f 2-; "
+	"echo "
+	"COMMIT; } | \\\n"
+	"        \"$${family#*:}-restore\" --noflush -w || failed=1; \\\n"
+	"    done; \\\n"
+	"  done; \\\n"
+	"  exit $$failed'\n"
+	"\n"
+	"[Install]\n"
+	"WantedBy=multi-user.target\n";
+
+const struct neap_kept_unit neap_kept_network = {
+	.name = "neap-network.service",
+	.directory = "/etc/neap/network.d",
+	.path = FILE("neap-network.service"),
+	.link = LINK("neap-network.service"),
+	.text = network,
+};
+
+const struct neap_kept_unit neap_kept_iptables = {
+	.name = "neap-iptables.service",
+	.directory = "/etc/neap/iptables.d",
+	.path = FILE("neap-iptables.service"),
+	.link = LINK("neap-iptables.service"),
+	.text = iptables,
+};

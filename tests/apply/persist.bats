@@ -1,0 +1,504 @@
+#!/usr/bin/env bats
+# What the network and the packet filter keep for the boot by neap's units: the files, what the plan says of them, and who
+# may lay hands on them. Each test has namespaces of its own. That a boot brings it all back is hosts/persist.bats'.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces"
+	unshare --mount --net true 2>/dev/null || skip "needs namespaces"
+	command -v xtables-nft-multi >/dev/null || skip "needs iptables"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	unset NO_COLOR COLUMNS
+	mkdir -p etc/systemd/system bin
+	for name in iptables ip6tables iptables-save ip6tables-save iptables-restore ip6tables-restore; do
+		ln -s "$(command -v xtables-nft-multi)" bin/$name # the alternatives of /etc are not seen
+	done
+	cp /etc/passwd /etc/group /etc/services /etc/protocols etc/
+	network=etc/neap/network.d rules=etc/neap/iptables.d units=etc/systemd/system
+}
+
+recipe() { # of standard input, with `neap` at hand
+	{ echo "local neap = require 'neap'"; cat; } >site.lua
+}
+
+# inside SCRIPT: in a namespace with lo, and a pair eth1, far that is up; its /etc is ./etc.
+inside() {
+	cat >inside.sh <<-SH
+	set -u
+	PATH=$PWD/bin:\$PATH
+	mount --bind etc /etc || exit 99
+	plan() { "$NEAP" plan --state-dir "$PWD/state" "\$@" site.lua; }
+	apply() { "$NEAP" apply --state-dir "$PWD/state" "\$@" site.lua; }
+	converges() { apply -q >applied.txt && plan; }
+	fails() { if "\$@"; then echo "did not fail: \$*"; exit 1; fi; }
+	# The plan says what the apply does, in every word, and the next plan is empty.
+	true_plan() {
+		local what='.resources | map({address, action, refresh, reason, changes})'
+		plan --format json >plan.json || true
+		apply --format json >apply.json
+		diff <(jq -S "\$what" plan.json) <(jq -S "\$what" apply.json)
+		plan
+	}
+	network=/etc/neap/network.d rules=/etc/neap/iptables.d units=/etc/systemd/system
+	echo 1 >/proc/sys/net/ipv6/conf/default/addr_gen_mode
+	ip link set lo up
+	ip link add eth1 type veth peer name far && ip link set eth1 up && ip link set far up
+	set -e
+	$1
+	SH
+	ASAN_OPTIONS=detect_leaks=0 unshare --mount --net --propagation private bash inside.sh
+}
+
+site() { # all types, each with what there is to keep
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1", mtu = 1400, persist = "unit" }
+	neap.bridge { name = "br0", members = { "v1", "eth1" }, mtu = 1500, stp = true, forward_delay = "2s", ageing_time = "100s", persist = "unit" }
+	neap.address { link = "br0", address = "10.10.1.1/24", persist = "unit" }
+	neap.address { link = "br0", address = "fd00::1/64", persist = "unit" }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.7", source = "10.10.1.1", persist = "unit" }
+	neap.route { to = "default", link = "eth1", table = 100, metric = 7, persist = "unit" }
+	neap.iptables_chain { name = "SITE", rules = { "-p tcp --dport ssh -j ACCEPT", "-j DROP" }, persist = "unit" }
+	neap.iptables_chain { name = "FORWARD", policy = "DROP", persist = "unit" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j SITE", persist = "unit" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP", position = "first", persist = "unit" }
+	neap.iptables_rule { family = "ipv6", table = "nat", chain = "POSTROUTING", rule = "-s fd00::/8 -j MASQUERADE", persist = "unit" }
+	LUA
+}
+
+@test "each resource keeps a file of its own, and the first of a kind makes the unit; the plan says so" {
+	site
+	inside true_plan
+	jq -r '.resources[] | select(.changes | any(.param | startswith("persistent."))) | .address' plan.json >first.txt
+	[ "$(paste -sd' ' first.txt)" = "veth[v0] iptables_chain[SITE]" ]
+	jq -e '.resources | all(.action == "create" or .address == "iptables_chain[FORWARD]")' plan.json
+	for unit in neap-network neap-iptables; do
+		[ "$(readlink $units/multi-user.target.wants/$unit.service)" = /etc/systemd/system/$unit.service ]
+		systemd-analyze verify $units/$unit.service
+	done
+	diff - <(cat $network/* | grep -v '^#') <<-'END'
+	link add name v0 mtu 1400 type veth peer name v1 mtu 1400
+	link set dev v0 up
+	link set dev v1 up
+	link add name br0 type bridge stp_state 1 forward_delay 200 ageing_time 10000
+	link set dev br0 up
+	link set dev v1 master br0
+	link set dev eth1 master br0
+	link set dev br0 mtu 1500
+	address replace 10.10.1.1/24 brd + dev br0
+	address replace fd00::1/64 dev br0
+	route replace 10.20.0.0/16 via 10.10.1.7 src 10.10.1.1 proto static
+	route replace default dev eth1 table 100 metric 7 proto static
+	END
+	diff - <(cat $rules/* | grep -v '^#' | sort) <<-'END'
+	0 :FORWARD DROP [0:0]
+	0 :SITE - [0:0]
+	1 -A SITE -j DROP
+	1 -A SITE -p tcp --dport ssh -j ACCEPT
+	2 -A INPUT -p tcp -j SITE
+	2 -A POSTROUTING -s fd00::/8 -j MASQUERADE
+	3 -I INPUT -p udp -j DROP
+	END
+	[ "$(stat -c '%a %U' $network/* $rules/* $units/neap-*.service | sort -u)" = "644 root" ]
+}
+
+@test "what is in force and what is kept are two checks: each is repaired alone" {
+	site
+	# shellcheck disable=SC2016 # for the inner shell
+	inside '
+		converges
+		ip link del br0
+		fails plan --format json >live.json
+		converges
+		rm $network/20-bridge-br0.conf; echo more >>$rules/ipv4-filter-chain-SITE.conf
+		chmod 600 $network/50-address-br0-10.10.1.1-24.conf
+		fails plan --format json >kept.json
+		ip -o link >before; iptables-save | grep -v "^#" >>before
+		true_plan
+		ip -o link >after; iptables-save | grep -v "^#" >>after
+		diff before after
+		rm $units/multi-user.target.wants/* $units/neap-network.service
+		fails plan --format json >unit.json
+		true_plan
+		ln -sf ../other.service $units/multi-user.target.wants/neap-iptables.service
+		fails plan --format json >link.json
+		true_plan
+		rm -r /etc/neap
+		true_plan'
+	jq -e '.resources | map(select(.action != "none")) | all(.changes | all(.param | startswith("persistent") | not))' live.json
+	[ "$(jq -c '.resources | map(select(.action != "none") | [.address, .action, (.changes | map(.param))])' kept.json)" = \
+		'[["bridge[br0]","update",["persistent"]],["address[br0: 10.10.1.1/24]","update",["persistent.mode"]],["iptables_chain[SITE]","update",["persistent"]]]' ]
+	[ "$(jq -c '.resources | map(select(.action != "none") | [.address, (.changes | map(.param))])' unit.json)" = \
+		'[["veth[v0]",["persistent.unit","persistent.enabled"]],["iptables_chain[SITE]",["persistent.enabled"]]]' ]
+	jq -e '.resources | map(.changes[]) == [{param: "persistent.enabled", before: "../other.service",
+		after: "/etc/systemd/system/neap-iptables.service", secret: false, unknown: false}]' link.json
+}
+
+@test "absent with persist: the file goes, the unit stays; without persist what is kept is not looked at" {
+	site
+	# shellcheck disable=SC2016
+	inside '
+		converges
+		sed "s/, persist = \"unit\"//" site.lua >plain.lua
+		cp site.lua kept.lua; cp plain.lua site.lua; plan
+		cat >site.lua <<-LUA
+		local neap = require "neap"
+		neap.route { to = "10.20.0.0/16", ensure = "absent", persist = "unit" }
+		neap.address { link = "br0", address = "10.10.1.1/24", ensure = "absent", persist = "unit" }
+		neap.bridge { name = "br0", ensure = "absent", persist = "unit" }
+		neap.veth { name = "v0", ensure = "absent" }
+		neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j SITE", ensure = "absent", persist = "unit" }
+		neap.iptables_chain { name = "SITE", ensure = "absent", persist = "unit" }
+		LUA
+		true_plan
+		ls $network $rules
+		[ ! -e $network/20-bridge-br0.conf ] && [ -e $network/10-veth-v0.conf ]
+		[ ! -e $rules/ipv4-filter-chain-SITE.conf ] && [ -e $units/neap-network.service ]
+		# What is gone, and is kept still.
+		touch $network/20-bridge-br0.conf
+		fails plan --format json >left.json
+		true_plan'
+	[ "$(jq -c '.resources | map(select(.action != "none") | [.address, .action, (.changes | map([.param, .before, .after]))])' left.json)" = \
+		'[["bridge[br0]","delete",[["persistent","/etc/neap/network.d/20-bridge-br0.conf",null]]]]' ]
+}
+
+@test "persist = false: what was kept goes, what is in force stays" {
+	site
+	# shellcheck disable=SC2016
+	inside '
+		converges
+		sed -i "s/persist = \"unit\"/persist = false/" site.lua
+		true_plan
+		[ -z "$(ls $network $rules | grep conf)" ]
+		ip link show br0 | grep -q UP; iptables -C INPUT -p tcp -j SITE'
+	jq -e '.resources | all(.action == "update" and (.changes | map(.param) == ["persistent"]))' plan.json
+}
+
+@test "in an image there is only what is kept, and a boot of it finds the same" {
+	site
+	mkdir image
+	cp -r etc image/
+	run -2 "$NEAP" plan --root "$PWD/image" --format json site.lua
+	jq -S '.resources | map({address, action, changes})' <<<"$output" >planned
+	jq -e 'all(.action == "create" and (.changes | all(.param | startswith("live") | not)))' planned
+	run -0 "$NEAP" apply --root "$PWD/image" --format json site.lua
+	jq -S '.resources | map({address, action, changes})' <<<"$output" | diff planned -
+	run -0 "$NEAP" plan --root "$PWD/image" site.lua
+	inside 'cp -r image/etc/neap /etc; cp -rP image/etc/systemd/system /etc/systemd; fails plan --format json >plan.json; converges'
+	jq -e '.resources | all(.changes | all(.param | startswith("persistent") | not))' plan.json
+	# Without persist a rule is an error there, as before.
+	recipe <<<'neap.iptables_rule { chain = "INPUT", rule = "-j DROP" }'
+	run -4 "$NEAP" plan --root "$PWD/image" site.lua
+	[[ $output == *"has no packet filter of its own"* ]]
+}
+
+@test "rules of one chain are kept in the order in which they have their turn, also when that changes" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-j LATE", persist = "unit" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT", persist = "unit" }
+	neap.iptables_rule { chain = "OUTPUT", rule = "-p tcp -j ACCEPT", persist = "unit" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j ACCEPT" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p icmp -j ACCEPT", persist = "unit" }
+	neap.iptables_chain { name = "LATE", persist = "unit" }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		true_plan
+		iptables-save -t filter | grep "^-A INPUT" | grep -v udp >live
+		cat $rules/*INPUT* | grep "^[0-9]" | sort -n | cut -d" " -f2- >kept
+		diff live kept
+		grep -v "p tcp" site.lua >less.lua; mv less.lua site.lua
+		fails plan --format json >plan.json
+		true_plan'
+	[ "$(jq -c '.resources | map(select(.action != "none") | [.address, (.changes | map(.param))])' plan.json)" = \
+		'[["iptables_rule[INPUT: -p icmp -j ACCEPT]",["persistent"]],["iptables_rule[INPUT: -j LATE]",["persistent"]]]' ]
+}
+
+@test "what the boot could not make is refused: a chain that is not kept, a host by name, a name of a link" {
+	recipe <<-'LUA'
+	neap.iptables_chain { name = "MINE" }
+	neap.iptables_rule { chain = "INPUT", rule = "-j MINE", persist = "unit" }
+	neap.iptables_rule { chain = "MINE", rule = "-p tcp -j ACCEPT", persist = "unit" }
+	neap.iptables_chain { name = "OTHER", rules = { "-g MINE" }, persist = "unit" }
+	neap.iptables_chain { name = "FINE", rules = { "-s 10.0.0.0/8,10.1.1.1 ! -d ::1 -j DROP" }, family = "ipv6" }
+	LUA
+	inside 'fails plan 2>&1 >plan.txt'
+	[ "$(grep -c "chain MINE of table filter (ipv4) is not kept for the boot" plan.txt)" = 3 ]
+	grep -q 'persist = "unit" for the neap.iptables_chain' plan.txt
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp ! -s db.example.org -j ACCEPT", persist = "unit" }
+	neap.iptables_chain { name = "A", rules = { "--dst 10.0.0.1,web -j ACCEPT" }, persist = "unit" }
+	neap.iptables_rule { chain = "OUTPUT", rule = "! -d 10.0.0.1/255.0.0.0,10.2.0.0/16 -j ACCEPT", persist = "unit" }
+	neap.bridge { name = "a#b", persist = "unit" }
+	neap.address { link = "-x", address = "10.0.0.1/8", persist = "unit" }
+	neap.route { to = "10.0.0.0/8", link = "a'b", persist = "unit" }
+	neap.veth { name = "a", peer = "b;c", persist = "unit" }
+	neap.veth { name = "c", peer = "d", persist = true }
+	neap.bridge { name = "e", persist = "false" }
+	neap.iptables_rule { chain = "OUTPUT", rule = "-j DROP", persist = "networkd" }
+	LUA
+	run -1 "$NEAP" check site.lua
+	for text in "site.lua:2: "*"db.example.org in the rule" "site.lua:3: "*"10.0.0.1,web in the rule" "site.lua:5: "*"the link a#b cannot be kept" \
+		"site.lua:6: "*"the link -x" "site.lua:7: "*"the link a'b" "site.lua:8: "*"the link b;c" \
+		'persist must be false, "unit" or "networkd", not a boolean' 'persist must be false, "unit" or "networkd", not "false"' \
+		'persist must be false or "unit", not "networkd"'; do
+		# shellcheck disable=SC2053 # a pattern
+		[[ $output == *$text* ]] || { echo "not said: $text"; false; }
+	done
+	[[ $output != *"site.lua:4:"* ]]
+}
+
+@test "nobody else may say what is in the unit, or make it absent; a purge spares what is kept" {
+	local kept='neap.bridge { name = "br0", persist = "unit" }; neap.address { link = "br0", address = "10.0.0.1/8", persist = "unit" }'
+	for other in 'neap.unit { name = "neap-network.service", content = "[Service]\nExecStart=/bin/true\n" }' \
+		'neap.unit { name = "neap-network.service", masked = true }' \
+		'neap.unit { name = "neap-network.service", ensure = "absent" }' \
+		'neap.file { path = "/etc/systemd/system/neap-network.service", content = "x" }' \
+		'neap.file { path = "/etc/neap/network.d/20-bridge-br0.conf", content = "x" }' \
+		'neap.link { path = "/etc/systemd/system/multi-user.target.wants/neap-network.service", target = "x" }' \
+		'neap.directory { path = "/etc/neap", ensure = "absent" }'; do
+		recipe <<<"$kept; $other"
+		run -1 "$NEAP" check site.lua
+		[[ $output == *"site.lua:2"*br0* ]] || { echo "$other: $output"; false; }
+		recipe <<<"$other; $kept"
+		run -1 "$NEAP" check site.lua
+		[[ $output == *"site.lua:2"*br0* ]] || { echo "$other: $output"; false; }
+	done
+	recipe <<-LUA
+	neap.directory { path = "/etc/neap", purge = true, recurse = true }
+	neap.directory { path = "/etc/systemd/system", purge = true, recurse = true, mode = "0755" }
+	neap.unit { name = "neap-network.service", enabled = true }
+	$kept
+	LUA
+	mkdir -p $network
+	touch $network/20-bridge-old.conf $units/other.service
+	# shellcheck disable=SC2016
+	inside '
+		true_plan
+		touch $network/99-mine.conf
+		fails plan >purge.txt
+		true_plan
+		[ "$(ls $network)" = "$(printf "20-bridge-br0.conf\n50-address-br0-10.0.0.1-8.conf")" ]
+		[ -L $units/multi-user.target.wants/neap-network.service ]'
+	[ ! -e $units/other.service ]
+	grep -q "99-mine.conf" purge.txt
+	[ "$(grep -c '^~' purge.txt)" = 1 ]
+	jq -e '.resources[] | select(.address == "unit[neap-network.service]") | .action == "none"' plan.json
+}
+
+@test "the first one fails: the next one makes the unit, and only what stands on the failed one is left" {
+	recipe <<-'LUA'
+	neap.address { link = "eth1", address = "10.0.0.1/24", persist = "unit" }
+	neap.route { to = "10.9.0.0/16", via = "10.0.0.9", persist = "unit" }
+	neap.address { link = "far", address = "10.1.0.1/24", persist = "unit" }
+	neap.bridge { name = "br0", persist = "unit" }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		when=1
+		while true; do
+			rm -rf /etc/neap $units/*; ip address flush dev eth1; ip address flush dev far; ip link del br0 2>/dev/null || true
+			strace -f -qq -o trace -e trace=sendto -e "inject=sendto:error=EPERM:when=$when" \
+				"'"$NEAP"'" apply --state-dir state --format json site.lua >first.json && break
+			# Of those that failed there is something by themselves or before them, and not for the want of the unit.
+			if grep -q "did not converge: after" first.json; then cat first.json; exit 1; fi
+			if jq -e ".resources | any(.outcome == \"changed\")" first.json >/dev/null; then
+				[ -e $units/neap-network.service ] && [ -L $units/multi-user.target.wants/neap-network.service ]
+				seen=yes
+			fi
+			converges
+			when=$((when + 1))
+		done
+		[ "$seen" = yes ]
+		# With the directories alone gone, too.
+		rm -r /etc/neap; ip address flush dev eth1
+		for when in $(seq 1 12); do
+			strace -f -qq -o trace -e trace=sendto -e "inject=sendto:error=EPERM:when=$when" \
+				"'"$NEAP"'" apply --state-dir state --format json site.lua >first.json || true
+			if grep -q "did not converge: after" first.json; then cat first.json; exit 1; fi
+			rm -rf /etc/neap; ip address flush dev eth1
+		done'
+}
+
+@test "killed before any change, the next run does the rest" {
+	site
+	# shellcheck disable=SC2016
+	inside '
+		for call in renameat2 symlinkat sendto mkdirat; do
+			when=1
+			while true; do
+				rm -rf /etc/neap $units/*
+				ip link del br0 2>/dev/null || true; ip link del v0 2>/dev/null || true; ip route flush table 100 2>/dev/null || true
+				strace -f -qq -o /dev/null -e trace=$call -e "inject=$call:signal=KILL:when=$when" \
+					"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
+				apply -q --lock-wait 10s
+				plan
+				when=$((when + 3))
+			done
+			echo $call $when >>when.txt
+		done'
+	cat when.txt
+	[ "$(wc -l <when.txt)" = 4 ]
+}
+
+@test "by networkd: files of a link's own, and what is dropped in to those of others; the plan says so" {
+	recipe <<-'LUA'
+	local net = "/etc/systemd/network/"
+	neap.bridge { name = "br0", members = { "v1", "eth1" }, mtu = 1500, stp = true, forward_delay = "2s", ageing_time = "100s", persist = "networkd" }
+	neap.veth { name = "v0", peer = "v1", mtu = 1400, persist = "networkd" }
+	neap.bridge { name = "quiet", up = false, persist = "networkd" }
+	neap.address { link = "br0", address = "10.10.1.1/24", persist = "networkd" }
+	neap.address { link = "eth1", address = "fd00::1/64", persist = "networkd" }
+	neap.route { to = "10.20.0.0/16", via = "10.10.1.7", link = "br0", source = "10.10.1.1", persist = "networkd" }
+	neap.route { to = "::/0", link = "eth1", table = 100, metric = 7, persist = "networkd" }
+	neap.file { path = net .. "60-eth1.network", content = "[Match]\nName=eth1\n" }
+	neap.directory { path = net, purge = true, recurse = true }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		true_plan
+		cp plan.json first.json
+		cat >/etc/systemd/network/99-old.network </dev/null
+		mkdir /etc/systemd/network/60-eth1.network.d/sub; touch /etc/systemd/network/60-eth1.network.d/mine.conf
+		# What is kept in the place of another link, and in one that is damaged.
+		mkdir /etc/systemd/network/99-old.network.d
+		cp /etc/systemd/network/60-eth1.network.d/neap-bridge-br0.conf /etc/systemd/network/99-old.network.d/
+		true_plan
+		[ ! -e /etc/systemd/network/99-old.network.d/neap-bridge-br0.conf ]
+		sed -i "s/STP=yes/STP=no/" /etc/systemd/network/50-neap-br0.netdev
+		rm /etc/systemd/network/50-neap-br0.network.d/*address*
+		fails plan --format json >kept.json
+		true_plan'
+	[ "$(jq -c '.resources | map(select(.action != "none") | [.address, .action, (.changes | map(.param))])' kept.json)" = \
+		'[["bridge[br0]","update",["persistent.netdev"]],["address[br0: 10.10.1.1/24]","update",["persistent"]]]' ]
+	cd etc/systemd/network || return 1
+	[ "$(find . -type f | sort | paste -sd' ')" = "./50-neap-br0.netdev ./50-neap-br0.network \
+./50-neap-br0.network.d/neap-address-br0-10.10.1.1-24.conf ./50-neap-br0.network.d/neap-route-10.20.0.0-16-table-254-metric-0.conf \
+./50-neap-quiet.netdev ./50-neap-quiet.network ./50-neap-v0.netdev ./50-neap-v0.network ./51-neap-v0.network \
+./51-neap-v0.network.d/neap-bridge-br0.conf ./60-eth1.network ./60-eth1.network.d/neap-address-eth1-fd00::1-64.conf \
+./60-eth1.network.d/neap-bridge-br0.conf ./60-eth1.network.d/neap-route-::-0-table-100-metric-7.conf" ]
+	diff - <(cat 50-neap-br0.net* 50-neap-quiet.network 5*v0.net* ./*/neap-route* | grep -v '^#' | grep .) <<-'END'
+	[NetDev]
+	Name=br0
+	Kind=bridge
+	MTUBytes=1280
+	[Bridge]
+	STP=yes
+	ForwardDelaySec=2
+	AgeingTimeSec=100
+	[Match]
+	Name=br0
+	[Link]
+	MTUBytes=1500
+	RequiredForOnline=no-carrier
+	[Network]
+	ConfigureWithoutCarrier=yes
+	[Match]
+	Name=quiet
+	[Link]
+	ActivationPolicy=manual
+	RequiredForOnline=no
+	[Network]
+	ConfigureWithoutCarrier=yes
+	[NetDev]
+	Name=v0
+	Kind=veth
+	[Peer]
+	Name=v1
+	[Match]
+	Name=v0
+	[Link]
+	MTUBytes=1400
+	RequiredForOnline=no-carrier
+	[Network]
+	ConfigureWithoutCarrier=yes
+	[Match]
+	Name=v1
+	[Link]
+	MTUBytes=1400
+	RequiredForOnline=no-carrier
+	[Network]
+	ConfigureWithoutCarrier=yes
+	[Route]
+	Destination=10.20.0.0/16
+	Gateway=10.10.1.7
+	PreferredSource=10.10.1.1
+	[Route]
+	Destination=::/0
+	Table=100
+	Metric=7
+	END
+}
+
+@test "by networkd: what cannot be decided is refused by name; another way, or none, takes all of it away" {
+	recipe <<<'neap.route { to = "10.0.0.0/8", via = "10.1.1.1", persist = "networkd" }'
+	run -1 "$NEAP" check site.lua
+	[[ $output == *'persist = "networkd" needs link'* ]]
+	mkdir -p etc/systemd/network
+	printf '[Match]\nName=br*\n' >etc/systemd/network/10-br.network
+	printf '[Match]\nName=eth1\nDriver=veth\n' >etc/systemd/network/20-eth1.network
+	recipe <<-'LUA'
+	neap.bridge { name = "br0", persist = "networkd" }
+	neap.address { link = "eth1", address = "10.0.0.1/8", persist = "networkd" }
+	neap.address { link = "far", address = "10.1.0.1/16", persist = "networkd" }
+	LUA
+	inside 'fails plan >plan.txt 2>&1'; cat plan.txt
+	grep -q "networkd would use /etc/systemd/network/10-br.network for br0" plan.txt
+	grep -q "whether networkd uses /etc/systemd/network/20-eth1.network for eth1 cannot be told" plan.txt
+	grep -q "networkd has no .network file for the link far" plan.txt
+	rm -r etc/systemd/network
+	mkdir etc/systemd/network
+	printf '[Match]\nName=eth1\n' >etc/systemd/network/20-eth1.network
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1", persist = "networkd" }
+	neap.bridge { name = "br0", members = { "eth1", "v1" }, persist = "networkd" }
+	neap.address { link = "eth1", address = "10.0.0.1/8", persist = "networkd" }
+	neap.route { to = "10.9.0.0/16", link = "eth1", persist = "networkd" }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		converges
+		for way in "\"unit\"" "\"networkd\"" false "\"networkd\""; do
+			sed -i "s/persist = [^ ]*/persist = $way/" site.lua
+			true_plan
+			case $way in
+			*networkd*) [ -z "$(find /etc/neap -name "*.conf")" ] ;;
+			*) [ "$(find /etc/systemd/network -type f)" = /etc/systemd/network/20-eth1.network ] ;;
+			esac
+		done
+		cat >site.lua <<-LUA
+		local neap = require "neap"
+		neap.route { to = "10.9.0.0/16", ensure = "absent", persist = "networkd" }
+		neap.address { link = "eth1", address = "10.0.0.1/8", ensure = "absent", persist = "networkd" }
+		neap.bridge { name = "br0", ensure = "absent", persist = "networkd" }
+		neap.veth { name = "v0", ensure = "absent", persist = "networkd" }
+		LUA
+		true_plan
+		[ "$(find /etc/systemd/network -type f)" = /etc/systemd/network/20-eth1.network ]'
+	jq -e '.resources | all(.action == "delete")' plan.json
+}
+
+@test "by networkd: killed before any change, the next run does the rest" {
+	mkdir -p etc/systemd/network
+	printf '[Match]\nName=eth1\n' >etc/systemd/network/20-eth1.network
+	recipe <<-'LUA'
+	neap.veth { name = "v0", peer = "v1", persist = "networkd" }
+	neap.bridge { name = "br0", members = { "eth1", "v1" }, persist = "networkd" }
+	neap.address { link = "eth1", address = "10.0.0.1/8", persist = "networkd" }
+	neap.route { to = "10.9.0.0/16", link = "eth1", persist = "networkd" }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		for call in renameat2 sendto; do
+			when=1
+			while true; do
+				find /etc/systemd/network -name "*neap*" -delete
+				ip link del br0 2>/dev/null || true; ip link del v0 2>/dev/null || true; ip address flush dev eth1
+				strace -f -qq -o /dev/null -e trace=$call -e "inject=$call:signal=KILL:when=$when" \
+					"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
+				apply -q --lock-wait 10s
+				plan
+				when=$((when + 2))
+			done
+		done'
+}

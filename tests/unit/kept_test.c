@@ -1,0 +1,317 @@
+/* What the network and the packet filter keep for the boot, on a memory machine: the files' lines, the
+ * numbers of rules, and who makes the unit that all share. That a boot takes them is
+ * tests/hosts/persist.bats'. */
+#include "graph_fixture.h"
+
+#include <errno.h>
+
+#include "engine/kept.h"
+#include "engine/run.h"
+#include "host/machine.h"
+#include "modules/modules.h"
+
+static const struct neap_resource_type *found(const char *name)
+{
+	const struct neap_resource_type *type = neap_registry_find(&neap_modules, name);
+
+	assert_non_null(type);
+	return type;
+}
+
+/* "type line name value …", values as strings; kept by the unit. */
+static uint32_t keep(struct fixture *f, const char *type, int line, ...)
+{
+	uint32_t number = begin(f, found(type), line);
+	const char *name;
+	va_list args;
+
+	va_start(args, line);
+	while ((name = va_arg(args, const char *)))
+		set(f, number, name, neap_value_string(va_arg(args, const char *)));
+	va_end(args);
+	set(f, number, "persist", neap_value_string("unit"));
+	neap_graph_end(f->graph, number);
+	return number;
+}
+
+static struct neap_machine *machine_with(const char *device)
+{
+	struct neap_net_change change = { .op = NEAP_NET_LINK_ADD, .fields = NEAP_NET_UP, .link.up = true };
+	struct neap_machine *machine;
+
+	assert_int_equal(neap_host_memory_new(&machine), 0);
+	snprintf(change.link.name, sizeof change.link.name, "%s", device);
+	assert_int_equal(neap_host_memory_net(machine, &change), 0);
+	neap_host_memory_put(machine, "/etc/systemd/system", NEAP_FILE_DIRECTORY, 0755, 0, 0, NULL, 0);
+	return machine;
+}
+
+static struct neap_run *go(struct fixture *f, struct neap_machine *machine, enum neap_run_mode mode)
+{
+	struct neap_run_options options = { .mode = mode };
+
+	return neap_run(f->graph, machine, &options);
+}
+
+static void apply(struct fixture *f, struct neap_machine *machine)
+{
+	struct neap_run *run = go(f, machine, NEAP_RUN_APPLY);
+
+	for (size_t i = 0; i < f->graph->resources.count; i++)
+		if (run->results[i].error)
+			fail_msg("%s: %s", f->graph->resources.items[i].address,
+				 run->results[i].error->message);
+	neap_run_free(run);
+}
+
+/* What stands in a file below the first line, which is neap's. */
+static const char *lines(struct fixture *f, struct neap_machine *machine, const char *path)
+{
+	struct neap_content content = { 0 };
+	struct neap_stat stat;
+	const char *text;
+
+	assert_int_equal(neap_view_file(&machine->view, path, f->problems.arena, &stat, &content, NULL), 0);
+	if (stat.kind != NEAP_FILE_REGULAR)
+		return NULL;
+	text = neap_arena_copy(f->problems.arena, content.data, content.size);
+	assert_int_equal(text[0], '#');
+	return strchr(text, '\n') + 1;
+}
+
+static bool is_there(struct neap_machine *machine, const char *path)
+{
+	struct neap_stat stat;
+
+	assert_int_equal(neap_view_stat(&machine->view, path, &stat, NULL), 0);
+	return stat.kind != NEAP_FILE_ABSENT;
+}
+
+static void kept__lines_say_what_is_given_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	uint32_t number;
+
+	keep(f, "bridge", 1, "name", "br0", NULL);
+	number = begin(f, found("bridge"), 2);
+	set(f, number, "name", neap_value_string("br1"));
+	set(f, number, "members", neap_value_string("v1"));
+	set(f, number, "mtu", (struct neap_value){ .kind = NEAP_INTEGER, .integer = 1400 });
+	set(f, number, "stp", (struct neap_value){ .kind = NEAP_BOOLEAN });
+	set(f, number, "ageing_time", neap_value_string("100s"));
+	set(f, number, "up", (struct neap_value){ .kind = NEAP_BOOLEAN });
+	set(f, number, "persist", neap_value_string("unit"));
+	neap_graph_end(f->graph, number);
+	keep(f, "veth", 3, "name", "v0", "peer", "v1", NULL);
+	keep(f, "address", 4, "link", "br0", "address", "10.0.0.1/24", NULL);
+	keep(f, "address", 5, "link", "br0", "address", "10.1.0.1/32", NULL);
+	keep(f, "address", 6, "link", "br0", "address", "fd00::1/64", NULL);
+	keep(f, "route", 7, "to", "default", "via", "10.0.0.9", NULL);
+	keep(f, "route", 8, "to", "fd09::/48", "link", "br0", "source", "fd00::1", NULL);
+	finish_good(f);
+	apply(f, machine);
+	assert_string_equal(lines(f, machine, "/etc/neap/network.d/20-bridge-br0.conf"),
+			    "link add name br0 type bridge\nlink set dev br0 up\n");
+	assert_string_equal(lines(f, machine, "/etc/neap/network.d/20-bridge-br1.conf"),
+			    "link add name br1 type bridge stp_state 0 ageing_time 10000\n"
+			    "link set dev v1 master br1\nlink set dev br1 mtu 1400\n");
+	assert_string_equal(lines(f, machine, "/etc/neap/network.d/10-veth-v0.conf"),
+			    "link add name v0 type veth peer name v1\n"
+			    "link set dev v0 up\nlink set dev v1 up\n");
+	assert_string_equal(lines(f, machine, "/etc/neap/network.d/50-address-br0-10.0.0.1-24.conf"),
+			    "address replace 10.0.0.1/24 brd + dev br0\n");
+	assert_string_equal(lines(f, machine, "/etc/neap/network.d/50-address-br0-10.1.0.1-32.conf"),
+			    "address replace 10.1.0.1/32 dev br0\n");
+	assert_string_equal(lines(f, machine, "/etc/neap/network.d/50-address-br0-fd00::1-64.conf"),
+			    "address replace fd00::1/64 dev br0\n");
+	assert_string_equal(lines(f, machine, "/etc/neap/network.d/70-route-default-table-254-metric-0.conf"),
+			    "route replace default via 10.0.0.9 proto static\n");
+	assert_string_equal(
+		lines(f, machine, "/etc/neap/network.d/70-route-fd09::-48-table-254-metric-1024.conf"),
+		"route replace fd09::/48 dev br0 src fd00::1 proto static\n");
+	neap_machine_free(machine);
+}
+
+static void kept__rules_are_numbered_in_their_chain_by_their_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	static const char directory[] = "/etc/neap/iptables.d";
+	struct neap_entry *entries;
+	size_t count, i, at = 0;
+	/* By name; the rules' are known by a digest, and come in no order. */
+	static const char *const wanted[] = { "0 :FORWARD DROP [0:0]\n", "0 :MINE - [0:0]\n" };
+	static const char *const rules[] = { "2 -A INPUT -p tcp -j ACCEPT\n", "3 -I INPUT -p udp -j ACCEPT\n",
+					     "4 -A INPUT -j MINE\n", "2 -A OUTPUT -p tcp -j ACCEPT\n" };
+	unsigned seen = 0;
+
+	keep(f, "iptables_rule", 1, "chain", "INPUT", "rule", "-j MINE", NULL); /* waits for the chain */
+	keep(f, "iptables_rule", 2, "chain", "INPUT", "rule", "-p tcp -j ACCEPT", NULL);
+	keep(f, "iptables_rule", 3, "chain", "OUTPUT", "rule", "-p tcp -j ACCEPT", NULL);
+	keep(f, "iptables_rule", 4, "chain", "INPUT", "rule", "-p udp -j ACCEPT", "position", "first", NULL);
+	keep(f, "iptables_chain", 5, "name", "MINE", NULL);
+	keep(f, "iptables_chain", 6, "name", "FORWARD", "policy", "DROP", NULL);
+	finish_good(f);
+	apply(f, machine);
+	assert_int_equal(neap_view_list(&machine->view, directory, f->problems.arena, &entries, &count, NULL),
+			 0);
+	assert_int_equal(count, 6);
+	for (i = 0; i < count; i++) {
+		const char *path = neap_arena_printf(f->problems.arena, "%s/%s", directory, entries[i].name);
+		const char *text = lines(f, machine, path);
+
+		if (strstr(path, "-chain-"))
+			assert_string_equal(text, wanted[at++]);
+		for (size_t k = 0; k < 4; k++)
+			seen |= (unsigned)(strcmp(text, rules[k]) == 0) << k;
+	}
+	assert_int_equal(seen, 15);
+	neap_machine_free(machine);
+}
+
+static bool has_address(struct neap_machine *machine, const char *text)
+{
+	struct neap_net_address_key key;
+	struct neap_net_address address;
+	struct neap_net_prefix prefix;
+	bool there;
+
+	assert_true(neap_net_prefix_parse(text, &prefix));
+	key = neap_net_address_key("eth1", &prefix);
+	assert_int_equal(neap_view_net_address(&machine->view, &key, &address, &there, NULL), 0);
+	return there;
+}
+
+/* Whichever call of the machine fails: who is said to be changed is kept whole, the unit with it; and nothing
+ * is kept that is not in force. */
+static void kept__the_unit_stands_when_any_is_kept_whoever_failed(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const files[] = { "/etc/neap/network.d/50-address-eth1-10.0.0.1-24.conf",
+					     "/etc/neap/network.d/50-address-eth1-10.1.0.1-24.conf",
+					     "/etc/neap/network.d/20-bridge-br0.conf" };
+	static const char *const addresses[] = { "10.0.0.1/24", "10.1.0.1/24" };
+	unsigned alone = 0;
+	uint64_t calls = 1;
+
+	keep(f, "address", 1, "link", "eth1", "address", "10.0.0.1/24", NULL);
+	keep(f, "address", 2, "link", "eth1", "address", "10.1.0.1/24", NULL);
+	keep(f, "bridge", 3, "name", "br0", NULL);
+	finish_good(f);
+	for (uint64_t call = 1; call <= calls; call++) {
+		struct neap_machine *machine = machine_with("eth1");
+		struct neap_run *run;
+
+		neap_host_memory_fail(machine, call, EIO);
+		run = go(f, machine, NEAP_RUN_APPLY);
+		calls = neap_host_memory_calls(machine);
+		neap_host_memory_fail(machine, 0, 0);
+		for (size_t i = 0; i < 2; i++)
+			assert_true(has_address(machine, addresses[i]) || !is_there(machine, files[i]));
+		for (size_t i = 0; i < 3; i++) {
+			const struct neap_error *error = run->results[i].error;
+
+			if (error && strstr(error->message, "after the change"))
+				fail_msg("call %llu: %s", (unsigned long long)call, error->message);
+			if (run->results[i].outcome != NEAP_OUTCOME_CHANGED)
+				continue;
+			assert_true(is_there(machine, files[i]));
+			assert_true(is_there(machine, neap_kept_network.path));
+			assert_true(is_there(machine, neap_kept_network.link));
+			alone += run->results[0].outcome == NEAP_OUTCOME_FAILED;
+		}
+		neap_run_free(run);
+		apply(f, machine);
+		run = go(f, machine, NEAP_RUN_PLAN);
+		for (size_t i = 0; i < 3; i++)
+			assert_int_equal(run->results[i].action, NEAP_ACTION_NONE);
+		neap_run_free(run);
+		neap_machine_free(machine);
+	}
+	assert_true(alone > 3);
+}
+
+/* "update persistent": of the resource, by a plan. */
+static const char *says(struct fixture *f, struct neap_machine *machine, uint32_t number)
+{
+	struct neap_run *run = go(f, machine, NEAP_RUN_PLAN);
+	const struct neap_result *result = &run->results[number];
+	struct neap_buf text NEAP_AUTO_BUF = { 0 };
+
+	neap_buf_puts(&text, result->error ? result->error->message : neap_action_name(result->action));
+	for (size_t i = 0; i < result->change_count && !result->error; i++)
+		neap_buf_printf(&text, " %s", result->changes[i].param);
+	neap_run_free(run);
+	return neap_arena_copy(f->problems.arena, text.data, text.len);
+}
+
+static void kept__each_half_is_said_and_repaired_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	static const char path[] = "/etc/neap/network.d/20-bridge-br0.conf";
+	struct neap_net_change gone = { .op = NEAP_NET_LINK_REMOVE, .link = { .name = "br0" } };
+	uint32_t bridge = keep(f, "bridge", 1, "name", "br0", NULL);
+
+	finish_good(f);
+	assert_string_equal(says(f, machine, bridge),
+			    "create live up persistent parents persistent.unit persistent.enabled");
+	apply(f, machine);
+	assert_string_equal(says(f, machine, bridge), "none");
+	assert_int_equal(neap_host_memory_net(machine, &gone), 0);
+	assert_string_equal(says(f, machine, bridge), "create live up");
+	apply(f, machine);
+	neap_host_memory_put(machine, path, NEAP_FILE_ABSENT, 0, 0, 0, NULL, 0);
+	assert_string_equal(says(f, machine, bridge), "update persistent");
+	apply(f, machine);
+	neap_host_memory_put(machine, path, NEAP_FILE_REGULAR, 0666, 0, 0, "x", 1);
+	assert_string_equal(says(f, machine, bridge), "update persistent persistent.mode");
+	apply(f, machine);
+	neap_host_memory_put(machine, neap_kept_network.path, NEAP_FILE_REGULAR, 0666, 0, 0,
+			     neap_kept_network.text, strlen(neap_kept_network.text));
+	assert_string_equal(says(f, machine, bridge), "update persistent.unit.mode");
+	apply(f, machine);
+	neap_host_memory_put(machine, path, NEAP_FILE_LINK, 0777, 0, 0, "/etc/passwd", 11);
+	assert_string_equal(says(f, machine, bridge),
+			    "/etc/neap/network.d/20-bridge-br0.conf is a link to /etc/passwd");
+	neap_host_memory_put(machine, path, NEAP_FILE_ABSENT, 0, 0, 0, NULL, 0);
+	neap_host_memory_put(machine, neap_kept_network.link, NEAP_FILE_LINK, 0777, 0, 0,
+			     "../neap-network.service", 23);
+	neap_host_memory_put(machine, neap_kept_network.path, NEAP_FILE_REGULAR, 0644, 0, 0, "old", 3);
+	assert_string_equal(says(f, machine, bridge), "update persistent persistent.unit");
+	neap_host_memory_put(machine, neap_kept_network.link, NEAP_FILE_REGULAR, 0644, 0, 0, "x", 1);
+	assert_string_equal(
+		says(f, machine, bridge),
+		"/etc/systemd/system/multi-user.target.wants/neap-network.service is a regular file");
+	neap_machine_free(machine);
+}
+
+static void kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t number = begin(f, found("unit"), 1);
+
+	set(f, number, "name", neap_value_string("neap-network.service"));
+	set(f, number, "enabled", (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = true });
+	neap_graph_end(f->graph, number);
+	keep(f, "bridge", 2, "name", "br0", NULL);
+	keep(f, "bridge", 3, "name", "br1", NULL);
+	finish_good(f);
+	assert_string_equal(edges(f), "bridge[br0] < unit[neap-network.service] autorequire 2\n"
+				      "bridge[br1] < unit[neap-network.service] autorequire 3\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(kept__lines_say_what_is_given_and_nothing_else),
+		TEST(kept__rules_are_numbered_in_their_chain_by_their_turn),
+		TEST(kept__the_unit_stands_when_any_is_kept_whoever_failed),
+		TEST(kept__each_half_is_said_and_repaired_alone),
+		TEST(kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
