@@ -1,6 +1,8 @@
 /*
  * See kept_net.h. The lines are those of neap_kept_network: each file's in the order in which they are to be
  * done, and files in the order of their names.
+ *
+ * Another kind of link has its turn here, its words in put_link(), and its section in kept_networkd.c.
  */
 #include "engine/kept_net.h"
 
