@@ -89,6 +89,7 @@ static struct neap_kept_rules kept_of(const struct chain_want *want)
 		.whole = true,
 		.policy = neap_given(want, POLICY) ? policy_choices[want->policy] : NULL,
 		.alone = owns_all(want),
+		.last = drops(want) && !owns_all(want),
 		.rules = want->rules,
 	};
 }

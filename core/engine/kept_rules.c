@@ -6,7 +6,8 @@
 
 #include "base/digest.h"
 
-enum { DECLARATIONS, OF_CHAIN, OF_OTHERS }; /* the numbers; others' go on from there */
+/* The numbers; others' go on from there, but not so far. */
+enum { DECLARATIONS, OF_CHAIN, OF_OTHERS, OF_LAST_CHAIN = 1000000 };
 
 #define DIGEST_DIGITS 16
 
@@ -41,7 +42,8 @@ static void put_chain(struct neap_buf *out, const struct neap_kept_rules *rules)
 	if (built_in && rules->alone)
 		neap_buf_printf(out, "%d -F %s\n", DECLARATIONS, rules->chain);
 	for (size_t i = 0; i < rules->rules.count; i++)
-		neap_buf_printf(out, "%d -A %s %s\n", OF_CHAIN, rules->chain, rules->rules.items[i]);
+		neap_buf_printf(out, "%d -A %s %s\n", rules->last ? OF_LAST_CHAIN : OF_CHAIN, rules->chain,
+				rules->rules.items[i]);
 }
 
 static struct neap_str lines_of(const struct neap_kept_rules *rules, struct neap_arena *arena)

@@ -17,6 +17,7 @@ struct neap_kept_rules {
 	bool whole;                /* it is one, with all these rules; else one rule */
 	const char *policy;        /* or NULL */
 	bool alone;                /* it has no others' rules */
+	bool last;                 /* they have their turn before it */
 	struct neap_strings rules; /* of one rule: that */
 	/* Of a rule: */
 	bool first;    /* at the beginning of the chain */
