@@ -4,15 +4,17 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/confirm.h"
 #include "engine/net.h"
 
-enum { LINK, ADDRESS, ENSURE, PARAM_COUNT };
+enum { LINK, ADDRESS, ENSURE, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 enum { PRESENT, ABSENT };
 
 struct address_want {
 	struct neap_want base;
 	const char *link, *address;
 	unsigned ensure;
+	struct neap_confirm_want confirm;
 };
 
 struct address_have {
@@ -33,7 +35,7 @@ static int address_check(const void *wanted, struct neap_error **err)
 	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix;
 
-	if (neap_net_check_name("link", want->link, err) < 0)
+	if (neap_net_check_name("link", want->link, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
 		return -1;
 	if (strchr(want->address, '/') || !neap_net_ip_parse(want->address, &prefix.ip))
 		return neap_net_check_prefix("address", want->address, &prefix, err);
@@ -89,8 +91,8 @@ static int address_read(const struct neap_view *view, const struct neap_context 
 	return neap_error_hint(err, "an IPv6 address is once on a link: remove that one by hand first");
 }
 
-static int address_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-			struct neap_diff *diff, struct neap_error **err)
+static int diff_live(const struct neap_context *ctx, const void *wanted, const void *had,
+		     struct neap_diff *diff, struct neap_error **err)
 {
 	const struct address_want *want = wanted;
 	const struct address_have *have = had;
@@ -105,8 +107,19 @@ static int address_diff(const struct neap_context *ctx, const void *wanted, cons
 	return 0;
 }
 
-static int address_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-			 const void *had, struct neap_error **err)
+static int address_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+			struct neap_diff *diff, struct neap_error **err)
+{
+	const struct address_want *want = wanted;
+	int r = diff_live(ctx, wanted, had, diff, err);
+
+	if (r == 0)
+		neap_confirm_diff(&want->confirm, diff);
+	return r;
+}
+
+static int apply_live(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
 {
 	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix = prefix_of(want);
@@ -118,6 +131,15 @@ static int address_apply(struct neap_host *host, const struct neap_context *ctx,
 	(void)ctx;
 	(void)had;
 	return neap_view_running(&host->view) ? neap_host_net(host, &change, err) : 0;
+}
+
+static int address_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+			 const void *had, struct neap_error **err)
+{
+	const struct address_want *want = wanted;
+	int r = apply_live(host, ctx, wanted, had, err);
+
+	return r == 0 ? neap_confirm_changes(host, &want->confirm, err) : r;
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -145,6 +167,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = ensure_choices,
 		.offset = offsetof(struct address_want, ensure),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct address_want, confirm),
 };
 
 static const char description[] =

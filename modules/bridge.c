@@ -4,9 +4,22 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/confirm.h"
 #include "engine/net.h"
 
-enum { NAME, MEMBERS, MTU, STP, FORWARD_DELAY, AGEING_TIME, UP, ENSURE, PARAM_COUNT };
+enum {
+	NAME,
+	MEMBERS,
+	MTU,
+	STP,
+	FORWARD_DELAY,
+	AGEING_TIME,
+	UP,
+	ENSURE,
+	CONFIRM_WITHIN,
+	CONFIRM_PROBE,
+	PARAM_COUNT
+};
 enum { PRESENT, ABSENT };
 
 #define KIND "bridge"
@@ -21,6 +34,7 @@ struct bridge_want {
 	int64_t mtu, forward_delay, ageing_time;
 	bool stp, up;
 	unsigned ensure;
+	struct neap_confirm_want confirm;
 };
 
 struct bridge_have {
@@ -39,7 +53,7 @@ static int bridge_check(const void *wanted, struct neap_error **err)
 {
 	const struct bridge_want *want = wanted;
 
-	if (neap_net_check_name("name", want->name, err) < 0)
+	if (neap_net_check_name("name", want->name, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
 		return -1;
 	if (want->ensure == ABSENT) {
 		for (unsigned i = MEMBERS; i < ENSURE; i++)
@@ -150,8 +164,8 @@ static void diff_members(const struct neap_context *ctx, const struct bridge_wan
 	neap_diff_list(diff, "members", before, count, want->members.items, want->members.count);
 }
 
-static int bridge_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		       struct neap_diff *diff, struct neap_error **err)
+static int diff_live(const struct neap_context *ctx, const void *wanted, const void *had,
+		     struct neap_diff *diff, struct neap_error **err)
 {
 	const struct bridge_want *want = wanted;
 	const struct bridge_have *have = had;
@@ -189,6 +203,17 @@ static int bridge_diff(const struct neap_context *ctx, const void *wanted, const
 		neap_diff_string(diff, "up", found ? have->link.up ? "true" : "false" : NULL,
 				 wants_up(want) ? "true" : "false");
 	return 0;
+}
+
+static int bridge_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		       struct neap_diff *diff, struct neap_error **err)
+{
+	const struct bridge_want *want = wanted;
+	int r = diff_live(ctx, wanted, had, diff, err);
+
+	if (r == 0)
+		neap_confirm_diff(&want->confirm, diff);
+	return r;
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */
@@ -250,8 +275,8 @@ static int join(struct neap_host *host, const struct bridge_want *want, const st
 	return 0;
 }
 
-static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-			const void *had, struct neap_error **err)
+static int apply_live(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
 {
 	const struct bridge_want *want = wanted;
 	const struct bridge_have *have = had;
@@ -272,6 +297,15 @@ static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, 
 			       (!found || mtu_differs(want, have) || have->joined < want->members.count)
 		       ? neap_host_net(host, &last, err)
 		       : 0;
+}
+
+static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+			const void *had, struct neap_error **err)
+{
+	const struct bridge_want *want = wanted;
+	int r = apply_live(host, ctx, wanted, had, err);
+
+	return r == 0 ? neap_confirm_changes(host, &want->confirm, err) : r;
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -340,6 +374,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = ensure_choices,
 		.offset = offsetof(struct bridge_want, ensure),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct bridge_want, confirm),
 };
 
 static const char description[] =

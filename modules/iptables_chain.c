@@ -6,9 +6,10 @@
  * a plan.
  */
 #include "base/map.h"
+#include "engine/confirm.h"
 #include "engine/firewall.h"
 
-enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PARAM_COUNT };
+enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 enum { PRESENT, ABSENT };
 enum { KEEP, REMOVE };
 
@@ -18,6 +19,7 @@ struct chain_want {
 	const char *name;
 	struct neap_strings rules;
 	unsigned policy, foreign, ensure;
+	struct neap_confirm_want confirm;
 };
 
 static const char *const policy_choices[] = { "ACCEPT", "DROP", NULL };
@@ -75,7 +77,7 @@ static int chain_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
 	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
 		return neap_error_set(err, "foreign has no meaning without rules");
-	return 0;
+	return neap_confirm_check(&want->confirm, err);
 }
 
 static void chain_claim(const void *wanted, struct neap_claims *claims)
@@ -272,6 +274,7 @@ static int chain_diff(const struct neap_context *ctx, const void *wanted, const 
 	if (have->foreign)
 		neap_diff_reason(diff, "removes %zu rule%s of others", have->foreign,
 				 have->foreign == 1 ? "" : "s");
+	neap_confirm_diff(&want->confirm, diff);
 	return 0;
 }
 
@@ -288,19 +291,17 @@ static int each(struct neap_host *host, const struct chain_want *want, enum neap
 	return 0;
 }
 
-static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		       const void *had, struct neap_error **err)
+static int change_chain(struct neap_host *host, const struct chain_want *want, const struct chain_have *had,
+			struct neap_error **err)
 {
 	/* What is there is not known: all that was wanted, as it was written. */
 	static const struct chain_have nothing;
-	const struct chain_want *want = wanted;
 	const struct chain_have *have = had ? had : &nothing;
 	struct neap_table table = table_of(want);
 	const char *policy = policy_choices[want->policy];
 	const char *const *added = had ? have->wanted.items + have->kept : want->rules.items;
 	size_t count = had ? have->wanted.count - have->kept : want->rules.count;
 
-	(void)ctx;
 	if (want->ensure == PRESENT && !have->there && !is_built_in(want) &&
 	    neap_host_firewall(host, &table, NEAP_FIREWALL_MAKE, want->name, NULL, err) < 0)
 		return -1;
@@ -313,6 +314,15 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	return policy_differs(want, have)
 		       ? neap_host_firewall(host, &table, NEAP_FIREWALL_POLICY, want->name, policy, err)
 		       : 0;
+}
+
+static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		       const void *had, struct neap_error **err)
+{
+	const struct chain_want *want = wanted;
+
+	(void)ctx;
+	return change_chain(host, want, had, err) < 0 ? -1 : neap_confirm_changes(host, &want->confirm, err);
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -374,6 +384,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = ensure_choices,
 		.offset = offsetof(struct chain_want, ensure),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct chain_want, confirm),
 };
 
 static const char description[] =

@@ -7,9 +7,10 @@
  */
 #include <errno.h>
 
+#include "engine/confirm.h"
 #include "engine/firewall.h"
 
-enum { FAMILY, TABLE, CHAIN, RULE, POSITION, ENSURE, PARAM_COUNT };
+enum { FAMILY, TABLE, CHAIN, RULE, POSITION, ENSURE, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 enum { PRESENT, ABSENT };
 enum { LAST, FIRST };
 
@@ -18,6 +19,7 @@ struct rule_want {
 	unsigned family, table;
 	const char *chain, *rule;
 	unsigned position, ensure;
+	struct neap_confirm_want confirm;
 };
 
 struct rule_have {
@@ -40,7 +42,7 @@ static int rule_check(const void *wanted, struct neap_error **err)
 		return -1;
 	if (want->ensure == ABSENT && neap_given(want, POSITION))
 		return neap_error_set(err, "position has no meaning with ensure = \"absent\"");
-	return 0;
+	return neap_confirm_check(&want->confirm, err);
 }
 
 static void rule_claim(const void *wanted, struct neap_claims *claims)
@@ -155,6 +157,7 @@ static int rule_diff(const struct neap_context *ctx, const void *wanted, const v
 	else
 		neap_diff_reason(diff, "by %s, %s in %s", have->by,
 				 want->position == FIRST ? "first" : "last", want->chain);
+	neap_confirm_diff(&want->confirm, diff);
 	return 0;
 }
 
@@ -179,14 +182,11 @@ static int take(struct neap_host *host, const struct rule_want *want, const char
 	return 0;
 }
 
-static int rule_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		      const void *had, struct neap_error **err)
+static int change_rules(struct neap_host *host, const struct rule_want *want, const struct rule_have *have,
+			struct neap_error **err)
 {
-	const struct rule_want *want = wanted;
-	const struct rule_have *have = had;
 	size_t count = have ? have->form.count : 0;
 
-	(void)ctx;
 	if (!have)
 		return want->ensure == ABSENT ? take(host, want, want->rule, 1, err)
 					      : put(host, want, want->rule, err);
@@ -203,6 +203,15 @@ static int rule_apply(struct neap_host *host, const struct neap_context *ctx, co
 			return r;
 	}
 	return 0;
+}
+
+static int rule_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
+{
+	const struct rule_want *want = wanted;
+
+	(void)ctx;
+	return change_rules(host, want, had, err) < 0 ? -1 : neap_confirm_changes(host, &want->confirm, err);
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -254,6 +263,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = ensure_choices,
 		.offset = offsetof(struct rule_want, ensure),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct rule_want, confirm),
 };
 
 static const char description[] =

@@ -4,9 +4,10 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/confirm.h"
 #include "engine/net.h"
 
-enum { TO, TABLE, METRIC, VIA, LINK, SOURCE, ENSURE, PARAM_COUNT };
+enum { TO, TABLE, METRIC, VIA, LINK, SOURCE, ENSURE, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 enum { PRESENT, ABSENT };
 
 #define TABLE_LOCAL 255 /* the kernel's own */
@@ -16,6 +17,7 @@ struct route_want {
 	const char *to, *via, *link, *source;
 	int64_t table, metric;
 	unsigned ensure;
+	struct neap_confirm_want confirm;
 };
 
 struct route_have {
@@ -90,7 +92,7 @@ static int route_check(const void *wanted, struct neap_error **err)
 	const struct route_want *want = wanted;
 	struct neap_net_ip via;
 
-	if (check_to(want, err) < 0)
+	if (check_to(want, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
 		return -1;
 	if (neap_given(want, TABLE) && want->table == TABLE_LOCAL)
 		return neap_error_set(err, "table: %d is the kernel's own", TABLE_LOCAL);
@@ -187,8 +189,8 @@ static bool differs(const struct route_want *want, const struct route_have *have
 	       (source.family && !neap_net_ip_equal(&source, &have->route.source));
 }
 
-static int route_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		      struct neap_diff *diff, struct neap_error **err)
+static int diff_live(const struct neap_context *ctx, const void *wanted, const void *had,
+		     struct neap_diff *diff, struct neap_error **err)
 {
 	const struct route_want *want = wanted;
 	const struct route_have *have = had;
@@ -214,8 +216,19 @@ static int route_diff(const struct neap_context *ctx, const void *wanted, const 
 	return 0;
 }
 
-static int route_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		       const void *had, struct neap_error **err)
+static int route_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff, struct neap_error **err)
+{
+	const struct route_want *want = wanted;
+	int r = diff_live(ctx, wanted, had, diff, err);
+
+	if (r == 0)
+		neap_confirm_diff(&want->confirm, diff);
+	return r;
+}
+
+static int apply_live(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
 {
 	const struct route_want *want = wanted;
 	struct neap_net_change change = {
@@ -230,6 +243,15 @@ static int route_apply(struct neap_host *host, const struct neap_context *ctx, c
 	if (neap_given(want, LINK))
 		neap_net_set_name(change.route.link, want->link);
 	return neap_view_running(&host->view) ? neap_host_net(host, &change, err) : 0;
+}
+
+static int route_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		       const void *had, struct neap_error **err)
+{
+	const struct route_want *want = wanted;
+	int r = apply_live(host, ctx, wanted, had, err);
+
+	return r == 0 ? neap_confirm_changes(host, &want->confirm, err) : r;
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -293,6 +315,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = ensure_choices,
 		.offset = offsetof(struct route_want, ensure),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct route_want, confirm),
 };
 
 static const char description[] =

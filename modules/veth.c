@@ -4,9 +4,10 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/confirm.h"
 #include "engine/net.h"
 
-enum { NAME, PEER, MTU, UP, ENSURE, PARAM_COUNT };
+enum { NAME, PEER, MTU, UP, ENSURE, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 enum { PRESENT, ABSENT };
 
 #define KIND "veth"
@@ -17,6 +18,7 @@ struct veth_want {
 	int64_t mtu;
 	bool up;
 	unsigned ensure;
+	struct neap_confirm_want confirm;
 };
 
 struct veth_have {
@@ -33,7 +35,7 @@ static int veth_check(const void *wanted, struct neap_error **err)
 {
 	const struct veth_want *want = wanted;
 
-	if (neap_net_check_name("name", want->name, err) < 0)
+	if (neap_net_check_name("name", want->name, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
 		return -1;
 	if (want->ensure == ABSENT) {
 		for (unsigned i = MTU; i < ENSURE; i++)
@@ -89,7 +91,7 @@ static bool mtu_differs(const struct veth_want *want, const struct neap_net_link
 	return neap_given(want, MTU) && end->mtu != want->mtu;
 }
 
-static int veth_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+static int diff_live(const struct neap_context *ctx, const void *wanted, const void *had,
 		     struct neap_diff *diff, struct neap_error **err)
 {
 	const struct veth_want *want = wanted;
@@ -134,7 +136,18 @@ static int veth_diff(const struct neap_context *ctx, const void *wanted, const v
 	return 0;
 }
 
-static int veth_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+static int veth_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		     struct neap_diff *diff, struct neap_error **err)
+{
+	const struct veth_want *want = wanted;
+	int r = diff_live(ctx, wanted, had, diff, err);
+
+	if (r == 0)
+		neap_confirm_diff(&want->confirm, diff);
+	return r;
+}
+
+static int apply_live(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
 		      const void *had, struct neap_error **err)
 {
 	const struct veth_want *want = wanted;
@@ -168,6 +181,15 @@ static int veth_apply(struct neap_host *host, const struct neap_context *ctx, co
 			return -1;
 	}
 	return 0;
+}
+
+static int veth_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
+{
+	const struct veth_want *want = wanted;
+	int r = apply_live(host, ctx, wanted, had, err);
+
+	return r == 0 ? neap_confirm_changes(host, &want->confirm, err) : r;
 }
 
 static const char *const ensure_choices[] = { "present", "absent", NULL };
@@ -210,6 +232,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = ensure_choices,
 		.offset = offsetof(struct veth_want, ensure),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct veth_want, confirm),
 };
 
 static const char description[] =

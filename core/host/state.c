@@ -416,7 +416,15 @@ void neap_state_close(struct neap_state *state)
 	close_fd(state->lock);
 	close_fd(state->fd);
 	free(state->directory);
+	free(state->real);
 	free(state);
+}
+
+const char *neap_state_path(struct neap_state *state)
+{
+	if (!state->real)
+		state->real = realpath(state->directory, NULL);
+	return state->real ? state->real : state->directory;
 }
 
 /* ---- backups ------------------------------------------------------------------------------------------- */

@@ -58,6 +58,8 @@ local neap = {}
 ---@field link string The link it is on.
 ---@field address string The address and the length of its network, as the kernel writes them: `10.10.1.1/24`, `fd00::1/64`.
 ---@field ensure? "present"|"absent" With `"absent"` it is taken off the link. Not given: "present".
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.address: neap.handle, neap.address.params
 
@@ -126,6 +128,8 @@ function neap.block(params) end
 ---@field ageing_time? string How long it remembers where a neighbour is. Not given: as it is; 300s for a new one.
 ---@field up? boolean Whether it is up. Not given: true.
 ---@field ensure? "present"|"absent" With `"absent"` it is removed, and with it its addresses and routes; members stay as links. Not given: "present".
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.bridge: neap.handle, neap.bridge.params
 
@@ -356,6 +360,8 @@ function neap.ini(params) end
 ---@field policy? "ACCEPT"|"DROP" What happens to what no rule of a built-in chain decides. Not given, it stays as it is. Not given: it stays as it is.
 ---@field foreign? "keep"|"remove" What happens to rules in it that are not in `rules`: they are kept, or removed. Not given: `"keep"` in a built-in chain, `"remove"` in another.
 ---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` it goes with all rules in it; that is an error while a rule jumps to it, and of a built-in chain. Not given: "present".
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.iptables_chain: neap.handle, neap.iptables_chain.params
 
@@ -371,6 +377,8 @@ function neap.iptables_chain(params) end
 ---@field rule string What follows `-A CHAIN` on the command line of iptables. Double quotes quote, as in a file of iptables-restore; apostrophes do not.
 ---@field position? "last"|"first" Where in the chain it is put when it is not there. One that is there stays where it is. Not given: "last".
 ---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` all rules like it in the chain go. Not given: "present".
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.iptables_rule: neap.handle, neap.iptables_rule.params
 
@@ -476,6 +484,8 @@ function neap.package(params) end
 ---@field link? string The link it goes through. Required without `via`. Not given: not looked at; a new route goes where `via` is reached.
 ---@field source? string The address of the machine that packets are sent from. Not given: not looked at; none for a new route.
 ---@field ensure? "present"|"absent" With `"absent"` the route of this network, table and metric is removed, unless the kernel made it for an address. Not given: "present".
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.route: neap.handle, neap.route.params
 
@@ -594,6 +604,8 @@ function neap.user(params) end
 ---@field mtu? integer The largest packet, in bytes, of both ends. Not given: as it is; 1500 for a new one.
 ---@field up? boolean Whether both ends are up. Not given: true.
 ---@field ensure? "present"|"absent" With `"absent"` both ends are removed, and with them their addresses and routes. Not given: "present".
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.veth: neap.handle, neap.veth.params
 
