@@ -357,18 +357,22 @@ static void announce(const struct neap_local *local)
 	watch->waits(watch->ctx, text.data);
 }
 
-/* Whether it answers; *ret_said: how its last try ended, when it did not. */
+/* Whether it answers; *ret_said (in `arena`): how its last whole try ended, when it did not. */
 static bool answers(struct neap_local *local, const struct neap_confirm *confirm, struct neap_arena *arena,
 		    const char **ret_said)
 {
 	int64_t left = local->armed.until - neap_confirm_clock();
-	struct neap_process probe = { .argv = confirm->probe, .anything = true };
+	bool cut = left < PROBE_SECONDS * 1000;
+	struct neap_process probe = { .argv = confirm->probe,
+				      .anything = true,
+				      .timeout = cut ? (unsigned)((left + 999) / 1000) : PROBE_SECONDS };
+	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_process_result result;
 	struct neap_error *failure NEAP_AUTO_ERROR = NULL;
 
-	probe.timeout = left < PROBE_SECONDS * 1000 ? (unsigned)((left + 999) / 1000) : PROBE_SECONDS;
-	if (neap_local_query(&local->machine.view, &probe, arena, &result, &failure) != 0) {
-		*ret_said = neap_arena_strdup(arena, failure ? failure->message : "it failed");
+	if (neap_local_query(&local->machine.view, &probe, scratch, &result, &failure) != 0) {
+		if (!*ret_said || !cut)
+			*ret_said = neap_arena_strdup(arena, failure ? failure->message : "it failed");
 		return false;
 	}
 	if (result.status == 0)
@@ -403,7 +407,6 @@ static void hold_on(struct neap_local *local, const struct neap_confirm *confirm
 			continue;
 		}
 		next = now + PROBE_EVERY_MS;
-		neap_arena_reset(arena);
 		if (answers(local, confirm, arena, ret_said))
 			(void)neap_confirm_move(at, local->armed.id, NEAP_ARMED_WAITS, NEAP_ARMED_CONFIRMED);
 	}
