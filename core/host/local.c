@@ -520,6 +520,7 @@ static void local_free(struct neap_machine *machine)
 	neap_local_units_free(local);
 	neap_local_answers_drop(local);
 	neap_local_firewall_free(local);
+	neap_buf_done(&local->how);
 	neap_map_done(&local->answers);
 	neap_arena_free(local->answer_arena);
 	neap_local_net_free(local);

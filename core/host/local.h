@@ -100,6 +100,8 @@ struct neap_local {
 
 	const char *program;     /* takes changes back; NULL: none */
 	struct neap_armed armed; /* what waits; no id: nothing. `what` is the caller's */
+	struct neap_buf how;     /* it is taken back */
+	int64_t land_until;      /* of what is armed and has not landed yet; 0: nothing is */
 	bool armed_by_manager;   /* it has set the clock */
 
 	NEAP_VEC(struct neap_local_stage *) stages;
@@ -158,9 +160,10 @@ int neap_local_land_firewall(struct neap_local *local, const struct neap_change 
 void neap_local_firewall_drop(struct neap_local *local);
 void neap_local_firewall_free(struct neap_local *local);
 
-/* One iptables-restore of `text`, that makes `count` changes of the table. */
+/* One iptables-restore of `text`, that makes `count` changes of the table. `until`: it ends by then, and with
+ * neap; milliseconds of neap_confirm_clock(), or 0. */
 int neap_local_restore(const struct neap_table *table, const struct neap_buf *text, size_t count,
-		       struct neap_error **err);
+		       int64_t until, struct neap_error **err);
 
 /* ---- local_confirm.c ---- */
 

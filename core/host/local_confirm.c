@@ -75,7 +75,6 @@ int neap_local_arm(struct neap_machine *machine, const char *what, const struct 
 		   const struct neap_change *changes, size_t count, struct neap_error **err)
 {
 	struct neap_local *local = neap_local_of(&machine->view);
-	NEAP_AUTO_BUF struct neap_buf how = { 0 };
 	struct neap_armed armed = { .what = what, .within = confirm->within, .since = (int64_t)time(NULL) };
 	char id[NEAP_RANDOM_ID_SIZE];
 	int at;
@@ -84,17 +83,18 @@ int neap_local_arm(struct neap_machine *machine, const char *what, const struct 
 		return neap_error_errno(err, EINTR, "change what has to be confirmed");
 	if (!local->state || !local->program)
 		return neap_error_set(err, "nobody would take the change back: it is not made");
-	if (describe(local, changes, count, &how, err) < 0)
+	local->how.len = 0;
+	if (describe(local, changes, count, &local->how, err) < 0)
 		return neap_error_prefix(err, "find out how the change is taken back");
 	neap_random_id(id);
 	memcpy(armed.id, id, NEAP_ARMED_ID_SIZE - 1);
 	armed.until = neap_confirm_clock() + (int64_t)armed.within * 1000;
-	armed.how = (struct neap_str){ how.data, how.len };
+	armed.how = (struct neap_str){ local->how.data, local->how.len };
 	if (neap_state_arm(local->state, &armed, err) < 0)
 		return -1;
 	if (neap_local_timer_start(local, &armed, err) == 0) {
 		local->armed = armed;
-		local->armed.how = (struct neap_str){ 0 };
+		local->land_until = armed.until;
 		return 0;
 	}
 	at = neap_confirm_folder(neap_local_state_path(local), NULL);
@@ -138,7 +138,7 @@ static int take_steps(const struct neap_inverse_rules *rules, size_t from, size_
 	for (size_t i = from; i < from + count; i++)
 		put_step(&text, &rules->steps.items[i]);
 	neap_buf_puts(&text, "COMMIT\n");
-	return neap_local_restore(&rules->table, &text, count, err);
+	return neap_local_restore(&rules->table, &text, count, 0, err);
 }
 
 static void leave(struct neap_buf *left, const struct neap_error *err)
@@ -230,8 +230,8 @@ static int lock_reverting(int at, const char *id)
 }
 
 /*
- * Takes it back, unless it is confirmed or another has done so: *ret says how it stands after that. Negative:
- * it could not be tried.
+ * Takes it back, unless it is confirmed or another has done so: *ret says how it stands after that. 1: it has
+ * been done here; 0: not; negative: it could not be tried.
  */
 static int take_back(struct neap_local *local, const char *directory, const char *which,
 		     struct neap_arena *arena, struct neap_armed *ret, struct neap_error **err)
@@ -271,7 +271,7 @@ static int take_back(struct neap_local *local, const char *directory, const char
 	}
 	close(fd);
 	close(at);
-	return r;
+	return r < 0 ? r : 1;
 }
 
 /* "…: what it changed has been taken back", and what not. */
@@ -301,6 +301,7 @@ static void disarm(struct neap_local *local, enum neap_armed_phase phase)
 	}
 	neap_local_timer_stop(local);
 	local->armed = (struct neap_armed){ 0 };
+	local->how.len = 0;
 	neap_local_changed(local);
 }
 
@@ -309,11 +310,17 @@ static int settle(struct neap_local *local, const char *why, struct neap_error *
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	const volatile sig_atomic_t *stop = local->machine.watch.stop;
+	NEAP_AUTO_BUF struct neap_buf left = { 0 };
 	struct neap_armed armed;
 	int r;
 
 	local->machine.watch.stop = NULL; /* whatever ends the run, this is brought to its end */
 	r = take_back(local, neap_local_state_path(local), local->armed.id, arena, &armed, err);
+	/* Another has, perhaps before it had all landed: once more does no harm. What could not be he has
+	 * said. */
+	if (r == 0 && armed.phase != NEAP_ARMED_CONFIRMED)
+		undo(local, local->armed.how, &left);
+	local->land_until = 0;
 	local->machine.watch.stop = stop;
 	if (r < 0)
 		return neap_error_prefix(err, "%s", why);
@@ -421,6 +428,7 @@ int neap_local_await(struct neap_machine *machine, const struct neap_confirm *co
 	int at = neap_confirm_folder(neap_local_state_path(local), NULL);
 	const char *said = NULL, *why;
 
+	local->land_until = 0;
 	if (!confirm->probe)
 		announce(local);
 	if (at >= 0) {

@@ -334,16 +334,24 @@ static int refused(const struct neap_table *table, struct neap_str text, size_t 
 }
 
 int neap_local_restore(const struct neap_table *table, const struct neap_buf *text, size_t count,
-		       struct neap_error **err)
+		       int64_t until, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	const char *tool = neap_local_tool(table->family, "-restore", arena);
-	const char *const argv[] = { tool, "--noflush", "-w", LOCK_WAIT, NULL };
-	const struct neap_process process = { .argv = argv, .timeout = RESTORE_TIMEOUT };
+	const char *argv[] = { tool, "--noflush", "-w", LOCK_WAIT, NULL };
+	struct neap_process process = { .argv = argv, .timeout = RESTORE_TIMEOUT };
 	struct neap_process_place place = { 0 };
 	struct neap_process_result result;
 	int rc;
 
+	/* What will be taken back must not land after that, nor when nobody waits for it any more. */
+	if (until) {
+		int64_t left = (until - neap_confirm_clock()) / 1000;
+
+		process.timeout = left > 1 ? (unsigned)left : 1;
+		process.bound = true;
+		argv[3] = neap_arena_printf(arena, "%u", process.timeout);
+	}
 	for (unsigned tries = 1;; tries++) {
 		place.input = neap_local_input(text, err);
 		if (place.input < 0)
@@ -376,7 +384,7 @@ int neap_local_land_firewall(struct neap_local *local, const struct neap_change 
 		if (neap_firewall_is_left(set, changes[i]))
 			put_change(&batch, changes[i]);
 	neap_buf_puts(&batch.text, "COMMIT\n");
-	rc = batch.lines ? neap_local_restore(table, &batch.text, batch.lines, err) : 0;
+	rc = batch.lines ? neap_local_restore(table, &batch.text, batch.lines, local->land_until, err) : 0;
 	neap_local_firewall_drop(local);
 	neap_ruleset_free(set);
 	neap_buf_done(&batch.text);

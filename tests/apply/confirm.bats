@@ -500,3 +500,65 @@ network() {
 		code 0 wait $!
 		plan'
 }
+
+@test "confirmed at the last moment or not: one of the two happens, and everybody says the same" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "1s" }
+	LUA
+	inside nft '
+		kept=0 gone=0
+		for try in $(seq 12); do
+			iptables -F
+			apply >out.txt 2>&1 &
+			until_armed
+			sleep "0.$((50 + 3 * try))"
+			confirmed=0; confirm >/dev/null 2>&1 || confirmed=$?
+			applied=0; wait $! || applied=$?
+			there=0; iptables -C INPUT -p tcp -j DROP 2>/dev/null || there=$?
+			[ "$confirmed $applied $there" = "0 0 0" ] || [ "$confirmed $applied $there" = "4 4 1" ] || {
+				echo "confirm $confirmed, apply $applied, rule $there"; cat out.txt; exit 1; }
+			[ -z "$(ls state/confirm)" ]
+			if [ "$there" = 0 ]; then kept=$((kept + 1)); else gone=$((gone + 1)); fi
+		done
+		echo "kept $kept, taken back $gone"'
+}
+
+@test "killed at every call that changes something, neap and who takes it back leave the machine as it was" {
+	command -v strace >/dev/null || skip "needs strace"
+	recipe <<-'LUA'
+	neap.iptables_chain { name = "SITE", rules = { "-p icmp -j ACCEPT", "-j DROP" }, confirm_within = "1s" }
+	LUA
+	inside nft '
+		iptables -N SITE; iptables -A SITE -p tcp -j ACCEPT; iptables -A SITE -p icmp -j ACCEPT
+		rules >was.txt
+		for call in renameat fsync unlinkat clone,clone3,vfork,fork pipe2 ftruncate; do
+			for when in $(seq 1 8); do
+				dead=0
+				setsid strace -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$when" \
+					"$neap" apply --state-dir "$state" site.lua >out.txt 2>&1 || dead=$?
+				for _ in $(seq 80); do rules | cmp -s was.txt - && break; sleep 0.1; done
+				# What nobody takes back any more is taken back by the next run.
+				if ! rules | cmp -s was.txt -; then
+					echo "local neap = require \"neap\"" >none.lua
+					"$neap" apply --lock-wait 5s --state-dir "$state" none.lua >/dev/null 2>&1
+				fi
+				rules | diff was.txt - || { echo "$call $when"; exit 1; }
+				[ "$dead" -gt 100 ] || break
+			done
+		done
+		until_over
+		# And who takes it back.
+		for call in renameat fsync unlinkat clone,clone3,vfork,fork; do
+			for when in $(seq 1 6); do
+				until_over
+				killed
+				kill -9 $(clocks)
+				id=$(basename state/confirm/*.armed .armed) dead=0
+				strace -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$when" \
+					"$neap" revert "$id" --state-dir "$state" >/dev/null 2>&1 || dead=$?
+				"$neap" revert "$id" --state-dir "$state"
+				rules | diff was.txt - || { echo "revert $call $when"; exit 1; }
+				[ "$dead" -gt 100 ] || break
+			done
+		done'
+}
