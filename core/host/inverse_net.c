@@ -29,6 +29,8 @@
 #define TABLE_LOCAL 255
 #define NO_LINK "."
 #define MAC_SIZE 32
+#define VXLAN_RESERVED_BITS 33 /* IFLA_VXLAN_RESERVED_BITS, since Linux 6.14 */
+#define SETTINGS_MAX 600       /* bytes: so much goes into a request beside the rest */
 
 /* ---- what the kernel says -------------------------------------------------------------------------------
  */
@@ -44,7 +46,8 @@ struct raw_link {
 	uint32_t index;
 	uint8_t mac[MAC_SIZE];
 	size_t mac_len;
-	const struct rtattr *bridge; /* its settings, or NULL */
+	bool bridge;
+	const struct rtattr *settings; /* of its kind, or NULL */
 };
 
 struct picture {
@@ -85,8 +88,8 @@ static void take_link(void *ctx, const struct nlmsghdr *message)
 	if (of[IFLA_LINKINFO])
 		neap_netlink_attributes(RTA_DATA(of[IFLA_LINKINFO]), RTA_PAYLOAD(of[IFLA_LINKINFO]), info,
 					IFLA_INFO_MAX);
-	if (info[IFLA_INFO_KIND] && strcmp(RTA_DATA(info[IFLA_INFO_KIND]), "bridge") == 0)
-		link.bridge = info[IFLA_INFO_DATA];
+	link.bridge = info[IFLA_INFO_KIND] && strcmp(RTA_DATA(info[IFLA_INFO_KIND]), "bridge") == 0;
+	link.settings = info[IFLA_INFO_DATA];
 	neap_vec_push(&picture->links, link);
 }
 
@@ -326,7 +329,7 @@ static int set_link(struct writer *writer, const struct neap_net_change *change,
 }
 
 /* Settings of a bridge that it can be made with. */
-static void put_settings(struct neap_request *request, const struct rtattr *data)
+static void put_bridge(struct neap_request *request, const struct rtattr *data)
 {
 	static const unsigned short kept[] = {
 		IFLA_BR_FORWARD_DELAY,     IFLA_BR_HELLO_TIME,     IFLA_BR_MAX_AGE,
@@ -343,6 +346,24 @@ static void put_settings(struct neap_request *request, const struct rtattr *data
 	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
 		if (of[kept[i]])
 			neap_request_put(request, kept[i], RTA_DATA(of[kept[i]]), RTA_PAYLOAD(of[kept[i]]));
+}
+
+/* What the kernel says of a link of another kind it takes when one is made. */
+static void put_settings(struct neap_request *request, const struct rtattr *data, bool vxlan)
+{
+	size_t left = RTA_PAYLOAD(data);
+
+	for (const struct rtattr *at = RTA_DATA(data); RTA_OK(at, left); at = RTA_NEXT(at, left))
+		/* Said as a number, and taken as a flag; what follows from others, and is not taken with
+		 * them. */
+		if (vxlan && at->rta_type == VXLAN_RESERVED_BITS) {
+			continue;
+		} else if (vxlan && at->rta_type == IFLA_VXLAN_TTL_INHERIT) {
+			if (*(const uint8_t *)RTA_DATA(at))
+				neap_request_put(request, at->rta_type, NULL, 0);
+		} else {
+			neap_request_put(request, at->rta_type, RTA_DATA(at), RTA_PAYLOAD(at));
+		}
 }
 
 static void put_likeness(struct neap_request *request, const struct raw_link *raw,
@@ -369,7 +390,8 @@ static int remove_link(struct writer *writer, const struct neap_net_change *chan
 		peer = neap_net_link(writer->net, link->peer);
 		other = peer ? raw_link(writer->picture, peer->name) : NULL;
 	}
-	if (strcmp(link->kind, "bridge") != 0 && !other)
+	if (!link->kind[0] || (strcmp(link->kind, "veth") == 0 && !other) ||
+	    (raw->settings && RTA_PAYLOAD(raw->settings) > SETTINGS_MAX))
 		return neap_error_set(err, "a link of the kind %s%s cannot be made again as it was",
 				      link->kind[0] ? link->kind : "device",
 				      strcmp(link->kind, "veth") == 0 ? ", whose other end is elsewhere,"
@@ -380,8 +402,10 @@ static int remove_link(struct writer *writer, const struct neap_net_change *chan
 	info = neap_request_open(&request, IFLA_LINKINFO, NULL, 0);
 	neap_request_put_text(&request, IFLA_INFO_KIND, link->kind);
 	data = neap_request_open(&request, IFLA_INFO_DATA, NULL, 0);
-	if (raw->bridge)
-		put_settings(&request, raw->bridge);
+	if (raw->bridge && raw->settings)
+		put_bridge(&request, raw->settings);
+	else if (raw->settings)
+		put_settings(&request, raw->settings, strcmp(link->kind, "vxlan") == 0);
 	if (other) {
 		size_t at;
 

@@ -19,6 +19,7 @@ struct reader {
 	struct neap_netlink *netlink;
 	struct neap_arena *arena;
 	struct neap_buf *left;
+	uint32_t first; /* of this link the first address of a network has come back */
 };
 
 static const char *next(struct reader *reader, struct neap_str *rest)
@@ -55,22 +56,29 @@ static unsigned nibble(char c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
 }
 
-/* 0, or an errno. */
-static int send_hex(struct reader *reader, const char *hex)
+static bool read_hex(const char *hex, struct neap_request *ret)
+{
+	size_t len = strlen(hex) / 2;
+
+	if (len < NLMSG_HDRLEN || len > sizeof(ret->bytes) || strspn(hex, "0123456789abcdef") != strlen(hex))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		ret->bytes[i] = (char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+	return ret->header.nlmsg_len == len;
+}
+
+/* 0, or an errno. `ret_said` (may be NULL): what the kernel says, in the arena. */
+static int send_hex(struct reader *reader, const char *hex, const char **ret_said)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 	struct neap_request request;
-	size_t len = strlen(hex) / 2;
 
-	if (len < NLMSG_HDRLEN || len > sizeof(request.bytes) ||
-	    strspn(hex, "0123456789abcdef") != strlen(hex))
-		return EINVAL;
-	for (size_t i = 0; i < len; i++)
-		request.bytes[i] = (char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
-	if (request.header.nlmsg_len != len)
-		return EINVAL;
-	if (neap_netlink_ask(reader->netlink, &request, NULL, NULL, &err) == 0)
+	if (!read_hex(hex, &request))
+		neap_error_errno(&err, EINVAL, "its message cannot be read");
+	else if (neap_netlink_ask(reader->netlink, &request, NULL, NULL, &err) == 0)
 		return 0;
+	if (ret_said)
+		*ret_said = neap_arena_strdup(reader->arena, err->message);
 	return err->errnum ? err->errnum : EIO;
 }
 
@@ -190,10 +198,11 @@ static bool read_key(struct reader *reader, struct neap_str *rest, struct neap_n
 
 static void put_back(struct reader *reader, const char *what, const char *hex)
 {
-	int errnum = send_hex(reader, hex);
+	const char *said;
+	int errnum = send_hex(reader, hex, &said);
 
 	if (errnum && errnum != EEXIST)
-		leave(reader, what, strerror(errnum));
+		leave(reader, what, said);
 }
 
 static void undo_put_route(struct reader *reader, struct neap_str rest)
@@ -283,10 +292,42 @@ static void undo_removed_link(struct reader *reader, struct neap_str rest)
 	put_back(reader, "make a link again", next(reader, &rest));
 }
 
-/* What goes along comes back when all it needs is there: a second try for what came too early. */
+/* Whether the message is about an IPv4 address that was not the first of its network. */
+static bool is_secondary(const struct neap_request *request)
+{
+	const struct ifaddrmsg *own = NLMSG_DATA(&request->header);
+	const struct rtattr *of[IFA_MAX + 1];
+	uint32_t flags;
+
+	if (request->header.nlmsg_type != RTM_NEWADDR || own->ifa_family != AF_INET)
+		return false;
+	neap_netlink_attributes(IFA_RTA(own), IFA_PAYLOAD(&request->header), of, IFA_MAX);
+	flags = of[IFA_FLAGS] ? neap_netlink_u32(of[IFA_FLAGS]) : own->ifa_flags;
+	return flags & IFA_F_SECONDARY;
+}
+
+/*
+ * What goes along comes back when all it needs is there: a second try for what came too early. An address
+ * that took the place of the first of its network, as that went, goes for a moment, so that they are in their
+ * order again.
+ */
 static void undo_along(struct reader *reader, struct neap_str rest)
 {
-	(void)send_hex(reader, next(reader, &rest));
+	const char *hex = next(reader, &rest);
+	struct neap_request request;
+	const struct ifaddrmsg *own = NLMSG_DATA(&request.header);
+	int errnum = send_hex(reader, hex, NULL);
+
+	if (!read_hex(hex, &request) || request.header.nlmsg_type != RTM_NEWADDR)
+		return;
+	if (errnum == 0 && own->ifa_family == AF_INET && !is_secondary(&request)) {
+		reader->first = own->ifa_index;
+	} else if (errnum == EEXIST && reader->first == own->ifa_index && is_secondary(&request)) {
+		request.header.nlmsg_type = RTM_DELADDR;
+		request.header.nlmsg_flags = NLM_F_REQUEST;
+		(void)neap_netlink_ask(reader->netlink, &request, NULL, NULL, NULL);
+		(void)send_hex(reader, hex, NULL);
+	}
 }
 
 static void undo_along_again(struct reader *reader, struct neap_str rest)

@@ -453,6 +453,10 @@ network() {
 		tries "address { link = \"e0\", address = \"10.0.0.1/24\", ensure = \"absent\", confirm_within = \"1s\" }"
 		tries "address { link = \"e0\", address = \"fd00::1/64\", ensure = \"absent\", confirm_within = \"1s\" }"
 		tries "address { link = \"br0\", address = \"10.5.0.1/24\", ensure = \"absent\", confirm_within = \"1s\" }"
+		# As systemd has it: the second address takes the place of the first.
+		sysctl -qw net.ipv4.conf.all.promote_secondaries=1
+		tries "address { link = \"e0\", address = \"10.0.0.1/24\", ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "address { link = \"e0\", address = \"10.0.0.2/24\", ensure = \"absent\", confirm_within = \"1s\" }"
 		tries "route { to = \"default\", via = \"10.0.0.77\", confirm_within = \"1s\" }"
 		tries "route { to = \"10.9.0.0/16\", metric = 7, via = \"10.0.0.78\", confirm_within = \"1s\" }"
 		tries "route { to = \"10.9.0.0/16\", metric = 7, ensure = \"absent\", confirm_within = \"1s\" }"
