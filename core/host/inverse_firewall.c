@@ -7,7 +7,7 @@
  *	has RULE
  *	made NAME                  what is done, in this order
  *	dropped NAME
- *	policy NAME OLD NEW
+ *	policy NAME OLD
  *	added NAME RULE
  *	removed NAME PLACE RULE    PLACE: among what was in it before, or "-"
  */
@@ -97,8 +97,7 @@ static void put_line(struct trace *trace, const struct neap_change *change)
 		break;
 	case NEAP_FIREWALL_POLICY:
 		if (chain && chain->policy)
-			neap_buf_printf(trace->lines, "policy %s %s %s\n", change->chain, chain->policy,
-					change->rule);
+			neap_buf_printf(trace->lines, "policy %s %s\n", change->chain, chain->policy);
 		break;
 	case NEAP_FIREWALL_APPEND:
 		neap_buf_printf(trace->lines, "added %s %s\n", change->chain, change->rule);
@@ -319,18 +318,14 @@ static void put_back(struct undo *undo, const char *name, struct neap_str rest)
 						   place_for(former, chain, strtoul(number, NULL, 10)) });
 }
 
-static void set_policy(struct undo *undo, const char *name, struct neap_str rest)
+/* There are two, so it is the former one or ours. */
+static void set_policy(struct undo *undo, const char *name, struct neap_str former)
 {
-	const char *former = keep(undo->out->arena, neap_inverse_word(&rest));
-	const char *set = keep(undo->out->arena, rest);
+	const char *policy = keep(undo->out->arena, former);
 	const struct neap_chain *chain = neap_ruleset_chain(undo->now, name);
 
-	if (!chain || !chain->policy || strcmp(chain->policy, former) == 0)
-		return;
-	if (strcmp(chain->policy, set) != 0)
-		leave(undo, "the policy of chain", name, "others have changed it");
-	else
-		add_step(undo, (struct neap_inverse_step){ NEAP_INVERSE_POLICY, name, former, 0 });
+	if (chain && chain->policy && strcmp(chain->policy, policy) != 0)
+		add_step(undo, (struct neap_inverse_step){ NEAP_INVERSE_POLICY, name, policy, 0 });
 }
 
 static void drop_chain(struct undo *undo, const char *name)

@@ -221,7 +221,7 @@ static void inverse__lines_that_name_no_table_are_an_error(void **state)
 		assert_true(neap_inverse_rules(neap_str(texts[i]), set, arena, &rules, NULL) < 0);
 	/* A place that there is not, a chain that nothing is said of: nothing is done. */
 	assert_int_equal(neap_inverse_rules(neap_str("firewall 4 filter\nchain INPUT\nremoved INPUT 7 x\n"
-						     "removed FORWARD 0 x\npolicy NONE DROP ACCEPT\nodd\n"),
+						     "removed FORWARD 0 x\npolicy NONE DROP\nodd\n"),
 					    set, arena, &rules, NULL),
 			 0);
 	assert_int_equal(rules.steps.count, 0);
