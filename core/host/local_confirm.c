@@ -103,7 +103,7 @@ int neap_local_arm(struct neap_machine *machine, const char *what, const struct 
 		close(at);
 	}
 	neap_error_prefix(err, "set a clock that takes the change back");
-	return (*err)->hint ? -1 : neap_error_hint(err, "so the change is not made");
+	return err && (*err)->hint ? -1 : neap_error_hint(err, "so the change is not made");
 }
 
 /* ---- taking back --------------------------------------------------------------------------------------- */

@@ -42,7 +42,9 @@ static int start_timer(struct neap_local *local, const struct neap_armed *armed,
 	const char *path = getenv("PATH");
 	const struct neap_bus_timer timer = {
 		.name = neap_arena_printf(arena, "neap-revert-%s", armed->id),
-		.description = neap_arena_printf(arena, "Take back %s unless it is confirmed", armed->what),
+		.description =
+			neap_arena_printf(arena, "Take back %s unless it is confirmed",
+					  neap_str_is_utf8(neap_str(armed->what)) ? armed->what : "a change"),
 		.seconds = armed->within,
 		.argv = { local->program, "revert", armed->id, "--state-dir", neap_local_state_path(local) },
 		.environment = path ? neap_arena_printf(arena, "PATH=%s", path) : "LANG=C",

@@ -262,10 +262,10 @@ static void inverse__links_of_any_kind_are_made_again(void **state)
 		skip();
 	assert_int_equal(neap_host_local_new("/", NULL, &machine, &err), 0);
 	local = neap_local_of(&machine->view);
-	assert_int_equal(
-		system("ip link set lo up && ip link add under type veth peer name over && ip link set under up && "
-		       "ip addr add 10.0.0.1/24 dev under"),
-		0);
+	assert_int_equal(system("ip link set lo up && ip link add under type veth peer name over && ip link "
+				"set under up && "
+				"ip addr add 10.0.0.1/24 dev under"),
+			 0);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		struct neap_buf before NEAP_AUTO_BUF = { 0 }, after NEAP_AUTO_BUF = { 0 };
 		struct neap_buf lines NEAP_AUTO_BUF = { 0 }, left NEAP_AUTO_BUF = { 0 };
