@@ -567,3 +567,30 @@ network() {
 			done
 		done'
 }
+
+@test "what is refused while it lands, or lands too slowly, is not left waiting, and does not land after its time" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "3s" }
+	LUA
+	inside nft '
+		rules >was.txt
+		real=$(readlink bin-nft/iptables-restore)
+		rm bin-nft/iptables-restore
+		printf "#!/bin/sh\n[ \"\$1\" != --noflush ] || { cat >/dev/null; echo no >&2; exit 1; }\nexec %s iptables-restore \"\$@\"\n" "$real" >bin-nft/iptables-restore
+		chmod +x bin-nft/iptables-restore
+		SECONDS=0
+		code 4 apply >out.txt 2>&1
+		[ "$SECONDS" -lt 3 ]
+		grep "iptables-restore of table filter: exit 1: no" out.txt
+		rules | diff was.txt -
+		[ -z "$(ls state/confirm)" ]
+		# One that hangs, with neap and without it.
+		printf "#!/bin/sh\n[ \"\$1\" != --noflush ] || sleep 6\nexec %s iptables-restore \"\$@\"\n" "$real" >bin-nft/iptables-restore
+		SECONDS=0
+		code 4 apply >out.txt 2>&1
+		[ "$SECONDS" -lt 6 ]
+		[ -z "$(ls state/confirm)" ]
+		killed
+		sleep 7
+		rules | diff was.txt -'
+}
