@@ -114,7 +114,8 @@ static const struct rules_cell rule_cells[] = {
 	{ "that waits for its confirmation",
 	  { { "INPUT", "-p old" } },
 	  { "chain", "INPUT", "rule", "-p new", "confirm_within", "60s" },
-	  .says = "create rule=->-p new (by iptables-memory, last in INPUT; waits for `neap confirm`, and is taken "
+	  .says = "create rule=->-p new (by iptables-memory, last in INPUT; waits for `neap confirm`, and is "
+		  "taken "
 		  "back without it after 1m)",
 	  .then = "INPUT: -p old | -p new\n" },
 	{ "as wanted it waits for nothing",
