@@ -4,15 +4,17 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/confirm.h"
 #include "engine/kept_net.h"
 #include "engine/net.h"
 
-enum { LINK, ADDRESS, ENSURE, PERSIST, PARAM_COUNT };
+enum { LINK, ADDRESS, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 
 struct address_want {
 	struct neap_want base;
 	const char *link, *address;
 	unsigned ensure, persist;
+	struct neap_confirm_want confirm;
 };
 
 struct address_have {
@@ -69,7 +71,7 @@ static int address_check(const void *wanted, struct neap_error **err)
 	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix;
 
-	if (neap_net_check_name("link", want->link, err) < 0)
+	if (neap_net_check_name("link", want->link, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
 		return -1;
 	if (strchr(want->address, '/') || !neap_net_ip_parse(want->address, &prefix.ip))
 		return neap_net_check_prefix("address", want->address, &prefix, err) < 0
@@ -157,6 +159,7 @@ static int address_diff(const struct neap_context *ctx, const void *wanted, cons
 		neap_diff_string(diff, "live", have->found ? want->address : NULL,
 				 have->found ? NULL : want->address);
 	}
+	neap_confirm_diff(&want->confirm, diff);
 	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
@@ -172,6 +175,8 @@ static int address_apply(struct neap_host *host, const struct neap_context *ctx,
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if ((have ? live_differs(want, have) : neap_view_running(&host->view)) &&
 	    neap_host_net(host, &change, err) < 0)
+		return -1;
+	if (neap_confirm_changes(host, &want->confirm, err) < 0)
 		return -1;
 	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
@@ -209,6 +214,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct address_want, persist),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct address_want, confirm),
 };
 
 static const char description[] =

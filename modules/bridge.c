@@ -5,10 +5,24 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/confirm.h"
 #include "engine/kept_net.h"
 #include "engine/net.h"
 
-enum { NAME, MEMBERS, MTU, STP, FORWARD_DELAY, AGEING_TIME, UP, ENSURE, PERSIST, PARAM_COUNT };
+enum {
+	NAME,
+	MEMBERS,
+	MTU,
+	STP,
+	FORWARD_DELAY,
+	AGEING_TIME,
+	UP,
+	ENSURE,
+	PERSIST,
+	CONFIRM_WITHIN,
+	CONFIRM_PROBE,
+	PARAM_COUNT
+};
 
 #define KIND "bridge"
 #define TICKS 100 /* of the kernel's clock, in a second */
@@ -22,6 +36,7 @@ struct bridge_want {
 	int64_t mtu, forward_delay, ageing_time;
 	bool stp, up;
 	unsigned ensure, persist;
+	struct neap_confirm_want confirm;
 };
 
 struct bridge_have {
@@ -103,7 +118,7 @@ static int bridge_check(const void *wanted, struct neap_error **err)
 {
 	const struct bridge_want *want = wanted;
 
-	if (neap_net_check_name("name", want->name, err) < 0)
+	if (neap_net_check_name("name", want->name, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
 		return -1;
 	if (want->ensure == NEAP_ABSENT)
 		return neap_absent_check(want, MEMBERS, ENSURE, err) < 0 ? -1 : check_kept(want, err);
@@ -255,10 +270,12 @@ static void diff_live(const struct neap_context *ctx, const struct bridge_want *
 static int bridge_diff(const struct neap_context *ctx, const void *wanted, const void *had,
 		       struct neap_diff *diff, struct neap_error **err)
 {
+	const struct bridge_want *want = wanted;
 	const struct bridge_have *have = had;
 
 	(void)err;
-	diff_live(ctx, wanted, have, diff);
+	diff_live(ctx, want, have, diff);
+	neap_confirm_diff(&want->confirm, diff);
 	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
@@ -331,6 +348,8 @@ static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, 
 
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if (neap_view_running(&host->view) && apply_live(host, want, have, err) < 0)
+		return -1;
+	if (neap_confirm_changes(host, &want->confirm, err) < 0)
 		return -1;
 	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
@@ -409,6 +428,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct bridge_want, persist),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct bridge_want, confirm),
 };
 
 static const char description[] =

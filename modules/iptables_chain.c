@@ -6,10 +6,23 @@
  * a plan.
  */
 #include "base/map.h"
+#include "engine/confirm.h"
 #include "engine/firewall.h"
 #include "engine/kept_rules.h"
 
-enum { FAMILY, TABLE, NAME, RULES, POLICY, FOREIGN, ENSURE, PERSIST, PARAM_COUNT };
+enum {
+	FAMILY,
+	TABLE,
+	NAME,
+	RULES,
+	POLICY,
+	FOREIGN,
+	ENSURE,
+	PERSIST,
+	CONFIRM_WITHIN,
+	CONFIRM_PROBE,
+	PARAM_COUNT
+};
 enum { KEEP, REMOVE };
 enum { ACCEPT, DROP };
 
@@ -19,6 +32,7 @@ struct chain_want {
 	const char *name;
 	struct neap_strings rules;
 	unsigned policy, foreign, ensure, persist;
+	struct neap_confirm_want confirm;
 };
 
 static const char *const policy_choices[] = { [ACCEPT] = "ACCEPT", [DROP] = "DROP", NULL };
@@ -115,7 +129,7 @@ static int chain_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
 	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
 		return neap_error_set(err, "foreign has no meaning without rules");
-	return neap_kept_rules_check(&kept, err);
+	return neap_confirm_check(&want->confirm, err) < 0 ? -1 : neap_kept_rules_check(&kept, err);
 }
 
 static void chain_claim(const void *wanted, struct neap_claims *claims)
@@ -345,11 +359,13 @@ static void diff_live(const struct chain_want *want, const struct chain_have *ha
 static int chain_diff(const struct neap_context *ctx, const void *wanted, const void *had,
 		      struct neap_diff *diff, struct neap_error **err)
 {
+	const struct chain_want *want = wanted;
 	const struct chain_have *have = had;
 
 	(void)ctx;
 	(void)err;
-	diff_live(wanted, have, diff);
+	diff_live(want, have, diff);
+	neap_confirm_diff(&want->confirm, diff);
 	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
@@ -414,6 +430,8 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if (looks_live(&host->view, want) && apply_live(host, want, have, err) < 0)
 		return -1;
+	if (neap_confirm_changes(host, &want->confirm, err) < 0)
+		return -1;
 	return neap_kept_rules_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
@@ -469,6 +487,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct chain_want, persist),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct chain_want, confirm),
 };
 
 static const char description[] =

@@ -7,10 +7,11 @@
  */
 #include <errno.h>
 
+#include "engine/confirm.h"
 #include "engine/firewall.h"
 #include "engine/kept_rules.h"
 
-enum { FAMILY, TABLE, CHAIN, RULE, POSITION, ENSURE, PERSIST, PARAM_COUNT };
+enum { FAMILY, TABLE, CHAIN, RULE, POSITION, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 enum { LAST, FIRST };
 
 struct rule_want {
@@ -18,6 +19,7 @@ struct rule_want {
 	unsigned family, table;
 	const char *chain, *rule;
 	unsigned position, ensure, persist;
+	struct neap_confirm_want confirm;
 };
 
 struct rule_have {
@@ -56,7 +58,7 @@ static int rule_check(const void *wanted, struct neap_error **err)
 		return -1;
 	if (want->ensure == NEAP_ABSENT && neap_absent_check(want, POSITION, POSITION, err) < 0)
 		return -1;
-	return neap_kept_rules_check(&kept, err);
+	return neap_confirm_check(&want->confirm, err) < 0 ? -1 : neap_kept_rules_check(&kept, err);
 }
 
 static void rule_claim(const void *wanted, struct neap_claims *claims)
@@ -206,10 +208,12 @@ static void diff_live(const struct neap_context *ctx, const struct rule_want *wa
 static int rule_diff(const struct neap_context *ctx, const void *wanted, const void *had,
 		     struct neap_diff *diff, struct neap_error **err)
 {
+	const struct rule_want *want = wanted;
 	const struct rule_have *have = had;
 
 	(void)err;
-	diff_live(ctx, wanted, have, diff);
+	diff_live(ctx, want, have, diff);
+	neap_confirm_diff(&want->confirm, diff);
 	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
@@ -268,6 +272,8 @@ static int rule_apply(struct neap_host *host, const struct neap_context *ctx, co
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if (looks_live(&host->view, want) && apply_live(host, want, have, err) < 0)
 		return -1;
+	if (neap_confirm_changes(host, &want->confirm, err) < 0)
+		return -1;
 	if (kept.given)
 		kept.number = number_of(ctx, want);
 	return neap_kept_rules_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
@@ -315,6 +321,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct rule_want, persist),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct rule_want, confirm),
 };
 
 static const char description[] =

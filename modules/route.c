@@ -4,10 +4,11 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/confirm.h"
 #include "engine/kept_net.h"
 #include "engine/net.h"
 
-enum { TO, TABLE, METRIC, VIA, LINK, SOURCE, ENSURE, PERSIST, PARAM_COUNT };
+enum { TO, TABLE, METRIC, VIA, LINK, SOURCE, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 
 #define TABLE_LOCAL 255 /* the kernel's own */
 
@@ -16,6 +17,7 @@ struct route_want {
 	const char *to, *via, *link, *source;
 	int64_t table, metric;
 	unsigned ensure, persist;
+	struct neap_confirm_want confirm;
 };
 
 struct route_have {
@@ -136,7 +138,7 @@ static int route_check(const void *wanted, struct neap_error **err)
 	const struct route_want *want = wanted;
 	struct neap_net_ip via;
 
-	if (check_to(want, err) < 0)
+	if (check_to(want, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
 		return -1;
 	if (neap_given(want, TABLE) && want->table == TABLE_LOCAL)
 		return neap_error_set(err, "table: %d is the kernel's own", TABLE_LOCAL);
@@ -273,11 +275,13 @@ static void diff_live(const struct route_want *want, const struct route_have *ha
 static int route_diff(const struct neap_context *ctx, const void *wanted, const void *had,
 		      struct neap_diff *diff, struct neap_error **err)
 {
+	const struct route_want *want = wanted;
 	const struct route_have *have = had;
 
 	(void)ctx;
 	(void)err;
-	diff_live(wanted, have, diff);
+	diff_live(want, have, diff);
+	neap_confirm_diff(&want->confirm, diff);
 	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
@@ -293,6 +297,8 @@ static int route_apply(struct neap_host *host, const struct neap_context *ctx, c
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if ((have ? live_differs(want, have) : neap_view_running(&host->view)) &&
 	    neap_host_net(host, &change, err) < 0)
+		return -1;
+	if (neap_confirm_changes(host, &want->confirm, err) < 0)
 		return -1;
 	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
@@ -366,6 +372,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct route_want, persist),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct route_want, confirm),
 };
 
 static const char description[] =

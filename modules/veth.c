@@ -4,10 +4,11 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
+#include "engine/confirm.h"
 #include "engine/kept_net.h"
 #include "engine/net.h"
 
-enum { NAME, PEER, MTU, UP, ENSURE, PERSIST, PARAM_COUNT };
+enum { NAME, PEER, MTU, UP, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 
 #define KIND "veth"
 
@@ -17,6 +18,7 @@ struct veth_want {
 	int64_t mtu;
 	bool up;
 	unsigned ensure, persist;
+	struct neap_confirm_want confirm;
 };
 
 struct veth_have {
@@ -66,7 +68,7 @@ static int veth_check(const void *wanted, struct neap_error **err)
 {
 	const struct veth_want *want = wanted;
 
-	if (neap_net_check_name("name", want->name, err) < 0)
+	if (neap_net_check_name("name", want->name, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
 		return -1;
 	if (want->ensure == NEAP_ABSENT) {
 		if (neap_absent_check(want, MTU, UP, err) < 0)
@@ -190,11 +192,13 @@ static void diff_live(const struct veth_want *want, const struct veth_have *have
 static int veth_diff(const struct neap_context *ctx, const void *wanted, const void *had,
 		     struct neap_diff *diff, struct neap_error **err)
 {
+	const struct veth_want *want = wanted;
 	const struct veth_have *have = had;
 
 	(void)ctx;
 	(void)err;
-	diff_live(wanted, have, diff);
+	diff_live(want, have, diff);
+	neap_confirm_diff(&want->confirm, diff);
 	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
@@ -234,6 +238,8 @@ static int veth_apply(struct neap_host *host, const struct neap_context *ctx, co
 
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if (neap_view_running(&host->view) && apply_live(host, want, have, err) < 0)
+		return -1;
+	if (neap_confirm_changes(host, &want->confirm, err) < 0)
 		return -1;
 	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
@@ -286,6 +292,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct veth_want, persist),
 	},
+	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct veth_want, confirm),
 };
 
 static const char description[] =

@@ -1,5 +1,9 @@
 /* neap apply: makes the machine as the recipe says. */
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/moment.h"
 #include "cli/output.h"
@@ -7,8 +11,38 @@
 #include "cli/splay.h"
 #include "cli/stop.h"
 #include "cli/witness.h"
+#include "host/confirm.h"
 #include "host/machine.h"
 #include "host/state.h"
+
+/* Where this program lies, for who is to run it later; NULL: it cannot be said. */
+static const char *own_path(struct neap_arena *arena)
+{
+	static const char gone[] = " (deleted)"; /* another has its name by now */
+	char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof path);
+	if (len <= 0 || len == sizeof path)
+		return NULL;
+	char *copy = neap_arena_copy(arena, path, (size_t)len);
+	size_t end = sizeof gone - 1;
+	if ((size_t)len > end && strcmp(copy + len - end, gone) == 0)
+		copy[(size_t)len - end] = '\0';
+	return copy;
+}
+
+/* Nothing of an earlier run waits for a confirmation, or is still to be taken back. 0 or an exit code. */
+static int clear_unconfirmed(struct neap_cli_session *session, struct neap_machine *machine,
+			     const char *directory)
+{
+	struct neap_buf said NEAP_AUTO_BUF = { 0 };
+	struct neap_error *err = NULL;
+	int r = neap_confirm_clear(machine, directory, &said, &err);
+	if (said.len && !session->options->quiet)
+		fprintf(stderr, "neap: %s", said.data);
+	if (r == NEAP_STATE_LOCKED)
+		return neap_cli_session_refuse(session, &err, NEAP_EXIT_LOCKED);
+	return r < 0 ? neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE) : 0;
+}
 
 /* Takes the lock and the machine. 0 or an exit code. */
 static int open_machine(struct neap_cli_session *session, struct neap_cli_witness *witness,
@@ -17,17 +51,26 @@ static int open_machine(struct neap_cli_session *session, struct neap_cli_witnes
 {
 	struct neap_error *err = NULL;
 	unsigned wait = neap_cli_stop_within(session->options->lock_wait);
-	int r = neap_state_open(directory, session->root, wait, ret_state, &err);
+	time_t started = time(NULL);
+	int r = strcmp(session->root, "/") == 0 ? neap_confirm_wait(directory, wait, &err) : 0;
+	unsigned waited = (unsigned)(time(NULL) - started);
+	if (r == 0)
+		r = neap_state_open(directory, session->root, waited < wait ? wait - waited : 0, ret_state,
+				    &err);
 	if (r == NEAP_STATE_LOCKED && *neap_cli_stop)
 		neap_error_prefix(&err, "timed out after %s",
 				  neap_duration_text(session->options->timeout, session->arena));
 	if (r == NEAP_STATE_LOCKED)
 		return neap_cli_session_refuse(session, &err, NEAP_EXIT_LOCKED);
+	if (r == 0 && neap_host_local_new(session->root, *ret_state, ret_machine, &err) == 0) {
+		neap_host_local_program(*ret_machine, own_path(session->arena));
+		int code = clear_unconfirmed(session, *ret_machine, directory);
+		if (code)
+			return code;
+	}
 	if (r == 0)
 		neap_cli_witness_locked(witness, *ret_state);
-	if (r < 0 || neap_host_local_new(session->root, *ret_state, ret_machine, &err) < 0)
-		return neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
-	return 0;
+	return *ret_machine ? 0 : neap_cli_session_refuse(session, &err, NEAP_EXIT_RECIPE);
 }
 
 static int apply(const struct neap_cli_options *options)

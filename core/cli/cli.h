@@ -28,6 +28,8 @@ enum neap_cli_verb_bit {
 	NEAP_CLI_HELP = 1 << 6,
 	NEAP_CLI_FACTS = 1 << 7,
 	NEAP_CLI_STATUS = 1 << 8,
+	NEAP_CLI_CONFIRM = 1 << 9,
+	NEAP_CLI_REVERT = 1 << 10,
 };
 
 enum neap_cli_format { /* --format; text and dot are what comes without it */
@@ -56,11 +58,12 @@ struct neap_cli_verb {
 	const char *operand; /* "RECIPE", "[TYPE]" (may be left out), or NULL: takes none */
 	const char *summary; /* for the list */
 	const char *text;    /* for its own screen */
+	bool hidden;         /* nobody is to call it: it is on no list */
 	int (*run)(const struct neap_cli_options *options); /* exit code */
 };
 extern const struct neap_cli_verb *const neap_cli_verbs[]; /* NULL-terminated, in the order of the list */
 extern const struct neap_cli_verb neap_cli_plan, neap_cli_apply, neap_cli_check, neap_cli_graph, neap_cli_doc,
-	neap_cli_facts, neap_cli_status, neap_cli_version, neap_cli_help;
+	neap_cli_facts, neap_cli_status, neap_cli_confirm, neap_cli_revert, neap_cli_version, neap_cli_help;
 
 /* 0, or negative with what is wrong. argv[0] is skipped; strings are borrowed from argv or lie in `arena`. */
 int neap_cli_parse(struct neap_arena *arena, int argc, char *const *argv, struct neap_cli_options *ret,

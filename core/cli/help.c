@@ -9,6 +9,8 @@ void neap_cli_print_help(FILE *out)
 	for (size_t i = 0; neap_cli_verbs[i]; i++) {
 		const struct neap_cli_verb *verb = neap_cli_verbs[i];
 		char left[40];
+		if (verb->hidden)
+			continue;
 		snprintf(left, sizeof left, "%s %s", verb->name, verb->operand ? verb->operand : "");
 		fprintf(out, "  neap %-14s  %s\n", left, verb->summary);
 	}
@@ -18,7 +20,7 @@ void neap_cli_print_help(FILE *out)
 	      "    0  nothing to do, or converged\n"
 	      "    1  the recipe is wrong; nothing was applied\n"
 	      "    2  plan: something would change; apply --detailed-exitcode: something did\n"
-	      "    3  another run holds the lock\n"
+	      "    3  another run holds the lock, or a change waits for neap confirm\n"
 	      "    4  some resources failed, or could not be planned\n"
 	      "    6  apply --detailed-exitcode: some changed and some failed\n"
 	      "   64  the command line is wrong\n"

@@ -43,12 +43,13 @@ static const char *const colors[] = { "auto", "always", "never", NULL };
 static const struct option options[] = {
 	{ NULL, 'D', PARAM, "name=value", RECIPES, AT(params),
 	  "the string neap.params.name for the recipe; plans show it" },
-	{ "root", 0, STRING, "DIR", RUNS | NEAP_CLI_CHECK | NEAP_CLI_FACTS | NEAP_CLI_STATUS, AT(root),
+	{ "root", 0, STRING, "DIR",
+	  RUNS | NEAP_CLI_CHECK | NEAP_CLI_FACTS | NEAP_CLI_STATUS | NEAP_CLI_CONFIRM, AT(root),
 	  "the machine is what lies below DIR" },
 	{ "facts", 0, STRING, "FILE", RECIPES | NEAP_CLI_FACTS, AT(facts),
 	  "neap.facts is what FILE says (JSON or YAML) and nothing else" },
-	{ "state-dir", 0, STRING, "DIR", RUNS | NEAP_CLI_STATUS, AT(state_dir),
-	  "neap's own state lies in DIR" },
+	{ "state-dir", 0, STRING, "DIR", RUNS | NEAP_CLI_STATUS | NEAP_CLI_CONFIRM | NEAP_CLI_REVERT,
+	  AT(state_dir), "neap's own state lies in DIR" },
 	{ "tags", 't', STRING, "TAGS", RUNS, AT(tags),
 	  "only resources that have one of these tags (a,b), and what they stand on" },
 	{ "diff", 0, FLAG, NULL, RUNS, AT(diff), "show what changes in texts, line by line" },
@@ -315,7 +316,7 @@ static int find_row(struct parse *parse, const struct option *any, const struct 
 			return 0;
 		}
 		for (size_t j = 0; same && neap_cli_verbs[j]; j++)
-			if (options[i].verbs & neap_cli_verbs[j]->bit)
+			if ((options[i].verbs & neap_cli_verbs[j]->bit) && !neap_cli_verbs[j]->hidden)
 				neap_buf_printf(&verbs, "%s%s", verbs.len ? ", " : "",
 						neap_cli_verbs[j]->name);
 	}
@@ -359,6 +360,8 @@ static int settle_operand(struct parse *parse, struct neap_cli_options *ret)
 	}
 	if (count > 1)
 		ret->operand = parse->operands.items[1];
+	if (verb->hidden && verb->operand && !ret->operand && !ret->help)
+		return neap_error_set(parse->err, "neap %s: no %s given", verb->name, verb->operand);
 	if (verb->operand && verb->operand[0] != '[' && !ret->operand && !ret->help) {
 		neap_error_set(parse->err, "neap %s: no recipe given", verb->name);
 		return neap_error_hint(parse->err,

@@ -2,6 +2,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/witness.h"
+#include "host/confirm.h"
 #include "host/machine.h"
 #include "host/state.h"
 
@@ -24,6 +25,12 @@ static int plan(const struct neap_cli_options *options)
 		code = neap_cli_session_load(&session);
 	if (code == 0 && neap_host_local_new(session.root, NULL, &machine, &err) < 0)
 		code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
+	if (code == 0 && strcmp(session.root, "/") == 0) { /* what is not confirmed is not true */
+		int r = neap_confirm_look(where, &err);
+		if (r < 0)
+			code = neap_cli_session_refuse(
+				&session, &err, r == NEAP_STATE_LOCKED ? NEAP_EXIT_LOCKED : NEAP_EXIT_RECIPE);
+	}
 	if (code == 0 && neap_state_journal_read(where, session.arena, &session.notices, &damaged, &err) < 0)
 		code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
 	neap_cli_session_damaged(damaged, where);

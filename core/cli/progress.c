@@ -63,6 +63,18 @@ static void done(void *ctx, const struct neap_run *run, uint32_t number)
 	show(progress, run, number, "");
 }
 
+/* Who is to confirm something has to hear of it, on a terminal or not. */
+static void waits(void *ctx, const struct neap_run *run, const char *text)
+{
+	struct neap_cli_progress *progress = ctx;
+	struct neap_buf line NEAP_AUTO_BUF = { 0 };
+	(void)run;
+	neap_emit_safes(&line, text);
+	fprintf(stderr, "%sneap: %s\n", progress->shown ? "\r\033[K" : "", line.data);
+	fflush(stderr);
+	progress->shown = false;
+}
+
 void neap_cli_progress_init(struct neap_cli_progress *progress, const struct neap_cli_options *options)
 {
 	const char *term = getenv("TERM");
@@ -70,6 +82,8 @@ void neap_cli_progress_init(struct neap_cli_progress *progress, const struct nea
 			strcmp(term, "dumb") != 0;
 	*progress = (struct neap_cli_progress){ .observer = { .ctx = progress }, .terminal = terminal };
 	clock_gettime(CLOCK_MONOTONIC, &progress->last);
+	if (!options->quiet)
+		progress->observer.waits = waits;
 	if (terminal) {
 		progress->observer.begin = begin;
 		progress->observer.done = done;

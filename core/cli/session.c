@@ -249,6 +249,13 @@ static void on_bytes(void *ctx, const struct neap_run *run, uint64_t done, uint6
 		first->bytes(first->ctx, run, done, total);
 }
 
+static void on_waits(void *ctx, const struct neap_run *run, const char *text)
+{
+	struct neap_run_observer *first = &((struct listeners *)ctx)->progress.observer;
+	if (first->waits)
+		first->waits(first->ctx, run, text);
+}
+
 static void on_measured(void *ctx, const struct neap_run *run, uint32_t number, const char *label,
 			double value)
 {
@@ -262,8 +269,14 @@ struct neap_run *neap_cli_session_run(struct neap_cli_session *session, struct n
 {
 	struct listeners listeners = { .also = observer };
 	neap_cli_progress_init(&listeners.progress, session->options);
-	listeners.both = (struct neap_run_observer){ &listeners, on_begin, on_done, on_bytes,
-						     observer->measured ? on_measured : NULL };
+	listeners.both = (struct neap_run_observer){
+		.ctx = &listeners,
+		.begin = on_begin,
+		.done = on_done,
+		.bytes = on_bytes,
+		.waits = on_waits,
+		.measured = observer->measured ? on_measured : NULL,
+	};
 	struct neap_run_options options = {
 		.mode = mode,
 		.observer = &listeners.both,

@@ -4,8 +4,26 @@
 
 #include "cli/output.h"
 #include "cli/session.h"
+#include "host/confirm.h"
 #include "host/notices.h"
 #include "host/state.h"
+
+/* What has been confirmed, and what was in force before the machine was started, is nothing to tell. */
+static int look_at_unconfirmed(struct neap_arena *arena, struct neap_status *status, struct neap_error **err)
+{
+	struct neap_unconfirmed *told;
+	struct neap_armed *all;
+	size_t count;
+	if (neap_confirm_list(status->directory, arena, &all, &count, err) < 0)
+		return -1;
+	status->unconfirmed = told = neap_arena_array_of(arena, struct neap_unconfirmed, count + 1);
+	for (size_t i = 0; i < count; i++)
+		if (all[i].phase != NEAP_ARMED_CONFIRMED && !all[i].past)
+			told[status->unconfirmed_count++] =
+				(struct neap_unconfirmed){ all[i].what, all[i].since,
+							   neap_confirm_end(&all[i]), all[i].phase };
+	return 0;
+}
 
 static int status(const struct neap_cli_options *options)
 {
@@ -22,7 +40,8 @@ static int status(const struct neap_cli_options *options)
 	int code = neap_cli_session_open(&session, options);
 	if (code == 0 &&
 	    (neap_record_look(status.directory, session.root, session.arena, &look, &err) < 0 ||
-	     neap_state_journal_read(status.directory, session.arena, &session.notices, &damaged, &err) < 0))
+	     neap_state_journal_read(status.directory, session.arena, &session.notices, &damaged, &err) < 0 ||
+	     look_at_unconfirmed(session.arena, &status, &err) < 0))
 		code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
 	neap_cli_session_damaged(damaged, status.directory);
 	if (code == 0) {

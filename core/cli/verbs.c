@@ -2,8 +2,9 @@
 #include "cli/cli.h"
 
 const struct neap_cli_verb *const neap_cli_verbs[] = {
-	&neap_cli_plan, &neap_cli_apply, &neap_cli_status,  &neap_cli_check, &neap_cli_graph,
-	&neap_cli_doc,  &neap_cli_facts, &neap_cli_version, &neap_cli_help,  NULL,
+	&neap_cli_plan,    &neap_cli_apply, &neap_cli_status, &neap_cli_confirm,
+	&neap_cli_check,   &neap_cli_graph, &neap_cli_doc,    &neap_cli_facts,
+	&neap_cli_version, &neap_cli_help,  &neap_cli_revert, NULL,
 };
 
 /* Promised by docs/contract.md for later; refused by name until then. */
@@ -25,8 +26,9 @@ int neap_cli_verb_unknown(const char *name, struct neap_error **err)
 		if (strcmp(later[i], name) == 0)
 			return neap_error_set(err, "neap %s does not exist yet in neap %s", name,
 					      NEAP_VERSION);
-	for (; neap_cli_verbs[count]; count++)
-		names[count] = neap_cli_verbs[count]->name;
+	for (size_t i = 0; neap_cli_verbs[i]; i++)
+		if (!neap_cli_verbs[i]->hidden)
+			names[count++] = neap_cli_verbs[i]->name;
 	names[count] = NULL;
 	const char *nearest = neap_str_nearest(name, names);
 	neap_error_set(err, "unknown verb \"%s\"", name);

@@ -66,6 +66,11 @@ static void failed(void *ctx, uint32_t step, struct neap_error *err)
 	neap_landing_fail(ctx, step, err);
 }
 
+static const char *name(void *ctx, uint32_t step)
+{
+	return ((const struct run *)ctx)->pub.graph->resources.items[step].address;
+}
+
 static int midway(void *ctx, struct neap_error **err)
 {
 	const struct run *run = ctx;
@@ -108,6 +113,7 @@ void neap_landing_init(struct run *run)
 					    .midway = midway,
 					    .may = may,
 					    .failed = failed,
+					    .name = name,
 					    .landed = landed };
 	if (!run->plan)
 		neap_overlay_commit(run->overlay, &run->commit);

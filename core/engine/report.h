@@ -8,6 +8,7 @@
 #include "engine/problem.h"
 #include "engine/run.h"
 #include "engine/source.h"
+#include "host/confirm.h"
 #include "host/record.h"
 
 struct neap_report_options {
@@ -52,12 +53,19 @@ void neap_report_facts_text(FILE *out, struct neap_facts *facts, struct neap_pro
 void neap_report_facts_json(FILE *out, struct neap_facts *facts, struct neap_problems *problems);
 
 /* neap status */
+struct neap_unconfirmed { /* a change that waits, or that was not confirmed */
+	const char *address;
+	int64_t since, until; /* seconds since 1970 */
+	enum neap_armed_phase phase;
+};
 struct neap_status {
 	const char *directory; /* neap's state */
 	int64_t now;           /* seconds since 1970 */
 	const struct neap_look *look;
 	const struct neap_notice *pending; /* notifications that are still to be delivered */
 	size_t pending_count;
+	const struct neap_unconfirmed *unconfirmed;
+	size_t unconfirmed_count;
 };
 /* The last run, if there was one, went well, and nothing is pending. */
 bool neap_status_is_well(const struct neap_status *status);

@@ -204,6 +204,26 @@ static void put_failures(struct neap_page *page, const struct neap_record *recor
 		neap_buf_printf(&page->buf, "  and %zu more\n", record->failed - record->failure_count);
 }
 
+static void put_unconfirmed(struct neap_page *page, const struct neap_status *status)
+{
+	for (size_t i = 0; i < status->unconfirmed_count; i++) {
+		const struct neap_unconfirmed *change = &status->unconfirmed[i];
+
+		put_name(page, "unconfirmed");
+		neap_emit_safes(&page->buf, change->address);
+		neap_buf_puts(&page->buf, ", changed ");
+		put_moment(page, status, change->since);
+		if (change->phase == NEAP_ARMED_REVERTED)
+			neap_buf_puts(&page->buf, "; it has been taken back");
+		else if (change->phase == NEAP_ARMED_REVERTING || change->until < status->now)
+			neap_buf_puts(&page->buf, "; it is being taken back");
+		else
+			neap_buf_printf(&page->buf, "; taken back in %s unless neap confirm is said",
+					neap_span_text(change->until - status->now, page->scratch));
+		neap_page_end_line(page);
+	}
+}
+
 static void put_pending(struct neap_page *page, const struct neap_status *status)
 {
 	if (!status->pending_count) {
@@ -252,6 +272,7 @@ void neap_report_status_text(FILE *out, const struct neap_status *status, bool c
 	}
 	if (look->recorded || look->mark != NEAP_MARK_NONE)
 		put_running(&page, status);
+	put_unconfirmed(&page, status);
 	/* What is longer than a line comes last. */
 	if (look->recorded || look->mark != NEAP_MARK_NONE || status->pending_count) {
 		if (!status->pending_count)
@@ -341,6 +362,33 @@ static void emit_record(struct neap_emit *emit, const struct neap_record *record
 	neap_emit_close(emit, '}');
 }
 
+static void emit_unconfirmed(struct neap_emit *emit, const struct neap_status *status)
+{
+	static const char *const phases[] = {
+		[NEAP_ARMED_WAITS] = "waits",
+		[NEAP_ARMED_REVERTING] = "reverting",
+		[NEAP_ARMED_REVERTED] = "reverted",
+	};
+
+	neap_emit_line(emit);
+	neap_emit_key(emit, "unconfirmed");
+	neap_emit_open(emit, '[');
+	for (size_t i = 0; i < status->unconfirmed_count; i++) {
+		const struct neap_unconfirmed *change = &status->unconfirmed[i];
+
+		neap_emit_line(emit);
+		neap_emit_open(emit, '{');
+		neap_emit_key(emit, "address");
+		neap_emit_string(emit, change->address);
+		neap_emit_key(emit, "phase");
+		neap_emit_string(emit, phases[change->phase]);
+		emit_moment(emit, "since", change->since * 1000);
+		emit_moment(emit, "until", change->until * 1000);
+		neap_emit_close(emit, '}');
+	}
+	neap_emit_close(emit, ']');
+}
+
 static void emit_mark(struct neap_emit *emit, const char *key, const struct neap_look *look,
 		      enum neap_run_mark mark)
 {
@@ -404,6 +452,7 @@ void neap_report_status_json(FILE *out, const struct neap_status *status)
 	neap_emit_line(&emit);
 	neap_emit_key(&emit, "state_directory");
 	neap_emit_string(&emit, status->directory);
+	emit_unconfirmed(&emit, status);
 	neap_emit_line(&emit);
 	neap_emit_key(&emit, "well");
 	neap_emit_word(&emit, neap_status_is_well(status) ? "true" : "false");

@@ -149,6 +149,14 @@ static void on_bytes(void *ctx, uint64_t done, uint64_t total)
 		observer->bytes(observer->ctx, &run->pub, done, total);
 }
 
+static void on_waits(void *ctx, const char *text)
+{
+	const struct run *run = ctx;
+	const struct neap_run_observer *observer = run->options.observer;
+	if (observer && observer->waits)
+		observer->waits(observer->ctx, &run->pub, text);
+}
+
 static struct run *prepare(const struct neap_graph *graph, struct neap_machine *machine,
 			   const struct neap_run_options *options)
 {
@@ -160,8 +168,9 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	run->arena = neap_arena_new();
 	run->plan = options->mode == NEAP_RUN_PLAN;
 	run->machine = machine;
-	machine->watch =
-		(struct neap_machine_watch){ .stop = options->stop, .progress = on_bytes, .ctx = run };
+	machine->watch = (struct neap_machine_watch){
+		.stop = options->stop, .progress = on_bytes, .waits = on_waits, .ctx = run
+	};
 	run->overlay = neap_overlay_new(machine, run->plan ? NEAP_OVERLAY_PLAN : NEAP_OVERLAY_APPLY);
 	run->aliases = neap_aliases_new(graph, &run->overlay->view);
 	run->moved = NEAP_NO_STEP;

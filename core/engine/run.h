@@ -70,6 +70,8 @@ struct neap_run_observer {
 	void (*done)(void *ctx, const struct neap_run *run, uint32_t resource);
 	/* Something long goes on in the resource begun last: bytes; total 0: not known. */
 	void (*bytes)(void *ctx, const struct neap_run *run, uint64_t done, uint64_t total);
+	/* The resource begun last waits for somebody, who is to know this. */
+	void (*waits)(void *ctx, const struct neap_run *run, const char *text);
 	/* What the type of a resource measures, at each look; `label` NULL: there is nothing to measure. */
 	void (*measured)(void *ctx, const struct neap_run *run, uint32_t resource, const char *label,
 			 double value);

@@ -437,6 +437,26 @@ static int on_answer(sd_bus_message *message, void *ctx, sd_bus_error *error)
 	return 0;
 }
 
+/* Name, mode, properties of the timer, and the service beside it. */
+static int append_timer(sd_bus_message *message, const struct neap_bus_timer *timer)
+{
+	char names[2][256];
+
+	snprintf(names[0], sizeof(names[0]), "%s.timer", timer->name);
+	snprintf(names[1], sizeof(names[1]), "%s.service", timer->name);
+	return lib.sd_bus_message_append(message, "ssa(sv)a(sa(sv))", names[0], "fail", 4, /* the timer */
+					 "Description", "s", timer->description,           /* */
+					 "TimersMonotonic", "a(st)", 1, "OnActiveSec",
+					 (uint64_t)timer->seconds * SECOND, "AccuracyUSec", "t", SLICE, /* */
+					 "RemainAfterElapse", "b", 0,                                   /* */
+					 1, names[1], 5, /* the service */
+					 "Description", "s", timer->description, "Type", "s", "oneshot", /* */
+					 "CollectMode", "s", "inactive-or-failed",                       /* */
+					 "Environment", "as", 1, timer->environment,                     /* */
+					 "ExecStart", "a(sasb)", 1, timer->argv[0], 5, timer->argv[0],
+					 timer->argv[1], timer->argv[2], timer->argv[3], timer->argv[4], 0);
+}
+
 static int send(struct neap_bus *bus, struct asked *asked)
 {
 	const struct neap_bus_call *call = asked->call;
@@ -451,6 +471,8 @@ static int send(struct neap_bus *bus, struct asked *asked)
 		list[call->list_count] = NULL;
 		r = lib.sd_bus_message_append_strv(message, list);
 	}
+	if (r >= 0 && call->timer)
+		r = append_timer(message, call->timer);
 	for (size_t i = 0; r >= 0 && i < 3 && call->strings[i]; i++)
 		r = lib.sd_bus_message_append(message, "s", call->strings[i]);
 	if (r >= 0)
@@ -534,6 +556,29 @@ int neap_bus_ask(struct neap_bus *bus, struct neap_bus_call *calls, size_t count
 	if (r < 0) /* an answer may yet come, and nobody is there for it */
 		disconnect(bus);
 	return r;
+}
+
+int neap_bus_timer(struct neap_bus *bus, const struct neap_bus_timer *timer, unsigned seconds,
+		   struct neap_arena *arena, struct neap_error **err)
+{
+	struct neap_bus_call call = { .method = "StartTransientUnit", .timer = timer };
+	struct neap_bus_job end;
+
+	neap_bus_watch_jobs(bus);
+	if (neap_bus_ask(bus, &call, 1, seconds, arena, err) < 0)
+		return -1;
+	/* It has been asked for twice, as a connection broke: it is there. */
+	if (call.error && strcmp(call.error, NEAP_BUS_NAME ".UnitExists") == 0)
+		return 0;
+	if (call.error || call.value.kind != NEAP_STRING)
+		return neap_error_set(err, "the service manager does not start %s.timer: %.300s", timer->name,
+				      call.text ? call.text : "its answer makes no sense");
+	if (neap_bus_await(bus, call.value.text.data, seconds, arena, &end, err) < 0)
+		return -1;
+	if (!end.result || strcmp(end.result, "done") != 0)
+		return neap_error_set(err, "the service manager does not start %s.timer: %s", timer->name,
+				      end.result ? end.result : "nobody has heard how it ended");
+	return 0;
 }
 
 struct neap_bus_call neap_bus_property(struct neap_arena *arena, const char *path, const char *interface,

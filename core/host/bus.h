@@ -26,13 +26,16 @@ void neap_bus_rest(struct neap_bus *bus);
 #define NEAP_BUS_NAME "org.freedesktop.systemd1" /* of the service, and of its interfaces' and errors' */
 #define NEAP_BUS_PROPERTIES "org.freedesktop.DBus.Properties"
 
+struct neap_bus_timer;
+
 /* A call, and what came back. */
 struct neap_bus_call {
 	const char *path, *interface; /* NULL: the manager and its own */
 	const char *method;
-	const char *strings[3];  /* arguments, NULL-terminated; or */
-	const char *const *list; /* one argument that is a list, … */
-	size_t list_count;       /* … not empty, of so many */
+	const char *strings[3];             /* arguments, NULL-terminated; or */
+	const char *const *list;            /* one argument that is a list, … */
+	size_t list_count;                  /* … not empty, of so many; or */
+	const struct neap_bus_timer *timer; /* what starts it */
 
 	struct neap_value value; /* the first part of the answer; NIL: it has none */
 	const char *error;       /* its name, or NULL: all is well */
@@ -47,6 +50,18 @@ int neap_bus_ask(struct neap_bus *bus, struct neap_bus_call *calls, size_t count
 		 struct neap_arena *arena, struct neap_error **err);
 /* The object of a unit. */
 const char *neap_bus_unit_path(struct neap_arena *arena, const char *name);
+
+/* A timer that runs a program once, in so many seconds, and then goes. */
+struct neap_bus_timer {
+	const char *name; /* of its two units, without what they end in */
+	const char *description;
+	unsigned seconds;
+	const char *argv[5];     /* absolute path first */
+	const char *environment; /* one "NAME=value" */
+};
+/* 0: it runs. */
+int neap_bus_timer(struct neap_bus *bus, const struct neap_bus_timer *timer, unsigned seconds,
+		   struct neap_arena *arena, struct neap_error **err);
 
 /* From now on jobs that end are remembered: before one is begun. */
 void neap_bus_watch_jobs(struct neap_bus *bus);

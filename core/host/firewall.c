@@ -151,3 +151,31 @@ int neap_firewall_apply(struct neap_ruleset *set, const struct neap_table *table
 	}
 	return 0;
 }
+
+bool neap_firewall_is_left(struct neap_ruleset *set, const struct neap_change *change)
+{
+	const struct neap_chain *chain = neap_ruleset_chain(set, change->chain);
+
+	switch (change->firewall) {
+	case NEAP_FIREWALL_MAKE:
+		if (chain)
+			return false;
+		break;
+	case NEAP_FIREWALL_DROP:
+		if (!chain)
+			return false;
+		break;
+	case NEAP_FIREWALL_APPEND:
+	case NEAP_FIREWALL_PREPEND:
+	case NEAP_FIREWALL_REMOVE:
+		if ((chain && neap_chain_count(chain, change->rule) > 0) !=
+		    (change->firewall == NEAP_FIREWALL_REMOVE))
+			return false;
+		break;
+	case NEAP_FIREWALL_POLICY:
+		break;
+	}
+	/* What does not fit is for iptables to refuse, in its words. */
+	neap_firewall_apply(set, &change->table, change->firewall, change->chain, change->rule, NULL);
+	return true;
+}

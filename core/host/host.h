@@ -426,6 +426,21 @@ struct neap_probe {
  * once; in an apply all changes before it land first. */
 int neap_host_wait(struct neap_host *host, const struct neap_probe *probe, struct neap_error **err);
 
+/* How it is known that a change has not cut off who makes it. */
+struct neap_confirm {
+	unsigned within; /* seconds */
+	const char *const
+		*probe; /* a query that ends with 0, NULL-terminated; NULL: somebody says so by hand */
+};
+/*
+ * "What this step has changed so far may cut us off." In a plan nothing happens. In an apply all changes
+ * before the step's land; then what would take its own back is written down and a clock set; then they land,
+ * and it is waited until they are confirmed: 0. Else they are taken back, or were never made, and the step
+ * has failed. Only for changes of links, addresses, routes and the packet filter; without any it costs
+ * nothing.
+ */
+int neap_host_confirm(struct neap_host *host, const struct neap_confirm *confirm, struct neap_error **err);
+
 enum neap_unit_verb {
 	NEAP_UNIT_START, /* one that failed before is given all its tries again */
 	NEAP_UNIT_STOP,
@@ -537,6 +552,7 @@ struct neap_changes {
 	int (*fetch)(struct neap_host *, const struct neap_fetch *, struct neap_arena *,
 		     struct neap_content *, struct neap_error **);
 	int (*wait)(struct neap_host *, const struct neap_probe *, struct neap_error **);
+	int (*confirm)(struct neap_host *, const struct neap_confirm *, struct neap_error **);
 	int (*unit)(struct neap_host *, const struct neap_unit_job *, struct neap_error **);
 	int (*units_reload)(struct neap_host *, struct neap_error **);
 	void (*units_unsettle)(struct neap_host *);

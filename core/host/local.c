@@ -520,6 +520,7 @@ static void local_free(struct neap_machine *machine)
 	neap_local_units_free(local);
 	neap_local_answers_drop(local);
 	neap_local_firewall_free(local);
+	neap_buf_done(&local->how);
 	neap_map_done(&local->answers);
 	neap_arena_free(local->answer_arena);
 	neap_local_net_free(local);
@@ -575,6 +576,9 @@ static const struct neap_machine_ops ops = {
 	.cache = neap_local_cache,
 	.fetch = neap_local_fetch,
 	.wait = neap_local_wait,
+	.arm = neap_local_arm,
+	.await = neap_local_await,
+	.revert = neap_local_revert,
 	.unit = neap_local_unit,
 	.units_reload = neap_local_units_reload,
 	.free = local_free,

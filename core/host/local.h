@@ -17,6 +17,8 @@
  *	local_rules.c     what iptables makes of a rule
  *	local_accounts.c  the lock under which account files land
  *	local_tree.c    emptying a directory of leftovers
+ *	local_confirm.c changes that are taken back unless they are confirmed
+ *	local_timer.c   the clock of these
  */
 #pragma once
 
@@ -27,6 +29,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "host/accounts.h"
+#include "host/confirm.h"
 #include "host/machine.h"
 #include "host/state.h"
 
@@ -95,6 +98,12 @@ struct neap_local {
 	char *cache;                          /* directory of neap's cache, or NULL */
 	NEAP_VEC(char *) downloads;           /* whole ones that have not landed yet, by path */
 
+	const char *program;     /* takes changes back; NULL: none */
+	struct neap_armed armed; /* what waits; no id: nothing. `what` is the caller's */
+	struct neap_buf how;     /* it is taken back */
+	int64_t land_until;      /* of what is armed and has not landed yet; 0: nothing is */
+	bool armed_by_manager;   /* it has set the clock */
+
 	NEAP_VEC(struct neap_local_stage *) stages;
 	uint64_t commits;
 };
@@ -150,6 +159,19 @@ int neap_local_land_firewall(struct neap_local *local, const struct neap_change 
 /* Rules may have changed: what was read counts no more. */
 void neap_local_firewall_drop(struct neap_local *local);
 void neap_local_firewall_free(struct neap_local *local);
+
+/* One iptables-restore of `text`, that makes `count` changes of the table. `until`: it ends by then, and with
+ * neap; milliseconds of neap_confirm_clock(), or 0. */
+int neap_local_restore(const struct neap_table *table, const struct neap_buf *text, size_t count,
+		       int64_t until, struct neap_error **err);
+
+/* ---- local_confirm.c ---- */
+
+int neap_local_arm(struct neap_machine *machine, const char *what, const struct neap_confirm *confirm,
+		   const struct neap_change *changes, size_t count, struct neap_error **err);
+int neap_local_await(struct neap_machine *machine, const struct neap_confirm *confirm,
+		     struct neap_error **err);
+int neap_local_revert(struct neap_machine *machine, struct neap_error **err);
 
 /* ---- local_fetch.c ---- */
 

@@ -276,7 +276,7 @@ int neap_local_ruleset(const struct neap_view *view, const struct neap_table *ta
 
 struct batch {
 	struct neap_buf text;
-	NEAP_VEC(const struct neap_change *) lines; /* line 2 and on; the first is the table */
+	size_t lines; /* from 2 on; the first is the table */
 };
 
 static void put_change(struct batch *batch, const struct neap_change *change)
@@ -288,49 +288,15 @@ static void put_change(struct batch *batch, const struct neap_change *change)
 
 	neap_buf_printf(&batch->text, "%s %s%s%s\n", commands[change->firewall], change->chain,
 			change->rule && *change->rule ? " " : "", change->rule ? change->rule : "");
-	neap_vec_push(&batch->lines, change);
+	batch->lines++;
 }
 
-/*
- * What is left to do of a change now that others have been at work too: a rule that has gone need not be
- * removed, a chain that is there not be made. `set` follows.
- */
-static bool is_left(struct neap_ruleset *set, const struct neap_change *change)
-{
-	const struct neap_chain *chain = neap_ruleset_chain(set, change->chain);
-
-	switch (change->firewall) {
-	case NEAP_FIREWALL_MAKE:
-		if (chain)
-			return false;
-		break;
-	case NEAP_FIREWALL_DROP:
-		if (!chain)
-			return false;
-		break;
-	case NEAP_FIREWALL_APPEND:
-	case NEAP_FIREWALL_PREPEND:
-	case NEAP_FIREWALL_REMOVE:
-		if ((chain && neap_chain_count(chain, change->rule) > 0) !=
-		    (change->firewall == NEAP_FIREWALL_REMOVE))
-			return false;
-		break;
-	case NEAP_FIREWALL_POLICY:
-		break;
-	}
-	/* What does not fit is for iptables to refuse, in its words. */
-	neap_firewall_apply(set, &change->table, change->firewall, change->chain, change->rule, NULL);
-	return true;
-}
-
-static int refused(const struct neap_change *const *changes, const struct batch *batch,
+static int refused(const struct neap_table *table, struct neap_str text, size_t count,
 		   const struct neap_process_result *result, const char *tool, struct neap_arena *arena,
 		   struct neap_error **err)
 {
-	size_t line, count = batch->lines.count;
+	size_t line;
 	const char *said = neap_local_said(result, arena, &line);
-	const struct neap_table *table = &changes[0]->table;
-	struct neap_str text = { batch->text.data, batch->text.len };
 
 	if (line >= 2 && line < count + 2) {
 		size_t at = 0;
@@ -350,19 +316,27 @@ static int refused(const struct neap_change *const *changes, const struct batch 
 			       count);
 }
 
-static int restore(const struct neap_change *const *changes, const struct batch *batch,
-		   struct neap_error **err)
+int neap_local_restore(const struct neap_table *table, const struct neap_buf *text, size_t count,
+		       int64_t until, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	const char *tool = neap_local_tool(changes[0]->table.family, "-restore", arena);
-	const char *const argv[] = { tool, "--noflush", "-w", LOCK_WAIT, NULL };
-	const struct neap_process process = { .argv = argv, .timeout = RESTORE_TIMEOUT };
+	const char *tool = neap_local_tool(table->family, "-restore", arena);
+	const char *argv[] = { tool, "--noflush", "-w", LOCK_WAIT, NULL };
+	struct neap_process process = { .argv = argv, .timeout = RESTORE_TIMEOUT };
 	struct neap_process_place place = { 0 };
 	struct neap_process_result result;
 	int rc;
 
+	/* What will be taken back must not land after that, nor when nobody waits for it any more. */
+	if (until) {
+		int64_t left = (until - neap_confirm_clock()) / 1000;
+
+		process.timeout = left > 1 ? (unsigned)left : 1;
+		process.bound = true;
+		argv[3] = neap_arena_printf(arena, "%u", process.timeout);
+	}
 	for (unsigned tries = 1;; tries++) {
-		place.input = neap_local_input(&batch->text, err);
+		place.input = neap_local_input(text, err);
 		if (place.input < 0)
 			return -1;
 		rc = neap_process_run(&process, &place, arena, &result, err);
@@ -373,7 +347,8 @@ static int restore(const struct neap_change *const *changes, const struct batch 
 		 * for. */
 		if (result.status != BUSY || line_named(result.errors) || strstr(result.errors, "lock") ||
 		    tries == TRIES)
-			return refused(changes, batch, &result, tool, arena, err);
+			return refused(table, (struct neap_str){ text->data, text->len }, count, &result,
+				       tool, arena, err);
 	}
 }
 
@@ -389,13 +364,12 @@ int neap_local_land_firewall(struct neap_local *local, const struct neap_change 
 		return rc;
 	neap_buf_printf(&batch.text, "*%s\n", table->name);
 	for (size_t i = 0; i < count; i++)
-		if (is_left(set, changes[i]))
+		if (neap_firewall_is_left(set, changes[i]))
 			put_change(&batch, changes[i]);
 	neap_buf_puts(&batch.text, "COMMIT\n");
-	rc = batch.lines.count ? restore(changes, &batch, err) : 0;
+	rc = batch.lines ? neap_local_restore(table, &batch.text, batch.lines, local->land_until, err) : 0;
 	neap_local_firewall_drop(local);
 	neap_ruleset_free(set);
 	neap_buf_done(&batch.text);
-	neap_vec_done(&batch.lines);
 	return rc;
 }

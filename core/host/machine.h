@@ -60,6 +60,8 @@ struct neap_commit {
 	bool (*may)(void *ctx, uint32_t step);
 	/* A change of `step` failed: the target is as it was before that change. Takes the error. */
 	void (*failed)(void *ctx, uint32_t step, struct neap_error *err);
+	/* What `step` is called, for people. May be NULL. */
+	const char *(*name)(void *ctx, uint32_t step);
 	/* Called by the overlay after each landing. `err` (borrowed) not NULL: the group failed as a whole.
 	 */
 	void (*landed)(void *ctx, const struct neap_error *err);
@@ -69,6 +71,7 @@ struct neap_commit {
 struct neap_machine_watch {
 	const volatile sig_atomic_t *stop; /* set: fetching, waiting, jobs and queries end, with EINTR */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total); /* bytes; total 0: not known */
+	void (*waits)(void *ctx, const char *text);                 /* for somebody: what he is to know */
 	void *ctx;
 };
 
@@ -93,6 +96,17 @@ struct neap_machine_ops {
 	int (*fetch)(struct neap_machine *, const struct neap_fetch *, struct neap_arena *,
 		     struct neap_content *, struct neap_error **);
 	int (*wait)(struct neap_machine *, const struct neap_probe *, struct neap_error **);
+	/*
+	 * A change that is taken back unless it is confirmed, one at a time. `arm`: what would take `changes`
+	 * back is made out from what is there now and written down, and a clock set that does not need this
+	 * process. Negative: it is not, and they must not be made. Then they are committed. `await`: 0 once
+	 * they are confirmed, and the clock is stopped; negative: they have been taken back, or *err says
+	 * what could not be. `revert`: they are, at once; `err` as before, if something could not be.
+	 */
+	int (*arm)(struct neap_machine *, const char *what, const struct neap_confirm *,
+		   const struct neap_change *changes, size_t count, struct neap_error **err);
+	int (*await)(struct neap_machine *, const struct neap_confirm *, struct neap_error **err);
+	int (*revert)(struct neap_machine *, struct neap_error **err);
 	int (*unit)(struct neap_machine *, const struct neap_unit_job *, struct neap_error **);
 	int (*units_reload)(struct neap_machine *, struct neap_error **);
 	void (*free)(struct neap_machine *);
@@ -154,6 +168,10 @@ void neap_host_memory_unit(struct neap_machine *memory, const char *name,
 /* From now on starting (and restarting, reloading) it ends so: "failed (exit-code, status 1)", and it is in
  * `failed`. NULL: it is well again. The error's hint is "its journal" unless the job is secret. */
 void neap_host_memory_unit_fails(struct neap_machine *memory, const char *name, const char *result);
+/* Whether its changes that wait for a confirmation get one; it does until it is said. */
+void neap_host_memory_confirms(struct neap_machine *memory, bool confirms);
+/* The clock of one that waits has run out, whoever armed it: it is taken back. Whether one waited. */
+bool neap_host_memory_expire(struct neap_machine *memory);
 /* What the manager was told to do since the last call, a line each: "start a.service", "reload the manager";
  * behind a job of a stale unit ", stale", of a secret one ", secret". */
 const char *neap_host_memory_jobs(struct neap_machine *memory);

@@ -593,6 +593,7 @@ static void memory_free(struct neap_machine *machine)
 	neap_map_done(&memory->settings);
 	neap_map_done(&memory->cache);
 	neap_memory_tables_done(memory);
+	neap_memory_confirm_done(memory);
 	neap_map_done(&memory->network);
 	neap_memory_net_done(&memory->net);
 	neap_memory_units_done(memory);
@@ -607,6 +608,9 @@ static const struct neap_machine_ops memory_ops = {
 	.cache = memory_cache,
 	.fetch = memory_fetch,
 	.wait = memory_wait,
+	.arm = neap_memory_arm,
+	.await = neap_memory_await,
+	.revert = neap_memory_revert,
 	.unit = neap_memory_unit,
 	.units_reload = neap_memory_units_reload,
 	.free = memory_free,

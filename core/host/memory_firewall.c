@@ -9,7 +9,7 @@
 
 #include "host/firewall.h"
 
-static struct neap_ruleset *table_of(struct memory *memory, const struct neap_table *table)
+struct neap_ruleset *neap_memory_table(struct memory *memory, const struct neap_table *table)
 {
 	struct neap_str path = neap_str(neap_firewall_path(table, NULL, memory->arena));
 	struct neap_ruleset *set = neap_map_get(&memory->tables, path);
@@ -35,7 +35,7 @@ int neap_memory_ruleset(const struct neap_view *view, const struct neap_table *t
 
 	if (neap_memory_has_to_fail(memory))
 		return neap_error_errno(err, memory->errnum, "look at table %s", table->name);
-	*ret = table_of(memory, table);
+	*ret = neap_memory_table(memory, table);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ int neap_memory_rule_form(const struct neap_view *view, const struct neap_table 
 
 int neap_memory_land_firewall(struct memory *memory, const struct neap_change *change)
 {
-	struct neap_ruleset *set = table_of(memory, &change->table);
+	struct neap_ruleset *set = neap_memory_table(memory, &change->table);
 	const struct neap_chain *chain = neap_ruleset_chain(set, change->chain);
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 	bool adds = change->firewall == NEAP_FIREWALL_APPEND || change->firewall == NEAP_FIREWALL_PREPEND;
@@ -139,7 +139,7 @@ int neap_memory_land_firewall(struct memory *memory, const struct neap_change *c
 void neap_host_memory_rule(struct neap_machine *machine, const struct neap_table *table, const char *name,
 			   const char *rule, bool there)
 {
-	struct neap_ruleset *set = table_of(neap_memory_of(&machine->view), table);
+	struct neap_ruleset *set = neap_memory_table(neap_memory_of(&machine->view), table);
 	struct neap_chain *chain = neap_ruleset_chain(set, name);
 
 	if (!chain && !there)

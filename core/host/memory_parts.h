@@ -6,6 +6,7 @@
  *	memory_bytes.c  bytes of wanted content
  *	memory_firewall.c  the packet filter
  *	memory_units.c  the service manager
+ *	memory_confirm.c  changes that are taken back unless they are confirmed
  */
 #pragma once
 
@@ -43,6 +44,15 @@ struct memory {
 	int64_t clock;
 	struct neap_accounts *accounts;
 
+	bool unconfirmed; /* nobody confirms anything */
+	struct {
+		bool waits, net;
+		struct neap_buf rules; /* how they are taken back */
+		NEAP_VEC(struct neap_memory_link) links;
+		NEAP_VEC(struct neap_net_address) addresses;
+		NEAP_VEC(struct neap_net_route) routes;
+	} armed;
+
 	bool manager;             /* one runs */
 	struct neap_map units;    /* those that the manager knows: name → its own */
 	struct neap_map faults;   /* name → how its jobs end */
@@ -77,8 +87,18 @@ int neap_memory_rule_form(const struct neap_view *view, const struct neap_table 
 			  struct neap_rule_form *ret, struct neap_error **err);
 const char *neap_memory_firewall_name(const struct neap_view *view, enum neap_family family,
 				      struct neap_arena *arena);
+struct neap_ruleset *neap_memory_table(struct memory *memory, const struct neap_table *table);
 int neap_memory_land_firewall(struct memory *memory, const struct neap_change *change); /* an errno */
 void neap_memory_tables_done(struct memory *memory);
+
+/* ---- memory_confirm.c ---- */
+
+int neap_memory_arm(struct neap_machine *machine, const char *what, const struct neap_confirm *confirm,
+		    const struct neap_change *changes, size_t count, struct neap_error **err);
+int neap_memory_await(struct neap_machine *machine, const struct neap_confirm *confirm,
+		      struct neap_error **err);
+int neap_memory_revert(struct neap_machine *machine, struct neap_error **err);
+void neap_memory_confirm_done(struct memory *memory);
 
 /* ---- memory_units.c ---- */
 

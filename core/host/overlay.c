@@ -251,6 +251,7 @@ static const struct neap_changes overlay_changes = {
 	.cache = neap_overlay_cache,
 	.fetch = neap_overlay_fetch,
 	.wait = neap_overlay_wait,
+	.confirm = neap_overlay_confirm,
 	.unit = neap_overlay_unit,
 	.units_reload = neap_overlay_units_reload,
 	.units_unsettle = neap_overlay_units_unsettle,

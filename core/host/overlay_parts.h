@@ -10,6 +10,7 @@
  *	overlay_bytes.c   what a plan has written over
  *	overlay_fetch.c   the network, and checksums of what is held
  *	overlay_units.c   units of the service manager
+ *	overlay_confirm.c changes that are taken back unless they are confirmed
  *	overlay_tree.c    what is held, and where ways lead
  */
 #pragma once
@@ -148,6 +149,7 @@ void neap_overlay_cache(struct neap_host *host, const char *kind, const char *ke
 int neap_overlay_fetch(struct neap_host *host, const struct neap_fetch *fetch, struct neap_arena *arena,
 		       struct neap_content *ret, struct neap_error **err);
 int neap_overlay_wait(struct neap_host *host, const struct neap_probe *probe, struct neap_error **err);
+int neap_overlay_confirm(struct neap_host *host, const struct neap_confirm *confirm, struct neap_error **err);
 int neap_overlay_net_read(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
 			  struct neap_error **err);
 int neap_overlay_net_settle(const struct neap_view *view, int r, bool absent, struct neap_error **local,

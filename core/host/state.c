@@ -419,7 +419,15 @@ void neap_state_close(struct neap_state *state)
 	neap_map_done(&state->owed);
 	neap_arena_free(state->words);
 	free(state->directory);
+	free(state->real);
 	free(state);
+}
+
+const char *neap_state_path(struct neap_state *state)
+{
+	if (!state->real)
+		state->real = realpath(state->directory, NULL);
+	return state->real ? state->real : state->directory;
 }
 
 /* ---- backups ------------------------------------------------------------------------------------------- */

@@ -21,6 +21,8 @@ struct neap_state;
 int neap_state_open(const char *directory, const char *root, unsigned wait, struct neap_state **ret,
 		    struct neap_error **err);
 void neap_state_close(struct neap_state *state); /* releases the lock */
+/* The directory, by its real path. */
+const char *neap_state_path(struct neap_state *state);
 
 /* Writes down, durably, that `path` (real path of a staging directory or a temp) may be left behind. */
 int neap_state_note_stage(struct neap_state *state, const char *path, struct neap_error **err);

@@ -10,7 +10,7 @@
 struct neap_arena;
 
 struct neap_state {
-	char *directory;
+	char *directory, *real; /* as given; its real path once it was asked for */
 	int fd, lock, stages;
 	int64_t since;   /* when it got the lock: seconds since 1970 */
 	off_t kept, end; /* of the record: what stays for the next run, and all of it */

@@ -374,6 +374,11 @@ int neap_host_wait(struct neap_host *host, const struct neap_probe *probe, struc
 	return host->changes->wait(host, probe, err);
 }
 
+int neap_host_confirm(struct neap_host *host, const struct neap_confirm *confirm, struct neap_error **err)
+{
+	return host->changes->confirm(host, confirm, err);
+}
+
 int neap_host_mkdir_parents(struct neap_host *host, const char *path, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();

@@ -59,6 +59,8 @@ local neap = {}
 ---@field address string The address and the length of its network, as the kernel writes them: `10.10.1.1/24`, `fd00::1/64`.
 ---@field ensure? "present"|"absent" With `"absent"` it is taken off the link. Not given: "present".
 ---@field persist? false|"unit"|"networkd" By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be enabled. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.address: neap.handle, neap.address.params
 
@@ -128,6 +130,8 @@ function neap.block(params) end
 ---@field up? boolean Whether it is up. Not given: true.
 ---@field ensure? "present"|"absent" With `"absent"` it is removed, and with it its addresses and routes; members stay as links. Not given: "present".
 ---@field persist? false|"unit"|"networkd" By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be enabled. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.bridge: neap.handle, neap.bridge.params
 
@@ -359,6 +363,8 @@ function neap.ini(params) end
 ---@field foreign? "keep"|"remove" What happens to rules in it that are not in `rules`: they are kept, or removed. Not given: `"keep"` in a built-in chain, `"remove"` in another.
 ---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` it goes with all rules in it; that is an error while a rule jumps to it, and of a built-in chain. Not given: "present".
 ---@field persist? false|"unit" By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.iptables_chain: neap.handle, neap.iptables_chain.params
 
@@ -375,6 +381,8 @@ function neap.iptables_chain(params) end
 ---@field position? "last"|"first" Where in the chain it is put when it is not there. One that is there stays where it is. Not given: "last".
 ---@field ensure? "present"|"absent" Whether it is to be there. With `"absent"` all rules like it in the chain go. Not given: "present".
 ---@field persist? false|"unit" By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.iptables_rule: neap.handle, neap.iptables_rule.params
 
@@ -481,6 +489,8 @@ function neap.package(params) end
 ---@field source? string The address of the machine that packets are sent from. Not given: not looked at; none for a new route.
 ---@field ensure? "present"|"absent" With `"absent"` the route of this network, table and metric is removed, unless the kernel made it for an address. Not given: "present".
 ---@field persist? false|"unit"|"networkd" By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be enabled. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.route: neap.handle, neap.route.params
 
@@ -600,6 +610,8 @@ function neap.user(params) end
 ---@field up? boolean Whether both ends are up. Not given: true.
 ---@field ensure? "present"|"absent" With `"absent"` both ends are removed, and with them their addresses and routes. Not given: "present".
 ---@field persist? false|"unit"|"networkd" By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be enabled. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.veth: neap.handle, neap.veth.params
 

@@ -2,7 +2,8 @@
  * Rules and chains of the packet filter among others who are at work in it: recipes of random rules, chains
  * and commands; between a plan and its apply others add and remove rules of theirs, and in between rules of
  * the recipe are damaged. The plan is true all the same, the second plan is empty, and no rule of others is
- * touched but where the recipe says so. Every call fails once, and the power goes at every call.
+ * touched but where the recipe says so. Every call fails once, and the power goes at every call. Some changes
+ * wait for a confirmation; where none comes all is as it was, but for what others have done.
  *
  * NEAP_SEED=n starts elsewhere, NEAP_ROUNDS=n runs more, NEAP_ONLY=n runs one seed and prints it.
  */
@@ -222,17 +223,41 @@ static void cycle(uint64_t seed, const struct neap_test_recipe *recipe, struct n
 	neap_run_free(plan);
 }
 
-static void draw(uint64_t seed, struct world_random *random, struct neap_test_recipe *recipe)
+/* Of resources of the packet filter about one of `among` waits for its confirmation. */
+static void let_wait(struct world_random *random, const struct neap_buf *from, unsigned among,
+		     struct neap_buf *text)
 {
-	NEAP_AUTO_BUF struct neap_buf text = { 0 };
+	const char *at = from->data, *next;
+
+	while ((next = strstr(at, "neap.iptables_"))) {
+		size_t len = (size_t)(next - at) + strcspn(next, "{") + 1;
+
+		neap_buf_append(text, at, len);
+		if (world_random(random, among) == 0)
+			neap_buf_puts(text, " confirm_within = \"5s\",");
+		at += len;
+	}
+	neap_buf_puts(text, at);
+}
+
+static void draw_among(uint64_t seed, unsigned among, struct world_random *random,
+		       struct neap_test_recipe *recipe)
+{
+	NEAP_AUTO_BUF struct neap_buf drawn = { 0 }, text = { 0 };
 
 	*random = (struct world_random){ seed };
-	neap_buf_puts(&text, "local neap = require \"neap\"\nlocal r = {}\n");
+	neap_buf_puts(&drawn, "local neap = require \"neap\"\nlocal r = {}\n");
 	neap_test_draw(random, snippets, sizeof snippets / sizeof *snippets,
-		       1 + world_random(random, RESOURCES_MAX), &text);
+		       1 + world_random(random, RESOURCES_MAX), &drawn);
+	let_wait(random, &drawn, among, &text);
 	neap_test_write(directory, &text);
 	neap_test_evaluate(directory, recipe);
 	refused += !recipe->graph;
+}
+
+static void draw(uint64_t seed, struct world_random *random, struct neap_test_recipe *recipe)
+{
+	draw_among(seed, 4, random, recipe);
 }
 
 static unsigned number_from(const char *name, unsigned otherwise)
@@ -293,10 +318,100 @@ static void walk_calls(uint64_t seed, bool dies)
 		neap_run_free(go(&recipe, machine, NEAP_RUN_APPLY));
 		calls = neap_host_memory_calls(machine);
 		neap_host_memory_fail(machine, 0, 0);
+		neap_host_memory_expire(machine); /* its clock is another's */
 		cycle(seed, &recipe, machine, &random);
 		neap_machine_free(machine);
 		neap_test_recipe_done(&recipe);
 	}
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A line for each chain, sorted: a chain that was made again is the last. Without the one that a command of
+ * the recipe makes. */
+static const char *dump_rules(const struct neap_machine *machine, struct neap_arena *arena)
+{
+	char *text = (char *)(uintptr_t)dump(machine, NULL, arena), *lines[32];
+	NEAP_AUTO_BUF struct neap_buf out = { 0 };
+	size_t count = 0;
+
+	for (char *line = strtok(text, "\n"); line && count < 32; line = strtok(NULL, "\n"))
+		if (!strstr(line, "filter LATER"))
+			lines[count++] = line;
+	qsort(lines, count, sizeof *lines, by_text);
+	for (size_t i = 0; i < count; i++)
+		neap_buf_printf(&out, "%s\n", lines[i]);
+	return neap_arena_copy(arena, out.data, out.len);
+}
+
+/* Nothing is confirmed: whatever call fails, or at whatever one neap is killed, all rules are as they were.
+ */
+static unsigned walk_unconfirmed(uint64_t seed)
+{
+	unsigned taken_back = 0;
+
+	for (uint64_t call = 0, calls = 1; call <= calls; call++) {
+		struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+		struct neap_test_recipe recipe;
+		struct world_random random;
+		struct neap_machine *machine;
+		struct neap_run *run;
+		const char *before;
+
+		draw_among(seed, 1, &random, &recipe);
+		if (!recipe.graph) {
+			neap_test_recipe_done(&recipe);
+			return 0;
+		}
+		machine = make_machine();
+		for (unsigned n = 0; n < 4; n++)
+			damage(&random, machine);
+		/* A jump to nowhere, which damage may leave, is none of a real machine. */
+		if (strstr(dump(machine, NULL, arena), "[-j OWN]"))
+			neap_host_memory_rule(machine, &filter, "OWN", NULL, true);
+		before = dump_rules(machine, arena);
+		neap_host_memory_confirms(machine, false);
+		if (world_random(&random, 2))
+			neap_host_memory_die(machine, call);
+		else
+			neap_host_memory_fail(machine, call, EIO);
+		run = go(&recipe, machine, NEAP_RUN_APPLY);
+		if (!call)
+			calls = neap_host_memory_calls(machine);
+		for (uint32_t i = 0; i < run->graph->resources.count; i++)
+			taken_back += run->results[i].error &&
+				      strstr(run->results[i].error->message, "has been taken back") != NULL;
+		neap_host_memory_fail(machine, 0, 0);
+		neap_host_memory_expire(machine);
+		if (strcmp(before, dump_rules(machine, arena)) != 0) {
+			print_error("seed %llu, call %llu:\nbefore:\n%sthen:\n%s", (unsigned long long)seed,
+				    (unsigned long long)call, before, dump_rules(machine, arena));
+			print_run("apply", run);
+			fail();
+		}
+		neap_run_free(run);
+		/* And once somebody is there it comes about. */
+		neap_host_memory_confirms(machine, true);
+		cycle(seed, &recipe, machine, &random);
+		neap_machine_free(machine);
+		neap_test_recipe_done(&recipe);
+	}
+	return taken_back;
+}
+
+static void firewall__what_nobody_confirms_is_as_it_was(void **state)
+{
+	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", 4000) / 40;
+	unsigned taken_back = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < rounds; i++)
+		taken_back += walk_unconfirmed(seed + i);
+	print_message("%u changes taken back\n", taken_back);
+	assert_true(taken_back > rounds);
 }
 
 static void firewall__a_call_that_failed_is_made_up_for(void **state)
@@ -332,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(firewall__plans_are_true_whatever_others_do),
 		cmocka_unit_test(firewall__a_call_that_failed_is_made_up_for),
+		cmocka_unit_test(firewall__what_nobody_confirms_is_as_it_was),
 	};
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

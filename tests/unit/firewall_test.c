@@ -112,6 +112,16 @@ static const struct rules_cell rule_cells[] = {
 	  { "chain", "INPUT", "rule", "-p new", "position", "first" },
 	  .says = "create rule=->-p new (by iptables-memory, first in INPUT)",
 	  .then = "INPUT: -p new | -p old\n" },
+	{ "that waits for its confirmation",
+	  { { "INPUT", "-p old" } },
+	  { "chain", "INPUT", "rule", "-p new", "confirm_within", "60s" },
+	  .says = "create rule=->-p new (by iptables-memory, last in INPUT; waits for `neap confirm`, and is "
+		  "taken "
+		  "back without it after 1m)",
+	  .then = "INPUT: -p old | -p new\n" },
+	{ "as wanted it waits for nothing",
+	  { { "INPUT", "-p old" } },
+	  { "chain", "INPUT", "rule", "-p old", "confirm_within", "60s" } },
 	{ "there, however it is written",
 	  { { "INPUT", "-s 10.0.0.1/32 -j ACCEPT" } },
 	  { "chain", "INPUT", "rule", "-s 10.0.0.1    -j \"ACCEPT\"", "position", "first" } },

@@ -1,0 +1,596 @@
+#!/usr/bin/env bats
+# Changes that are taken back unless they are confirmed, in network namespaces with the real iptables, both variants, and
+# the real kernel's links, addresses and routes. No service manager is in them: the clock is a process. With one:
+# tests/hosts/confirm.bats.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces"
+	unshare --net true 2>/dev/null || skip "needs namespaces"
+	command -v xtables-nft-multi >/dev/null || skip "needs iptables"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	unset NO_COLOR COLUMNS
+	for variant in nft legacy; do
+		mkdir -p "bin-$variant"
+		for name in iptables ip6tables iptables-save ip6tables-save iptables-restore ip6tables-restore; do
+			ln -s "$(command -v xtables-$variant-multi)" "bin-$variant/$name"
+		done
+	done
+}
+
+# recipe: standard input, with `neap` at hand.
+recipe() {
+	{
+		echo "local neap = require 'neap'"
+		cat
+	} >site.lua
+}
+
+# inside VARIANT SCRIPT: in a network namespace of its own.
+inside() {
+	cat >inside.sh <<-SH
+	set -u
+	PATH=$PWD/bin-$1:\$PATH
+	variant=$1
+	neap=$NEAP
+	state=$PWD/state
+	plan() { "\$neap" plan --state-dir "\$state" "\$@" site.lua; }
+	apply() { "\$neap" apply --state-dir "\$state" "\$@" site.lua; }
+	confirm() { "\$neap" confirm --state-dir "\$state"; }
+	status() { "\$neap" status --state-dir "\$state" "\$@"; }
+	rules() { iptables-save -t "\${1-filter}" | sed "/^#/d; s/\[[0-9:]*\]//"; }
+	# code N COMMAND…: its exit code is N.
+	code() { local want=\$1 got=0; shift; "\$@" || got=\$?; [ "\$got" = "\$want" ] || { echo "exit \$got, not \$want: \$*"; exit 1; }; }
+	# until_armed: a change waits. until_over: none does any more.
+	until_armed() { for _ in \$(seq 100); do compgen -G "\$state/confirm/*.armed" >/dev/null && break; sleep 0.05; done; sleep 0.3; }
+	until_over() { for _ in \$(seq 200); do compgen -G "\$state/confirm/*.armed" >/dev/null || compgen -G "\$state/confirm/*.reverting" >/dev/null || break; sleep 0.05; done; }
+	# killed OPTIONS…: an apply that is killed with its whole process group while its change waits.
+	killed() {
+		setsid "\$neap" apply --state-dir "\$state" "\$@" site.lua >killed.txt 2>&1 &
+		until_armed
+		kill -9 -- -\$!
+		wait || true
+	}
+	clocks() { pgrep -f "neap revert .*\$state" || true; }
+	set -e
+	$2
+	SH
+	rm -rf state
+	unshare --net bash -e ${TRACE:+-x} inside.sh
+}
+
+# both SCRIPT: with each variant.
+both() {
+	for variant in nft legacy; do
+		echo "--- $variant"
+		inside "$variant" "$1"
+	done
+}
+
+# ---- rules ----
+
+@test "a rule that locks out is taken back in its time, to the byte, and what stands on it is skipped" {
+	recipe <<-LUA
+	neap.file { path = "$PWD/before", content = "x" }
+	local shut = neap.iptables_rule { chain = "INPUT", rule = "-j DROP", position = "first", confirm_within = "2s" }
+	neap.file { path = "$PWD/after", content = "x", require = shut }
+	neap.file { path = "$PWD/beside", content = "x" }
+	LUA
+	both '
+		rm -f before after beside
+		iptables -A INPUT -s 10.0.0.1 -m comment --comment "a \"b\" c" -j ACCEPT
+		rules >was.txt
+		apply >out.txt 2>err.txt &
+		until_armed
+		iptables -C INPUT -j DROP
+		[ -e before ] && [ ! -e after ]
+		code 4 wait $!
+		rules | diff was.txt -
+		grep "not confirmed within 2s: what it changed has been taken back" out.txt
+		grep "waits for its confirmation until .*: neap confirm --state-dir" err.txt
+		[ ! -e after ] && [ -e beside ]
+		grep "skipped.*after" out.txt
+		[ -z "$(ls state/confirm)" ]
+		for _ in $(seq 20); do [ -n "$(clocks)" ] || break; sleep 0.1; done
+		[ -z "$(clocks)" ]
+		# The next run tries again.
+		code 2 plan >/dev/null'
+}
+
+@test "neap confirm from another session keeps it, the second plan is empty, and then nothing waits" {
+	recipe <<-'LUA'
+	neap.iptables_chain { name = "SITE", rules = { "-p tcp -j ACCEPT", "-j DROP" }, confirm_within = "20s" }
+	LUA
+	both '
+		code 4 confirm 2>none.txt
+		grep "nothing waits for a confirmation" none.txt
+		apply >out.txt 2>&1 &
+		until_armed
+		setsid "$neap" confirm --state-dir "$state" >said.txt </dev/null
+		grep "confirmed: iptables_chain\[SITE\], changed .*; 1[0-9] seconds were left" said.txt
+		code 0 wait $!
+		plan
+		rules | grep -- "-A SITE -j DROP"
+		code 4 confirm 2>none.txt
+		[ -z "$(ls state/confirm)" ]'
+}
+
+@test "killed with its whole process group while it waits, it is taken back all the same" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-j DROP", confirm_within = "3s" }
+	LUA
+	both '
+		rules >was.txt
+		killed
+		iptables -C INPUT -j DROP
+		# What is in force may be gone in a moment: nobody takes it for good.
+		code 3 plan 2>refused.txt
+		grep "a change of iptables_rule\[INPUT: -j DROP\] waits for its confirmation until [0-9:]*$" refused.txt
+		code 3 apply 2>refused.txt
+		code 3 plan --format json >refused.json
+		jq -e ".errors[0].message | test(\"waits for its confirmation\")" refused.json
+		code 4 status >status.txt
+		grep "the last run was killed" status.txt
+		grep "unconfirmed .*iptables_rule\[INPUT: -j DROP\], changed .*; taken back in . seconds\? unless neap confirm is said" status.txt
+		status --format json >status.json || true
+		[ "$(jq -r ".unconfirmed[0].address, .unconfirmed[0].phase" status.json)" = "iptables_rule[INPUT: -j DROP]
+waits" ]
+		until_over
+		rules | diff was.txt -
+		status --format json >status.json || true
+		[ "$(jq -r ".unconfirmed[0].phase" status.json)" = reverted ]
+		code 2 plan >/dev/null
+		# The next run says once what became of it.
+		code 4 apply >out.txt 2>said.txt
+		grep "iptables_rule\[INPUT: -j DROP\] by an earlier run was not confirmed: what it changed has been taken back" said.txt'
+}
+
+@test "--lock-wait waits for what is not confirmed, too" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "3s" }
+	LUA
+	inside nft '
+		killed
+		recipe=site.lua
+		sed -i "s/, confirm_within = \"3s\"//" site.lua
+		code 3 apply --lock-wait 1s 2>/dev/null
+		code 0 apply --lock-wait 20s 2>/dev/null
+		plan'
+}
+
+@test "confirmed though neap was killed it stays, and the next run goes on" {
+	recipe <<-LUA
+	local rule = neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "20s" }
+	neap.file { path = "$PWD/after", content = "x", require = rule }
+	LUA
+	inside nft '
+		rm -f after
+		killed
+		confirm
+		code 2 plan >planned.txt
+		! grep iptables_rule planned.txt
+		apply
+		iptables -C INPUT -p tcp -j DROP
+		[ -e after ]
+		[ -z "$(ls state/confirm)" ]'
+}
+
+@test "when the clock is killed, too, the next apply takes it back; a plan refuses until then" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "3s" }
+	LUA
+	inside nft '
+		rules >was.txt
+		killed
+		kill -9 $(clocks)
+		sleep 3.2
+		iptables -C INPUT -p tcp -j DROP
+		code 3 plan 2>refused.txt
+		grep "not confirmed and has still to be taken back" refused.txt
+		echo "local neap = require \"neap\"" >site.lua
+		apply 2>said.txt
+		grep "has been taken back" said.txt
+		rules | diff was.txt -'
+}
+
+@test "who takes it back is killed half way: the next who comes finishes" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "3s" }
+	LUA
+	inside nft '
+		rules >was.txt
+		killed
+		kill -9 $(clocks)
+		for record in state/confirm/*.armed; do mv "$record" "${record%.armed}.reverting"; done
+		code 3 plan 2>refused.txt
+		grep "is being taken back" refused.txt
+		id=$(basename state/confirm/*.reverting .reverting)
+		"$neap" revert "$id" --state-dir "$state"
+		rules | diff was.txt -
+		ls state/confirm | grep "$id.reverted"
+		# Twice does no harm.
+		"$neap" revert "$id" --state-dir "$state"
+		rules | diff was.txt -'
+}
+
+@test "what others do meanwhile survives: their rules stay, ours go and come back to their places" {
+	recipe <<-'LUA'
+	neap.iptables_chain { name = "SITE", confirm_within = "3s",
+		rules = { "-p icmp -j ACCEPT", "-p tcp -j ACCEPT", "-j DROP" } }
+	LUA
+	both '
+		iptables -N SITE
+		for rule in "-p tcp -j ACCEPT" "-s 10.0.0.1 -j ACCEPT" "-p icmp -j ACCEPT" "-s 10.0.0.2 -j ACCEPT"; do
+			iptables -A SITE $rule
+		done
+		iptables -A INPUT -j SITE
+		rules >was.txt
+		apply >out.txt 2>&1 &
+		until_armed
+		iptables -I SITE -s 1.1.1.1 -j ACCEPT
+		iptables -A SITE -s 2.2.2.2 -j ACCEPT
+		iptables -A INPUT -s 3.3.3.3 -j ACCEPT
+		iptables -N OTHER
+		iptables -t nat -A POSTROUTING -j MASQUERADE
+		code 4 wait $!
+		rules >is.txt
+		grep -v -e "[123]\.[123]\.[123]\.[123]/" -e OTHER is.txt | diff was.txt -
+		[ "$(grep -c -e "[123]\.[123]\.[123]\.[123]/" -e OTHER is.txt)" = 4 ]
+		[ "$(rules nat | grep -c MASQUERADE)" = 1 ]'
+}
+
+@test "a policy, a chain that is made and one that is removed are taken back" {
+	recipe <<-'LUA'
+	neap.iptables_chain { name = "INPUT", policy = "DROP", rules = { "-p tcp -j ACCEPT" }, confirm_within = "1s" }
+	neap.iptables_chain { name = "NEW", rules = { "-j DROP" }, confirm_within = "1s" }
+	neap.iptables_chain { name = "OLD", ensure = "absent", confirm_within = "1s" }
+	neap.iptables_chain { family = "ipv6", name = "FORWARD", policy = "DROP", confirm_within = "1s" }
+	LUA
+	both '
+		iptables -N OLD; iptables -A OLD -p tcp -j ACCEPT; iptables -A OLD -j RETURN
+		rules >was.txt
+		code 4 apply >out.txt 2>/dev/null
+		[ "$(grep -c "has been taken back$" out.txt)" = 4 ]
+		rules | sort | diff <(sort was.txt) -
+		rules | grep -- "^-A OLD" | diff <(grep -- "^-A OLD" was.txt) -
+		ip6tables-save -t filter | grep ":FORWARD ACCEPT"'
+}
+
+@test "what cannot be taken back is said, and the rest is" {
+	recipe <<-'LUA'
+	neap.iptables_chain { name = "NEW", rules = { "-j DROP" }, confirm_within = "2s" }
+	LUA
+	inside nft '
+		apply >out.txt 2>&1 &
+		until_armed
+		iptables -A INPUT -j NEW
+		code 4 wait $!
+		grep "taken back, but not all: chain NEW of table filter: rules of others jump to it" out.txt
+		[ "$(rules | grep -c -- "^-A NEW")" = 0 ]
+		iptables -C INPUT -j NEW'
+}
+
+# ---- probes ----
+
+@test "a probe that answers confirms at once; one that does not has it taken back, and says how it ended" {
+	recipe <<-LUA
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "30s", confirm_probe = { "test", "-e", "$PWD/well" } }
+	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP", confirm_within = "2s", confirm_probe = { "sh", "-c", "exit 7" } }
+	LUA
+	inside nft '
+		rm -f well
+		SECONDS=0
+		(sleep 1.5; touch well) &
+		code 4 apply >out.txt 2>err.txt
+		[ "$SECONDS" -lt 15 ]
+		iptables -C INPUT -p tcp -j DROP
+		code 1 iptables -C INPUT -p udp -j DROP 2>/dev/null
+		grep "not confirmed within 2s (sh: exit 7): what it changed has been taken back" out.txt
+		! grep waits err.txt'
+}
+
+@test "a probe that hangs does not outlast the time, and who has a probe can be confirmed by hand, too" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "2s", confirm_probe = { "sleep", "100" } }
+	LUA
+	inside nft '
+		SECONDS=0
+		code 4 apply >out.txt 2>&1
+		[ "$SECONDS" -lt 6 ]
+		grep "not confirmed within 2s" out.txt
+		sed -i "s/\"2s\"/\"20s\"/; s/\"sleep\", \"100\"/\"false\"/" site.lua
+		apply >out.txt 2>&1 &
+		until_armed
+		confirm
+		code 0 wait $!'
+}
+
+# ---- plans, and runs that end ----
+
+@test "a plan says that it will wait and arms nothing; what is as wanted waits for nothing" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "60s" }
+	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP", confirm_within = "90s", confirm_probe = { "/usr/bin/true" } }
+	LUA
+	inside nft '
+		code 2 plan >out.txt
+		grep "waits for \`neap confirm\`, and is taken back without it after 1m" out.txt
+		grep "taken back unless /usr/bin/true answers within 90s" out.txt
+		[ ! -e state ]
+		plan --format json | jq -e ".resources[0].reason | test(\"neap confirm\")"
+		iptables -A INPUT -p tcp -j DROP; iptables -A INPUT -p udp -j DROP
+		plan
+		SECONDS=0
+		apply
+		[ "$SECONDS" -lt 5 ] && [ ! -e state/confirm ]'
+}
+
+@test "a run that is ended while it waits takes it back at once; retries do not try it again" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "60s", retries = 5 }
+	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP" }
+	LUA
+	inside nft '
+		rules >was.txt
+		SECONDS=0
+		"$neap" apply --state-dir "$state" site.lua >out.txt 2>&1 &
+		until_armed
+		kill -TERM $!
+		code 143 wait $!
+		[ "$SECONDS" -lt 20 ]
+		rules | diff was.txt -
+		grep "not confirmed when the run was ended: what it changed has been taken back" out.txt
+		code 4 apply --timeout 2s >out.txt 2>&1
+		rules | diff was.txt -
+		sed -i "s/\"60s\"/\"1s\"/" site.lua
+		SECONDS=0
+		code 4 apply >out.txt 2>&1
+		[ "$SECONDS" -lt 5 ]
+		code 1 iptables -C INPUT -p tcp -j DROP 2>/dev/null'
+}
+
+@test "where no clock can be set the change is not made" {
+	cp "$NEAP" neap
+	recipe <<-LUA
+	local gone = neap.exec { name = "gone", command = { "rm", "$PWD/neap" }, always = true }
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "20s", require = gone }
+	LUA
+	inside nft '
+		neap=$PWD/neap
+		SECONDS=0
+		code 4 apply >out.txt 2>&1
+		[ "$SECONDS" -lt 10 ]
+		grep "set a clock that takes the change back: run $PWD/neap: No such file" out.txt
+		code 1 iptables -C INPUT -p tcp -j DROP 2>/dev/null
+		[ -z "$(ls state/confirm)" ]'
+}
+
+@test "what a machine had in force before it was started again is forgotten; a damaged record is told" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "20s" }
+	LUA
+	inside nft '
+		killed
+		kill -9 $(clocks)
+		record=$(echo state/confirm/*.armed)
+		cp "$record" whole
+		sed -i "s/^boot .*/boot 00000000-0000-0000-0000-000000000000/" "$record"
+		code 1 plan 2>damaged.txt
+		grep "is not as neap writes it" damaged.txt
+		{ echo "neap-confirm 1 $(tail -n +2 "$record" | sha256sum | cut -c1-64)"; tail -n +2 "$record"; } >other
+		cp other "$record"
+		plan
+		apply
+		iptables -C INPUT -p tcp -j DROP
+		[ -z "$(ls state/confirm)" ]
+		# Of another network namespace: neither seen here nor taken back here.
+		cp whole "$record"
+		unshare --net "$neap" plan --state-dir "$state" site.lua >/dev/null || [ $? = 2 ]
+		code 3 plan 2>/dev/null'
+}
+
+@test "the command line: revert is on no list, ids are ids, and a probe needs a time" {
+	run -0 "$NEAP" help
+	[[ $output == *"neap confirm "* && $output != *revert* ]]
+	run -64 "$NEAP" revers
+	[[ $output != *"neap revert"* ]]
+	run -64 "$NEAP" revert
+	run -4 "$NEAP" revert ../../etc/passwd --state-dir "$PWD/state"
+	[[ $output == *"is no record of a change"* ]]
+	run -0 "$NEAP" revert 0123456789abcdef --state-dir "$PWD/state"
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_probe = { "true" } }
+	neap.iptables_chain { name = "X", confirm_within = "0s" }
+	neap.route { to = "default", link = "eth0", confirm_probe = { "true" } }
+	neap.address { link = "eth0", address = "10.0.0.1/8", confirm_within = 5 }
+	LUA
+	run -1 "$NEAP" check site.lua
+	[[ $output == *"site.lua:2"*"confirm_probe has no meaning without confirm_within"* ]]
+	[[ $output == *"site.lua:3"*"confirm_within"* && $output == *"site.lua:4"* && $output == *"site.lua:5"* ]]
+}
+
+# ---- the network ----
+
+# network SCRIPT: in a namespace with links, addresses and routes, where tries RESOURCE has it changed, left unconfirmed,
+# and compares all that ip says.
+network() {
+	inside nft '
+		ip link set lo up
+		ip link add e0 type veth peer name e1; ip link set e0 up; ip link set e1 up
+		ip link add br0 type bridge; ip link add p0 type veth peer name p1
+		ip link set p0 master br0; ip link set p0 up; ip link set p1 up; ip link set br0 up
+		ip addr add 10.0.0.1/24 dev e0; ip addr add 10.0.0.2/24 dev e0; ip addr add fd00::1/64 dev e0 nodad
+		ip addr add 10.5.0.1/24 dev br0
+		ip route add default via 10.0.0.254
+		ip route add 10.9.0.0/16 via 10.0.0.9 src 10.0.0.2 metric 7 mtu 1300
+		ip route add 10.6.0.0/16 via 10.5.0.2 table 100
+		ip -6 route add fd01::/64 via fd00::9
+		sleep 2
+		snap() {
+			ip -j addr | jq -S .
+			ip -j -d link | jq -S "map(del(.linkinfo.info_slave_data, .linkinfo.info_data.hello_timer,
+				.linkinfo.info_data.gc_timer, .linkinfo.info_data.tcn_timer,
+				.linkinfo.info_data.topology_change_timer))"
+			ip -j route show table all | jq -S "sort_by(.dst, .table, .type, .dev, .prefsrc)"
+			ip -j -6 route show table all | jq -S "sort_by(.dst, .table, .type, .dev)"
+		}
+		tries() {
+			printf "local neap = require \"neap\"\nneap.%s\n" "$1" >site.lua
+			snap >was.json
+			code 4 apply >out.txt 2>&1
+			grep "has been taken back$" out.txt || { cat out.txt; exit 1; }
+			for _ in $(seq 30); do snap >is.json; cmp -s was.json is.json && break; sleep 0.1; done
+			diff was.json is.json
+		}
+		'"$1"
+}
+
+@test "addresses and routes are taken back exactly, with what went along" {
+	network '
+		tries "address { link = \"e0\", address = \"10.1.0.1/24\", confirm_within = \"1s\" }"
+		tries "address { link = \"e0\", address = \"fd02::1/64\", confirm_within = \"1s\" }"
+		tries "address { link = \"e0\", address = \"10.0.0.1/24\", ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "address { link = \"e0\", address = \"fd00::1/64\", ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "address { link = \"br0\", address = \"10.5.0.1/24\", ensure = \"absent\", confirm_within = \"1s\" }"
+		# As systemd has it: the second address takes the place of the first.
+		sysctl -qw net.ipv4.conf.all.promote_secondaries=1
+		tries "address { link = \"e0\", address = \"10.0.0.1/24\", ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "address { link = \"e0\", address = \"10.0.0.2/24\", ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "route { to = \"default\", via = \"10.0.0.77\", confirm_within = \"1s\" }"
+		tries "route { to = \"10.9.0.0/16\", metric = 7, via = \"10.0.0.78\", confirm_within = \"1s\" }"
+		tries "route { to = \"10.9.0.0/16\", metric = 7, ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "route { to = \"10.10.0.0/16\", via = \"10.0.0.3\", confirm_within = \"1s\" }"
+		tries "route { to = \"fd01::/64\", ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "route { to = \"fd01::/64\", via = \"fd00::10\", confirm_within = \"1s\" }"'
+}
+
+@test "bridges and veths are taken back exactly: made, changed, and removed with all that lay on them" {
+	network '
+		tries "bridge { name = \"br1\", members = { \"e1\" }, confirm_within = \"1s\" }"
+		tries "bridge { name = \"br0\", members = { \"e0\" }, stp = true, forward_delay = \"4s\", mtu = 1400, confirm_within = \"1s\" }"
+		tries "bridge { name = \"br0\", up = false, confirm_within = \"1s\" }"
+		tries "bridge { name = \"br0\", ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "veth { name = \"e0\", peer = \"e1\", mtu = 1300, confirm_within = \"1s\" }"
+		tries "veth { name = \"e0\", peer = \"e1\", up = false, confirm_within = \"1s\" }"
+		tries "veth { name = \"x0\", peer = \"x1\", confirm_within = \"1s\" }"
+		tries "veth { name = \"p0\", ensure = \"absent\", confirm_within = \"1s\" }"'
+}
+
+@test "of the network, too: confirmed it stays, killed it is taken back, and what others have set since is theirs" {
+	network '
+		printf "local neap = require \"neap\"\nneap.route { to = \"default\", via = \"10.0.0.77\", confirm_within = \"2s\" }\n" >site.lua
+		killed
+		[ "$(ip -j route show default | jq -r ".[0].gateway")" = 10.0.0.77 ]
+		until_over
+		[ "$(ip -j route show default | jq -r ".[0].gateway")" = 10.0.0.254 ]
+		apply >out.txt 2>&1 &
+		until_armed
+		ip route replace default via 10.0.0.99
+		code 4 wait $!
+		grep "the route to 0.0.0.0/0.*: others have put another in its place" out.txt
+		[ "$(ip -j route show default | jq -r ".[0].gateway")" = 10.0.0.99 ]
+		printf "local neap = require \"neap\"\nneap.veth { name = \"e0\", peer = \"e1\", mtu = 1300, confirm_within = \"2s\" }\n" >site.lua
+		apply >out.txt 2>&1 &
+		until_armed
+		ip link set e0 mtu 1390
+		code 4 wait $!
+		[ "$(cat /sys/class/net/e0/mtu 2>/dev/null || ip -j link show e0 | jq ".[0].mtu")" != 1300 ]
+		[ "$(ip -j link show e0 | jq ".[0].mtu") $(ip -j link show e1 | jq ".[0].mtu")" = "1390 1500" ]
+		sed -i s/2s/20s/ site.lua
+		apply >out.txt 2>&1 &
+		until_armed
+		confirm
+		code 0 wait $!
+		plan'
+}
+
+@test "confirmed at the last moment or not: one of the two happens, and everybody says the same" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "1s" }
+	LUA
+	inside nft '
+		kept=0 gone=0
+		for try in $(seq 12); do
+			iptables -F
+			apply >out.txt 2>&1 &
+			until_armed
+			sleep "0.$((50 + 3 * try))"
+			confirmed=0; confirm >/dev/null 2>&1 || confirmed=$?
+			applied=0; wait $! || applied=$?
+			there=0; iptables -C INPUT -p tcp -j DROP 2>/dev/null || there=$?
+			[ "$confirmed $applied $there" = "0 0 0" ] || [ "$confirmed $applied $there" = "4 4 1" ] || {
+				echo "confirm $confirmed, apply $applied, rule $there"; cat out.txt; exit 1; }
+			[ -z "$(ls state/confirm)" ]
+			if [ "$there" = 0 ]; then kept=$((kept + 1)); else gone=$((gone + 1)); fi
+		done
+		echo "kept $kept, taken back $gone"'
+}
+
+@test "killed at every call that changes something, neap and who takes it back leave the machine as it was" {
+	command -v strace >/dev/null || skip "needs strace"
+	recipe <<-'LUA'
+	neap.iptables_chain { name = "SITE", rules = { "-p icmp -j ACCEPT", "-j DROP" }, confirm_within = "1s" }
+	LUA
+	inside nft '
+		iptables -N SITE; iptables -A SITE -p tcp -j ACCEPT; iptables -A SITE -p icmp -j ACCEPT
+		rules >was.txt
+		for call in renameat fsync unlinkat clone,clone3,vfork,fork pipe2 ftruncate; do
+			for when in $(seq 1 8); do
+				dead=0
+				setsid strace -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$when" \
+					"$neap" apply --state-dir "$state" site.lua >out.txt 2>&1 || dead=$?
+				for _ in $(seq 80); do rules | cmp -s was.txt - && break; sleep 0.1; done
+				# What nobody takes back any more is taken back by the next run.
+				if ! rules | cmp -s was.txt -; then
+					echo "local neap = require \"neap\"" >none.lua
+					"$neap" apply --lock-wait 5s --state-dir "$state" none.lua >/dev/null 2>&1
+				fi
+				rules | diff was.txt - || { echo "$call $when"; exit 1; }
+				[ "$dead" -gt 100 ] || break
+			done
+		done
+		until_over
+		# And who takes it back.
+		for call in renameat fsync unlinkat clone,clone3,vfork,fork; do
+			for when in $(seq 1 6); do
+				until_over
+				killed
+				pids=$(clocks)
+				[ -n "$pids" ] && kill -9 $pids && [ -e state/confirm/*.armed ] || continue
+				id=$(basename state/confirm/*.armed .armed) dead=0
+				strace -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$when" \
+					"$neap" revert "$id" --state-dir "$state" >/dev/null 2>&1 || dead=$?
+				"$neap" revert "$id" --state-dir "$state"
+				rules | diff was.txt - || { echo "revert $call $when"; exit 1; }
+				[ "$dead" -gt 100 ] || break
+			done
+		done'
+}
+
+@test "what is refused while it lands, or lands too slowly, is not left waiting, and does not land after its time" {
+	recipe <<-'LUA'
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "3s" }
+	LUA
+	inside nft '
+		rules >was.txt
+		real=$(readlink bin-nft/iptables-restore)
+		rm bin-nft/iptables-restore
+		printf "#!/bin/sh\n[ \"\$1\" != --noflush ] || { cat >/dev/null; echo no >&2; exit 1; }\nexec %s iptables-restore \"\$@\"\n" "$real" >bin-nft/iptables-restore
+		chmod +x bin-nft/iptables-restore
+		SECONDS=0
+		code 4 apply >out.txt 2>&1
+		[ "$SECONDS" -lt 3 ]
+		grep "iptables-restore of table filter: exit 1: no" out.txt
+		rules | diff was.txt -
+		[ -z "$(ls state/confirm)" ]
+		# One that hangs, with neap and without it.
+		printf "#!/bin/sh\n[ \"\$1\" != --noflush ] || sleep 6\nexec %s iptables-restore \"\$@\"\n" "$real" >bin-nft/iptables-restore
+		SECONDS=0
+		code 4 apply >out.txt 2>&1
+		[ "$SECONDS" -lt 6 ]
+		[ -z "$(ls state/confirm)" ]
+		killed
+		sleep 7
+		rules | diff was.txt -'
+}

@@ -1,0 +1,317 @@
+/*
+ * How changes of rules are taken back, as values: what was there, what is changed, what others do meanwhile,
+ * and what is there in the end. And links of kinds that no test of the whole program removes, in a namespace
+ * of the kernel's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host/inverse.h"
+
+#define LINES 12
+
+static const struct neap_table table = { NEAP_FAMILY_IPV4, "filter" };
+
+/* "+CHAIN", "-CHAIN", "=CHAIN POLICY", "A CHAIN rule", "I CHAIN rule", "D CHAIN rule" */
+static struct neap_change change_of(const char *line, char *buffer, size_t size)
+{
+	static const char signs[] = "+-=AID";
+	struct neap_change change = {
+		.kind = NEAP_CHANGE_FIREWALL,
+		.table = table,
+		.firewall = (enum neap_firewall_change)(strchr(signs, line[0]) - signs),
+	};
+	const char *text = line + (line[1] == ' ' ? 2 : 1);
+	char *blank;
+
+	snprintf(buffer, size, "%s", text);
+	blank = strchr(buffer, ' ');
+	if (blank)
+		*blank = '\0';
+	change.chain = buffer;
+	change.rule = blank ? blank + 1 : NULL;
+	return change;
+}
+
+static void make(struct neap_ruleset *set, const char *const *lines)
+{
+	char buffer[100];
+
+	for (size_t i = 0; i < LINES && lines[i]; i++) {
+		struct neap_change change = change_of(lines[i], buffer, sizeof(buffer));
+
+		if (neap_firewall_apply(set, &table, change.firewall, change.chain, change.rule, NULL) < 0)
+			fail_msg("%s cannot be done", lines[i]);
+	}
+}
+
+/* Chains by their names: where a chain stands says nothing. */
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct neap_chain *const *)a)->name, (*(struct neap_chain *const *)b)->name);
+}
+
+static void put_set(const struct neap_ruleset *set, struct neap_buf *out)
+{
+	struct neap_chain *chains[16];
+	size_t count = 0;
+
+	for (size_t i = 0; i < set->chains.count && count < 16; i++)
+		if (set->chains.items[i])
+			chains[count++] = set->chains.items[i];
+	qsort(chains, count, sizeof(*chains), by_name);
+	for (size_t i = 0; i < count; i++) {
+		const struct neap_chain *chain = chains[i];
+
+		if (chain->policy && strcmp(chain->policy, "ACCEPT") == 0 && !chain->rules.count)
+			continue;
+		neap_buf_printf(out, "%s %s:", chain->name, chain->policy ? chain->policy : "-");
+		for (size_t j = 0; j < chain->rules.count; j++)
+			neap_buf_printf(out, "%s %s", j ? " |" : "", chain->rules.items[j]);
+		neap_buf_putc(out, '\n');
+	}
+}
+
+struct cell {
+	const char *name;
+	const char *before[LINES], *changes[LINES], *others[LINES];
+	const char *then, *left; /* `then` NULL: as before */
+};
+
+/* clang-format off: a table */
+static const struct cell cells[] = {
+	{ "a rule put last", { "A INPUT a", "A INPUT b" }, { "A INPUT c" } },
+	{ "a rule put first", { "A INPUT a" }, { "I INPUT c" } },
+	{ "a rule that is there already is none of ours", { "A INPUT a" }, { "A INPUT a", "I INPUT a" } },
+	{ "a rule removed comes back to its place",
+	  { "A INPUT a", "A INPUT b", "A INPUT c" },
+	  { "D INPUT b" } },
+	{ "the first, the last, all",
+	  { "A INPUT a", "A INPUT b", "A INPUT c" },
+	  { "D INPUT a", "D INPUT c", "D INPUT b" } },
+	{ "of one that was there twice both",
+	  { "A INPUT a", "A INPUT x", "A INPUT a", "A INPUT y" },
+	  { "D INPUT a", "D INPUT a" } },
+	{ "another order",
+	  { "A INPUT a", "A INPUT b", "A INPUT c", "A INPUT d" },
+	  { "D INPUT a", "D INPUT c", "A INPUT c", "A INPUT a" } },
+	{ "a policy", { 0 }, { "=INPUT DROP" } },
+	{ "a chain and what is in it", { "A INPUT a" }, { "+NEW", "A NEW a", "A NEW b" } },
+	{ "a chain that goes",
+	  { "+OLD", "A OLD a", "A OLD b", "A INPUT x" },
+	  { "D OLD a", "D OLD b", "-OLD" } },
+	{ "a chain that goes and comes in the same step",
+	  { "+OLD", "A OLD a" },
+	  { "D OLD a", "-OLD", "+OLD", "A OLD b" } },
+	{ "others' rules around it stay",
+	  { "A INPUT a", "A INPUT b" },
+	  { "D INPUT a", "A INPUT c" },
+	  { "I INPUT x", "A INPUT y" },
+	  .then = "INPUT ACCEPT: x | a | b | y\n" },
+	{ "others between",
+	  { "A INPUT a", "A INPUT b", "A INPUT c" },
+	  { "D INPUT b" },
+	  { "D INPUT c", "A INPUT x", "A INPUT c" },
+	  .then = "INPUT ACCEPT: a | b | x | c\n" },
+	{ "its neighbours are gone",
+	  { "A INPUT a", "A INPUT b", "A INPUT c" },
+	  { "D INPUT b" },
+	  { "D INPUT a", "D INPUT c", "A INPUT x" },
+	  .then = "INPUT ACCEPT: x | b\n" },
+	{ "others have taken it away already", { "A INPUT a" }, { "A INPUT c" }, { "D INPUT c" } },
+	{ "others have put it back already",
+	  { "A INPUT a", "A INPUT b" },
+	  { "D INPUT a" },
+	  { "A INPUT a" },
+	  .then = "INPUT ACCEPT: b | a\n" },
+	{ "others have made theirs of a policy", { 0 }, { "=INPUT DROP" }, { "=INPUT ACCEPT" } },
+	{ "others use the chain",
+	  { 0 },
+	  { "+NEW", "A NEW a" },
+	  { "A NEW x" },
+	  .then = "NEW -: x\n",
+	  .left = "chain NEW of table filter: others have put rules in it\n" },
+	{ "others jump to the chain",
+	  { 0 },
+	  { "+NEW", "A NEW a" },
+	  { "A INPUT -j NEW" },
+	  .then = "INPUT ACCEPT: -j NEW\nNEW -:\n",
+	  .left = "chain NEW of table filter: rules of others jump to it\n" },
+	{ "others have removed the chain",
+	  { "+SITE", "A SITE a" },
+	  { "D SITE a", "A SITE b" },
+	  { "D SITE b", "-SITE" },
+	  .then = "",
+	  .left = "a rule in chain SITE of table filter: others have removed the chain\n" },
+	{ "others have made the chain again",
+	  { "+OLD", "A OLD a" },
+	  { "D OLD a", "-OLD" },
+	  { "+OLD", "A OLD x" },
+	  .then = "OLD -: x | a\n" },
+	{ "nothing at all", { "A INPUT a" }, { "D INPUT z" } },
+};
+/* clang-format on */
+
+static void run_cell(const struct cell *cell)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_buf lines NEAP_AUTO_BUF = { 0 }, before NEAP_AUTO_BUF = { 0 }, then NEAP_AUTO_BUF = { 0 };
+	struct neap_ruleset *set = neap_ruleset_new("filter"), *trial;
+	struct neap_change changes[LINES];
+	const struct neap_change *list[LINES];
+	char buffers[LINES][100];
+	struct neap_inverse_rules rules;
+	size_t count = 0;
+
+	make(set, cell->before);
+	put_set(set, &before);
+	for (; count < LINES && cell->changes[count]; count++) {
+		changes[count] = change_of(cell->changes[count], buffers[count], sizeof(buffers[count]));
+		list[count] = &changes[count];
+	}
+	neap_inverse_firewall(set, list, count, &lines);
+	for (size_t i = 0; i < count; i++)
+		(void)neap_firewall_is_left(set, &changes[i]);
+	make(set, cell->others);
+	for (unsigned twice = 0; twice < 2; twice++) { /* the second time nothing comes of it */
+		trial = neap_ruleset_copy(set);
+		assert_int_equal(neap_inverse_rules((struct neap_str){ lines.data, lines.len }, trial, arena,
+						    &rules, NULL),
+				 0);
+		for (size_t i = 0; i < rules.steps.count; i++)
+			neap_inverse_step(set, &rules.steps.items[i]);
+		if (!twice &&
+		    strcmp(rules.left.data ? rules.left.data : "", cell->left ? cell->left : "") != 0)
+			fail_msg("%s: left: %s", cell->name, rules.left.data ? rules.left.data : "nothing");
+		neap_vec_done(&rules.steps);
+		neap_buf_done(&rules.left);
+		neap_ruleset_free(trial);
+	}
+	put_set(set, &then);
+	const char *wanted = cell->then ? cell->then : before.data ? before.data : "";
+	if (strcmp(then.data ? then.data : "", wanted) != 0)
+		fail_msg("%s:\n%snot\n%s", cell->name, then.data ? then.data : "", wanted);
+	neap_ruleset_free(set);
+}
+
+static void inverse__rules_come_back_and_others_stay(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++)
+		run_cell(&cells[i]);
+}
+
+static void inverse__lines_that_name_no_table_are_an_error(void **state)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_ruleset *set = neap_ruleset_new("filter");
+	struct neap_inverse_rules rules;
+	static const char *const texts[] = { "firewall 4 none\n", "net\n", "removed INPUT 3 x\n" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		assert_true(neap_inverse_rules(neap_str(texts[i]), set, arena, &rules, NULL) < 0);
+	/* A place that there is not, a chain that nothing is said of: nothing is done. */
+	assert_int_equal(neap_inverse_rules(neap_str("firewall 4 filter\nchain INPUT\nremoved INPUT 7 x\n"
+						     "removed FORWARD 0 x\npolicy NONE DROP\nodd\n"),
+					    set, arena, &rules, NULL),
+			 0);
+	assert_int_equal(rules.steps.count, 0);
+	neap_buf_done(&rules.left);
+	neap_ruleset_free(set);
+}
+
+/* ---- links ----------------------------------------------------------------------------------------------
+ */
+
+static void told(const char *command, struct neap_buf *ret)
+{
+	char text[4096];
+	FILE *from = popen(command, "re");
+	size_t got;
+
+	ret->len = 0;
+	assert_non_null(from);
+	while ((got = fread(text, 1, sizeof(text), from)) > 0)
+		neap_buf_append(ret, text, got);
+	pclose(from);
+}
+
+static void inverse__links_of_any_kind_are_made_again(void **state)
+{
+	static const char *const kinds[] = {
+		"vxlan id 42 local 10.0.0.1 dev under dstport 4789 nolearning",
+		"vxlan id 43 remote 10.0.0.9 dstport 8472 ttl 9",
+		"dummy",
+		"bridge stp_state 1 forward_delay 400 ageing_time 1000",
+	};
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct neap_machine *machine;
+	struct neap_local *local;
+
+	(void)state;
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0)
+		skip();
+	assert_int_equal(neap_host_local_new("/", NULL, &machine, &err), 0);
+	local = neap_local_of(&machine->view);
+	assert_int_equal(system("ip link set lo up && ip link add under type veth peer name over && ip link "
+				"set under up && "
+				"ip addr add 10.0.0.1/24 dev under"),
+			 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		struct neap_buf before NEAP_AUTO_BUF = { 0 }, after NEAP_AUTO_BUF = { 0 };
+		struct neap_buf lines NEAP_AUTO_BUF = { 0 }, left NEAP_AUTO_BUF = { 0 };
+		struct neap_net_change net = { .op = NEAP_NET_LINK_REMOVE, .link.name = "x0" };
+		struct neap_change change = { .kind = NEAP_CHANGE_NET, .net = &net };
+		const struct neap_change *list = &change;
+		const char *show = "ip -d link show x0; ip addr show x0; ip route show dev x0";
+		char command[200];
+
+		snprintf(command, sizeof(command),
+			 "ip link add x0 type %s && ip link set x0 up && ip addr add 10.7.0.1/24 dev x0 && "
+			 "ip route add 10.8.0.0/16 via 10.7.0.2 2>/dev/null",
+			 kinds[i]);
+		if (system(command) != 0)
+			continue; /* this kernel does not know the kind */
+		told(show, &before);
+		neap_local_net_drop(local);
+		if (neap_inverse_net(local, &list, 1, &lines, &err) < 0)
+			fail_msg("%s: %s", kinds[i], err->message);
+		assert_int_equal(neap_local_land_net(local, &net, &err), 0);
+		assert_int_not_equal(system("ip link show x0 >/dev/null 2>&1"), 0);
+		neap_inverse_net_undo(local, (struct neap_str){ lines.data, lines.len }, &left);
+		if (left.len)
+			fail_msg("%s: %s", kinds[i], left.data);
+		for (unsigned tries = 0; tries < 40; tries++) { /* IPv6 makes sure of its address */
+			told(show, &after);
+			if (after.len == before.len && memcmp(after.data, before.data, after.len) == 0)
+				break;
+			usleep(100000);
+		}
+		neap_buf_putc(&before, '\0');
+		neap_buf_putc(&after, '\0');
+		/* Moments count down, and what was seen may have been on its way. */
+		if (strcmp(kinds[i], kinds[3]) != 0)
+			assert_string_equal(after.data, before.data);
+		assert_int_equal(system("ip link del x0"), 0);
+	}
+	neap_machine_free(machine);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(inverse__rules_come_back_and_others_stay),
+		cmocka_unit_test(inverse__lines_that_name_no_table_are_an_error),
+		cmocka_unit_test(inverse__links_of_any_kind_are_made_again),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
