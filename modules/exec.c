@@ -199,7 +199,10 @@ static const char *last_words(const char *said, struct neap_arena *arena)
 	while (len && (said[len - 1] == '\n' || said[len - 1] == ' '))
 		len--;
 	start = len > QUOTED_MAX ? said + len - QUOTED_MAX : said;
-	text = neap_arena_copy(arena, start, len - (size_t)(start - said));
+	while (((unsigned char)*start & 0xc0) == 0x80 && start > said) /* it would be cut in a character */
+		start++;
+	text = neap_arena_printf(arena, "%s%.*s", start > said ? "…" : "",
+				 (int)(len - (size_t)(start - said)), start);
 	for (char *at = text; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			*at = *at == '\n' ? '|' : ' '; /* lines are told apart */

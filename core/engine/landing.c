@@ -39,6 +39,7 @@ void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err)
 		return;
 	}
 	result->outcome = NEAP_OUTCOME_FAILED;
+	neap_masking_mask(run, err);
 	result->error = err;
 	run->nodes[number].changed = NEAP_NO;
 	block(run, number);

@@ -69,6 +69,8 @@ struct run {
 	uint32_t landing;           /* the step whose changes are landing */
 	uint32_t moved;             /* the last step that changes or may change something */
 	bool verifying;             /* the group has landed and is read back */
+	bool masks;                 /* the secrets among the parameters are known as such */
+	NEAP_VEC(uint32_t) makers;  /* then: who has outputs that are */
 };
 
 /* A resource whose turn it is. */
@@ -136,6 +138,9 @@ void neap_notices_done(struct run *run, uint32_t number);
 void neap_notices_end(struct run *run);
 /* Why it is refreshed, when an earlier run owes it; NULL. In the run's arena. */
 const char *neap_notices_reason(const struct run *run, uint32_t number);
+
+/* No secret that is known shows in `err`, whoever said it. masking.c */
+void neap_masking_mask(struct run *run, struct neap_error *err);
 
 void neap_landing_init(struct run *run);
 /* Lands what the overlay holds and reads it back. */

@@ -93,6 +93,8 @@ int neap_step_resolve(struct step *step, struct neap_error **err)
 		int r = neap_expr_eval(deferred->expr, output, &lookup, run->arena, &text, err);
 		if (r < 0)
 			return r;
+		if (r == 0)
+			neap_secrets_add(run->pub.graph->secrets, text);
 		if (r == NEAP_UNKNOWN) {
 			step->unknown |= (uint64_t)1 << deferred->param;
 			resource->want->awaited |= (uint64_t)1 << deferred->param;

@@ -400,10 +400,12 @@ static const char *first_lines(struct neap_arena *arena, const char *said)
 {
 	static const size_t limit = 400;
 	unsigned lines = 1;
-	char *text = neap_arena_alloc(arena, 2 * limit + 1);
-	size_t len = 0, n = strnlen(said, limit);
+	char *text = neap_arena_alloc(arena, 2 * limit + sizeof "…");
+	size_t len = 0, n = strnlen(said, limit), i;
 
-	for (size_t i = 0; i < n; i++) {
+	while (n && ((unsigned char)said[n] & 0xc0) == 0x80) /* it would be cut in a character */
+		n--;
+	for (i = 0; i < n; i++) {
 		if (said[i] == '\n') {
 			if (!said[i + 1] || lines++ == 3)
 				break;
@@ -415,9 +417,11 @@ static const char *first_lines(struct neap_arena *arena, const char *said)
 	}
 	text[len] = '\0';
 	if (!neap_str_is_utf8(neap_str(text)))
-		for (size_t i = 0; i < len; i++)
-			if ((unsigned char)text[i] >= 0x80)
-				text[i] = '?';
+		for (size_t j = 0; j < len; j++)
+			if ((unsigned char)text[j] >= 0x80)
+				text[j] = '?';
+	if (i == n && said[n])
+		memcpy(text + len, "…", sizeof "…");
 	return text;
 }
 
