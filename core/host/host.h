@@ -262,6 +262,7 @@ struct neap_unit_state {
 	const char
 		*sub; /* as systemd says it: "running", "auto-restart", "exited"; "" where it is foreseen */
 	bool stale;   /* its files have changed since the manager read them */
+	bool ours;    /* neap itself runs in it: to stop it would end neap */
 };
 /* Whether a service manager runs this machine: not that of a tree of files, nor that of a container without
  * one. Without it the calls below are errors. */
