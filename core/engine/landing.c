@@ -61,6 +61,12 @@ static bool may(void *ctx, uint32_t step)
 	return true;
 }
 
+static void made(void *ctx, const struct neap_change *change)
+{
+	struct run *run = ctx;
+	run->nodes[change->step].touched = true;
+}
+
 static void failed(void *ctx, uint32_t step, struct neap_error *err)
 {
 	neap_landing_fail(ctx, step, err);
@@ -106,6 +112,7 @@ void neap_landing_init(struct run *run)
 					    .about = neap_notices_write,
 					    .midway = midway,
 					    .may = may,
+					    .made = made,
 					    .failed = failed,
 					    .landed = landed };
 	if (!run->plan)

@@ -26,6 +26,8 @@ struct node {
 	bool opaque;                    /* it made such a change itself */
 	enum neap_owed owed;            /* a refresh, beyond the run; of a list: those it leads to */
 	const struct neap_notice *left; /* by an earlier run; or NULL */
+	uint32_t owed_for;              /* whose change it is owed for */
+	bool touched;                   /* something of its change has come about, or may have */
 	bool itself;                    /* it is (also) for its own change that it is to be refreshed */
 };
 
@@ -134,6 +136,8 @@ void neap_notices_owe(struct run *run, uint32_t number, bool itself);
 int neap_notices_write(void *run, struct neap_error **err);
 /* The result of `number` is final. */
 void neap_notices_done(struct run *run, uint32_t number);
+/* `number` has failed or was skipped: who is owed a refresh for nothing else but its change is owed none. */
+void neap_notices_withdraw(struct run *run, uint32_t number);
 /* The summary is made. */
 void neap_notices_end(struct run *run);
 /* Why it is refreshed, when an earlier run owes it; NULL. In the run's arena. */

@@ -564,6 +564,7 @@ void neap_step_done(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
 	neap_notices_done(run, number);
+	neap_notices_withdraw(run, number);
 	if (observer && observer->done)
 		observer->done(observer->ctx, &run->pub, number);
 }
@@ -592,6 +593,7 @@ void neap_step(struct run *run, uint32_t number)
 	double started = run->plan ? 0 : neap_step_now();
 	neap_step_at(&step);
 	int r = walk(&step, &err);
+	step.node->touched |= neap_overlay_opaque(run->overlay);
 	if (!run->plan)
 		step.result->seconds = (float)(neap_step_now() - started);
 

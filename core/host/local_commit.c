@@ -581,13 +581,21 @@ static uint32_t stage_late(struct group *group, uint32_t from)
 	return pick;
 }
 
+static void end(const struct group *group, struct item *item, int rc, struct neap_error **err)
+{
+	if (rc < 0)
+		fail(group, item, err);
+	else if (group->commit->made)
+		group->commit->made(group->commit->ctx, item->change);
+}
+
 static void land_attributes(struct group *group, struct item *item)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 
-	if (may(group, item) &&
-	    neap_local_land_attributes(group->local, group->dirty, item->change, &err) < 0)
-		fail(group, item, &err);
+	if (may(group, item))
+		end(group, item, neap_local_land_attributes(group->local, group->dirty, item->change, &err),
+		    &err);
 }
 
 static void land_chain(struct group *group, uint32_t last)
@@ -605,6 +613,10 @@ static void land_chain(struct group *group, uint32_t last)
 		if (may(group, item)) {
 			if (land_write(group, item, backup, &err) == 0) {
 				group->items[last].landed = true;
+				/* Those that it supersedes are in it. */
+				for (uint32_t i = pick; i != NONE; i = group->items[i].earlier)
+					if (!group->items[i].out)
+						end(group, &group->items[i], 0, NULL);
 				break;
 			}
 			fail(group, item, &err);
@@ -653,6 +665,10 @@ static void land_batch(struct group *group, uint32_t first)
 	}
 	if (changes.count && neap_local_land_firewall(group->local, changes.items, changes.count, &err) < 0)
 		fail_batch(group, first, err);
+	else
+		for (uint32_t i = first; i != NONE; i = group->items[i].mate)
+			if (!group->items[i].out)
+				end(group, &group->items[i], 0, NULL);
 	neap_vec_done(&changes);
 }
 
@@ -680,27 +696,26 @@ static void land(struct group *group, uint32_t number)
 			if (rc == 0)
 				rc = neap_local_land_temp(group->local, group->dirty, item->change,
 							  &item->temp, item->absent, &err);
-			if (rc < 0)
-				fail(group, item, &err);
+			end(group, item, rc, &err);
 		}
 		neap_local_temp_discard(&item->temp, item->change);
 		return;
 	case NEAP_CHANGE_UNLINK:
 	case NEAP_CHANGE_RMDIR:
-		if (may(group, item) &&
-		    neap_local_land_removal(group->local, group->dirty, item->change, &err) < 0)
-			fail(group, item, &err);
+		if (may(group, item))
+			end(group, item,
+			    neap_local_land_removal(group->local, group->dirty, item->change, &err), &err);
 		return;
 	case NEAP_CHANGE_FIREWALL:
 		land_batch(group, number);
 		return;
 	case NEAP_CHANGE_KERNEL:
-		if (may(group, item) && neap_local_land_kernel(group->local, item->change, &err) < 0)
-			fail(group, item, &err);
+		if (may(group, item))
+			end(group, item, neap_local_land_kernel(group->local, item->change, &err), &err);
 		return;
 	case NEAP_CHANGE_NET:
-		if (may(group, item) && neap_local_land_net(group->local, item->change->net, &err) < 0)
-			fail(group, item, &err);
+		if (may(group, item))
+			end(group, item, neap_local_land_net(group->local, item->change->net, &err), &err);
 		return;
 	}
 }
