@@ -116,3 +116,40 @@ calls() { # calls VERB COUNT: how many system calls
 	run "$NEAP" plan "$work/chain.lua" --root "$work/chain"
 	[ "$status" -eq 0 ]
 }
+
+@test "a plain user's plan says what only root may, and promises none of it" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to become somebody else"
+	local work kind
+	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-plain-XXXXXX")
+	chmod 755 "$work"
+	mkdir -m 777 "$work/root"
+	mkdir -m 700 "$work/state"
+	chown 65534 "$work/state"
+	install -m 755 "$NEAP" "$work/neap"
+	cat >"$work/site.lua" <<-LUA
+	local neap = require "neap"
+	neap.bridge { name = "nbr0" }
+	neap.veth { name = "nv0", peer = "nv1" }
+	neap.address { link = "lo", address = "127.9.9.9/32" }
+	neap.route { to = "10.99.0.0/24", link = "lo" }
+	neap.sysctl { name = "vm.swappiness", value = "37", persistent = false }
+	neap.mount { path = "/mnt", device = "none", fstype = "tmpfs", persistent = false }
+	neap.exec { name = "as root", command = { "true" }, user = "root", always = true }
+	neap.exec { name = "as oneself", command = { "true" }, user = "nobody", always = true }
+	LUA
+	echo 'require "neap".exec { name = "in a root", command = { "true" }, always = true }' >"$work/root.lua"
+	plain() { setpriv --reuid=65534 --regid=65534 --clear-groups "$work/neap" "$@" --state-dir "$work/state"; }
+	run plain plan "$work/site.lua"
+	[ "$status" -eq 4 ]
+	for kind in bridge veth address route sysctl mount 'exec\[as root\]'; do
+		grep -q "^x failed *$kind.*: Operation not permitted" <<<"$output" || { echo "$kind: $output"; false; }
+	done
+	[ "$(grep -c 'only root may: run neap as root' <<<"$output")" = 7 ]
+	[[ "$output" == *"! run       exec[as oneself]"* ]]
+	# An apply says the same.
+	run plain apply "$work/site.lua"
+	[ "$(grep -c 'Operation not permitted' <<<"$output")" = 7 ]
+	run plain plan --root "$work/root" "$work/root.lua"
+	[[ "$output" == *"run true: Operation not permitted"* ]]
+	rm -r "$work"
+}
