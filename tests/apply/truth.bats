@@ -153,3 +153,33 @@ calls() { # calls VERB COUNT: how many system calls
 	[[ "$output" == *"run true: Operation not permitted"* ]]
 	rm -r "$work"
 }
+
+@test "a certain cause beside an unknown one makes the refresh certain, and is the one that is named" {
+	local work
+	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-certain-XXXXXX")
+	echo old >"$work/unknown"
+	echo old >"$work/certain"
+	cat >"$work/site.lua" <<-LUA
+	local neap = require "neap"
+	local made = neap.token { path = "$work/made" }
+	local unknown = neap.file { path = "$work/unknown", content = made.value }
+	local certain = neap.file { path = "$work/certain", content = "new\n" }
+	neap.exec { name = "listed", command = { "true" }, refresh_only = true, subscribe = { unknown, certain } }
+	neap.exec { name = "named", command = { "true" }, refresh_only = true, subscribe = unknown, require = certain }
+	neap.file { path = "$work/last", content = "x", noop = true }
+	LUA
+	run "$NEAP" plan --state-dir "$work/state" "$work/site.lua"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"@ refresh   exec[listed]"*"because file[$work/certain] changes"* ]] || { echo "$output"; false; }
+	[[ "$output" == *"? unknown   exec[named]"* ]]
+	"$NEAP" apply --state-dir "$work/state" "$work/site.lua" >/dev/null
+	# What is noop or waits is not as wanted.
+	echo 'require "neap".wait_for { name = "w", command = { "sh", "-c", "echo not yet >&2; exit 3" }, timeout = "1s" }' \
+		>>"$work/site.lua"
+	run "$NEAP" plan --state-dir "$work/state" "$work/site.lua"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "nothing to change: 5 resources as wanted, 1 noop, 1 to wait for" ] || { echo "$output"; false; }
+	run "$NEAP" apply --state-dir "$work/state" "$work/site.lua"
+	[[ "$output" == *"sh: exit 3, for 1 s"*"it said: not yet"* ]] || { echo "$output"; false; }
+	rm -r "$work"
+}
