@@ -25,6 +25,7 @@ enum {
 };
 
 #define TIMEOUT_DEFAULT 300
+#define INSTEAD "put it into environment, where others do not see it, and let the command read it there"
 #define QUOTED_MAX 400 /* bytes of what a command has said, in an error */
 
 struct exec_want {
@@ -297,6 +298,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	},
 	[COMMAND] = {
 		.name = "command",
+		.instead = INSTEAD,
 		.kind = NEAP_PARAM_ARGV,
 		.doc = "The program and its arguments, each as it is: no shell is between. A program without a slash is "
 		       "looked up in PATH and the usual directories.",
@@ -304,6 +306,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	},
 	[SHELL] = {
 		.name = "shell",
+		.instead = INSTEAD,
 		.kind = NEAP_PARAM_TEXT,
 		.doc = "A script for `/bin/sh -c` instead.",
 		.offset = offsetof(struct exec_want, shell),
