@@ -71,8 +71,13 @@ struct run {
 	uint32_t landing;           /* the step whose changes are landing */
 	uint32_t moved;             /* the last step that changes or may change something */
 	bool verifying;             /* the group has landed and is read back */
-	bool masks;                 /* the secrets among the parameters are known as such */
-	NEAP_VEC(uint32_t) makers;  /* then: who has outputs that are */
+	struct {
+		uint32_t step;
+		size_t count;
+		struct neap_buf names;
+	} made;                    /* what has come about of the last step of which something has */
+	bool masks;                /* the secrets among the parameters are known as such */
+	NEAP_VEC(uint32_t) makers; /* then: who has outputs that are */
 };
 
 /* A resource whose turn it is. */
@@ -145,6 +150,9 @@ const char *neap_notices_reason(const struct run *run, uint32_t number);
 
 /* No secret that is known shows in `err`, whoever said it. masking.c */
 void neap_masking_mask(struct run *run, struct neap_error *err);
+
+/* An error of `step` says what of it has come about. */
+void neap_landing_tell_made(const struct run *run, uint32_t step, struct neap_error *err);
 
 void neap_landing_init(struct run *run);
 /* Lands what the overlay holds and reads it back. */

@@ -606,6 +606,7 @@ void neap_step(struct run *run, uint32_t number)
 		step.result->outcome = NEAP_OUTCOME_NOT_DONE;
 	} else if (r < 0) {
 		neap_overlay_undo(run->overlay);
+		neap_landing_tell_made(run, number, err);
 		neap_landing_fail(run, number, err);
 	} else if (r > 0) {
 		step.result->outcome = NEAP_OUTCOME_UNCHANGED;

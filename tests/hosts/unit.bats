@@ -477,7 +477,8 @@ own_ends() {
 	for type in oneshot exec simple; do
 		on rm -f /run/after.log
 		own "$type" 1
-		run -0 apply
+		run apply
+		[ "$status" -eq 0 ] || { echo "$output"; false; }
 		own "$type" 2
 		run -2 plan
 		[[ "$output" != *"restarts it"* ]]
