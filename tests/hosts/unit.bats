@@ -453,11 +453,11 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 own() {
 	recipe <<-LUA
 	local own = neap.unit {
-		name = "own.service",
+		name = "itself.service",
 		content = "[Service]\nType=$1\nExecStart=neap apply --lock-wait 1m /srv/site\n",
 		drop_ins = { number = "[Unit]\nDescription=number $2\n" },
 	}
-	local conf = neap.file { path = "/etc/own.conf", content = "$2\n", notify = own }
+	local conf = neap.file { path = "/etc/itself.conf", content = "$2\n", notify = own }
 	neap.exec { name = "after", shell = "echo $2 >>/run/after.log", refresh_only = true, subscribe = { own, conf } }
 	$3
 	LUA
@@ -466,9 +466,9 @@ own() {
 # Until the unit is over.
 own_ends() {
 	for _ in $(seq 100); do
-		case $(state own.service ActiveState) in active | activating | deactivating) sleep 0.1 ;; *) return 0 ;; esac
+		case $(state itself.service ActiveState) in active | activating | deactivating) sleep 0.1 ;; *) return 0 ;; esac
 	done
-	on systemctl status own.service
+	on systemctl status itself.service
 	return 1
 }
 
@@ -482,13 +482,13 @@ own_ends() {
 		own "$type" 2
 		run -2 plan
 		[[ "$output" != *"restarts it"* ]]
-		on systemctl start own.service
+		on systemctl start itself.service
 		own_ends
-		[ "$(state own.service Result)" = success ]
+		[ "$(state itself.service Result)" = success ]
 		[ "$(on cat /run/after.log)" = $'1\n2' ]
-		[ "$(on grep -c 'Description=number 2' /etc/systemd/system/own.service.d/number.conf)" = 1 ]
-		[ "$(state own.service NeedDaemonReload)" = no ]
-		[ "$(on journalctl -q -o cat -u own.service --grep 'Starting|Started' | tail -n 3 | grep -c 'number 2')" = 0 ]
+		[ "$(on grep -c 'Description=number 2' /etc/systemd/system/itself.service.d/number.conf)" = 1 ]
+		[ "$(state itself.service NeedDaemonReload)" = no ]
+		[ "$(on journalctl -q -o cat -u itself.service --grep 'Starting|Started' | tail -n 3 | grep -c 'number 2')" = 0 ]
 		host_neap web status
 		run -0 plan
 	done
@@ -497,14 +497,14 @@ own_ends() {
 @test "by hand, the job of a oneshot that has failed is not started: it would wait for the lock of who starts it" {
 	own oneshot 3 'neap.exec { name = "no", command = { "false" }, always = true }'
 	run -4 apply
-	run on systemctl start own.service
-	[ "$(state own.service ActiveState)" = failed ]
+	run on systemctl start itself.service
+	[ "$(state itself.service ActiveState)" = failed ]
 	own oneshot 4
 	SECONDS=0
 	run -0 apply
 	[ "$SECONDS" -lt 30 ]
-	[ "$(state own.service ActiveState)" = failed ]
-	on systemctl start own.service
+	[ "$(state itself.service ActiveState)" = failed ]
+	on systemctl start itself.service
 	run -0 plan
 }
 
