@@ -161,6 +161,7 @@ static int secret(lua_State *L)
 			neap_lua_check_ended(L, lua); /* it was, here: no pcall shall hide where */
 			neap_lua_raise(L);
 		}
+		neap_secrets_add(lua->graph->secrets, text);
 		neap_lua_text_push_known(L, text);
 		return 1;
 	}
@@ -177,6 +178,7 @@ static int secret(lua_State *L)
 		text = neap_text_secret(lua->scratch, data, len);
 	if (r < 0)
 		neap_lua_raise(L);
+	neap_secrets_add(lua->graph->secrets, text);
 	neap_lua_text_push_known(L, text);
 	return 1;
 }

@@ -25,6 +25,7 @@ enum {
 };
 
 #define TIMEOUT_DEFAULT 300
+#define INSTEAD "put it into environment, where others do not see it, and let the command read it there"
 #define QUOTED_MAX 400 /* bytes of what a command has said, in an error */
 
 struct exec_want {
@@ -199,7 +200,10 @@ static const char *last_words(const char *said, struct neap_arena *arena)
 	while (len && (said[len - 1] == '\n' || said[len - 1] == ' '))
 		len--;
 	start = len > QUOTED_MAX ? said + len - QUOTED_MAX : said;
-	text = neap_arena_copy(arena, start, len - (size_t)(start - said));
+	while (((unsigned char)*start & 0xc0) == 0x80 && start > said) /* it would be cut in a character */
+		start++;
+	text = neap_arena_printf(arena, "%s%.*s", start > said ? "…" : "",
+				 (int)(len - (size_t)(start - said)), start);
 	for (char *at = text; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			*at = *at == '\n' ? '|' : ' '; /* lines are told apart */
@@ -294,6 +298,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	},
 	[COMMAND] = {
 		.name = "command",
+		.instead = INSTEAD,
 		.kind = NEAP_PARAM_ARGV,
 		.doc = "The program and its arguments, each as it is: no shell is between. A program without a slash is "
 		       "looked up in PATH and the usual directories.",
@@ -301,6 +306,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	},
 	[SHELL] = {
 		.name = "shell",
+		.instead = INSTEAD,
 		.kind = NEAP_PARAM_TEXT,
 		.doc = "A script for `/bin/sh -c` instead.",
 		.offset = offsetof(struct exec_want, shell),

@@ -234,7 +234,7 @@ static int change_live(struct neap_host *host, const struct neap_context *ctx, c
 		       struct neap_error **err)
 {
 	const char **argv = neap_arena_array_of(ctx->scratch, const char *, want->params.count + 5);
-	struct neap_process process = { .argv = argv, .timeout = LOAD_TIMEOUT };
+	struct neap_process process = { .argv = argv, .timeout = LOAD_TIMEOUT, .privileged = true };
 	struct neap_process_result result;
 	size_t count = 0;
 	int r;

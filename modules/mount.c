@@ -432,7 +432,9 @@ static int run(struct neap_host *host, const struct neap_context *ctx, const str
 	       const char *const *argv, struct neap_error **err)
 {
 	const char *const effects[] = { want->path, NULL };
-	struct neap_process process = { .argv = argv, .effects = effects, .timeout = MOUNT_TIMEOUT };
+	struct neap_process process = {
+		.argv = argv, .effects = effects, .timeout = MOUNT_TIMEOUT, .privileged = true
+	};
 	struct neap_process_result result;
 	int r = neap_host_run(host, &process, ctx->scratch, &result, err);
 

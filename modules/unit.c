@@ -48,6 +48,7 @@ struct unit_have {
 	struct neap_unit_links_state links;
 	struct neap_unit_removal removal;
 	bool others; /* of a template: its instances may be known to the manager */
+	bool passes; /* it never is, it only happens: of Type=oneshot, without RemainAfterExit */
 };
 
 static const struct neap_param params[PARAM_COUNT];
@@ -358,6 +359,8 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 		r = read_others(view, ctx->scratch, want, have, err);
 	if (r == 0)
 		r = read_file(view, ctx->scratch, want, &source, have, err);
+	if (r == 0 && (have->is.active == NEAP_UNIT_ACTIVATING || have->is.active == NEAP_UNIT_FAILED))
+		r = neap_unit_file_passes(view, ctx->scratch, &source, &have->passes);
 	return r == 0 ? read_enabled(view, ctx, want, &source, have, err) : r;
 }
 
@@ -380,7 +383,7 @@ static bool is_stopped(const struct unit_have *have)
 
 static enum job job_of(const struct unit_want *want, const struct unit_have *have)
 {
-	if (!have->manager || is_template(want))
+	if (!have->manager || is_template(want) || have->is.ours)
 		return JOB_NONE;
 	if (want->ensure == NEAP_ABSENT || wants_state(want, STOPPED))
 		return is_stopped(have) ? JOB_NONE : JOB_STOP;
@@ -410,8 +413,8 @@ static bool can_restart(const struct unit_want *want, const struct unit_have *ha
 {
 	const struct neap_unit_own own = own_of(want);
 
-	return want->ensure == NEAP_PRESENT && !is_template(want) && runs(have) &&
-	       job_of(want, have) == JOB_NONE && !wants_state(want, STOPPED) &&
+	return want->ensure == NEAP_PRESENT && !is_template(want) && runs(have) && !have->passes &&
+	       !have->is.ours && job_of(want, have) == JOB_NONE && !wants_state(want, STOPPED) &&
 	       !neap_unit_own_masked(&own, &have->own);
 }
 
@@ -465,6 +468,8 @@ static void diff_absent(const struct unit_want *want, const struct unit_have *ha
 		neap_diff_list(diff, "files", (const char *const *)removal->files, removal->count, NULL, 0);
 	neap_unit_links_diff(&have->links, "enabled", diff);
 	diff_state(want, have, diff);
+	if (have->is.ours)
+		neap_diff_reason(diff, "neap itself runs in it, so it is not stopped");
 }
 
 static int unit_diff(const struct neap_context *ctx, const void *wanted, const void *had,
@@ -488,6 +493,10 @@ static int unit_diff(const struct neap_context *ctx, const void *wanted, const v
 		neap_diff_reason(diff, restarts(want) ? "restarts it"
 						      : "it goes on as it was started, as restart = false");
 	}
+	if (have->own.changes && have->is.ours)
+		neap_diff_reason(diff, "neap itself runs in it: takes effect at its next start");
+	else if (have->own.changes && have->passes)
+		neap_diff_reason(diff, "takes effect at its next start, as a Type=oneshot");
 	if (!neap_diff_empty(diff) && neap_given(want, STATE) && !have->manager)
 		neap_diff_reason(diff, "state is left: no service manager runs here");
 	return 0;
@@ -606,7 +615,7 @@ static int unit_refresh(struct neap_host *host, const struct neap_context *ctx, 
 	if (r < 0)
 		return r;
 	/* It may be asked without knowing whether there is something to restart. */
-	if (r == 0 && (is.load == NEAP_UNIT_NOT_FOUND || is.load == NEAP_UNIT_MASKED))
+	if (r == 0 && (is.load == NEAP_UNIT_NOT_FOUND || is.load == NEAP_UNIT_MASKED || is.ours))
 		return 0;
 	if (r == 0 && is.stale && neap_host_units_reload(host, err) < 0)
 		return -1;
@@ -726,6 +735,11 @@ static const char description[] =
 	"  RemainAfterExit never runs, so it cannot be `running`. Below `--root`, and where no systemd "
 	"runs,\n"
 	"  there are only the files.\n"
+	"- A Type=oneshot that does not stay (RemainAfterExit) is not restarted, while it runs or when it "
+	"has\n"
+	"  failed, and the unit that neap itself runs in is neither stopped, started nor restarted: what "
+	"has\n"
+	"  changed takes effect at their next start.\n"
 	"- A unit that is notified is restarted; one that is stopped is not started by that. A unit that "
 	"this\n"
 	"  run has started for its own sake is not restarted once more.\n"

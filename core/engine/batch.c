@@ -395,6 +395,8 @@ void neap_batch(struct run *run, const uint32_t *numbers, size_t count)
 		return;
 	}
 	int r = change(&batch, &err);
+	for (size_t i = 0; i < batch.together; i++)
+		who[i]->step.node->touched = true;
 	if (run->plan)
 		end_plan(&batch, r, err);
 	else

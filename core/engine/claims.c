@@ -10,6 +10,7 @@
 #include "base/lines.h"
 #include "base/path.h"
 #include "base/regex.h"
+#include "engine/firewall.h"
 #include "engine/graph_private.h"
 
 #define NONE NEAP_GRAPH_NONE
@@ -58,7 +59,8 @@ static void conflict(struct neap_claims *claims, uint32_t a, uint32_t b, const c
 
 	neap_problem_add(claims->graph->problems, resource_of(claims, second)->at,
 			 resource_of(claims, second)->address, "%s and %s both own %s %s",
-			 neap_claims_named(claims, first), neap_claims_named(claims, second), what, path);
+			 neap_claims_named(claims, first), neap_claims_named(claims, second), what,
+			 neap_firewall_named(path, claims->graph->arena));
 }
 
 static struct claim *claim_of(struct neap_claims *claims, const char *path)

@@ -2,6 +2,8 @@
 
 #include <ctype.h>
 
+#include "base/path.h"
+
 #define CHAIN_MAX 28 /* as iptables takes */
 
 const char *const neap_family_choices[] = { "ipv4", "ipv6", NULL };
@@ -111,6 +113,28 @@ void neap_rule_claim(struct neap_claims *claims, const struct neap_table *table,
 				neap_arena_printf(arena, "%s/jumps/%s/%s",
 						  neap_firewall_path(table, target, arena), chain, part),
 				NEAP_ASPECT_EXISTENCE, absent);
+}
+
+/* Paths of the packet filter are neap's own, so nobody else may read them. */
+const char *neap_firewall_named(const char *path, struct neap_arena *arena)
+{
+	char *words = neap_arena_strdup(arena, path), *part[4] = { 0 };
+	const char *kind, *rule;
+
+	if (!neap_path_below(neap_str(path), NEAP_STR(NEAP_FIREWALL_ROOT)))
+		return path;
+	words += strlen(NEAP_FIREWALL_ROOT "/");
+	for (size_t i = 0; i < 4 && words; i++)
+		part[i] = strsep(&words, "/");
+	if (!part[2])
+		return path;
+	kind = part[3];
+	rule = kind && words ? words : NULL;
+	if (rule && strcmp(kind, "rules") == 0)
+		return neap_arena_printf(arena, "the rule %s in the chain %s of the table %s (%s)",
+					 strncmp(rule, "-A ", 3) == 0 ? rule + 3 : rule, part[2], part[1],
+					 part[0]);
+	return neap_arena_printf(arena, "the chain %s of the table %s (%s)", part[2], part[1], part[0]);
 }
 
 const char *neap_chain_named(const struct neap_table *table, const char *chain, struct neap_arena *arena)

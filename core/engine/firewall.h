@@ -31,6 +31,9 @@ int neap_rule_check(const char *rule, struct neap_error **err);
 void neap_rule_claim(struct neap_claims *claims, const struct neap_table *table, const char *chain,
 		     const char *rule, bool absent);
 
+/* What a path of the packet filter stands for, for people: "the chain INPUT of the table filter (ipv6)". Any
+ * other path: itself. */
+const char *neap_firewall_named(const char *path, struct neap_arena *arena);
 /* "chain KUBE of table nat (ipv6)" */
 const char *neap_chain_named(const struct neap_table *table, const char *chain, struct neap_arena *arena);
 int neap_chain_missing(const struct neap_table *table, const char *chain, struct neap_error **err);

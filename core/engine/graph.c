@@ -37,6 +37,7 @@ struct neap_graph *neap_graph_new(const struct neap_registry *registry, struct n
 	graph->registry = registry;
 	graph->schema = (struct neap_schema_context){ .arena = arena, .sources = sources, .directory = "" };
 	graph->build = neap_arena_new_of(arena, struct neap_graph_build);
+	graph->secrets = neap_secrets_new();
 	graph->build->open = NEAP_GRAPH_NONE;
 	graph->build->hints = 200000;
 	return graph;
@@ -69,6 +70,7 @@ void neap_graph_free(struct neap_graph *graph)
 	neap_map_done(&graph->owned);
 	neap_map_done(&graph->accounts[NEAP_ACCOUNT_USER]);
 	neap_map_done(&graph->accounts[NEAP_ACCOUNT_GROUP]);
+	neap_secrets_free(graph->secrets);
 	neap_arena_free(graph->arena);
 }
 

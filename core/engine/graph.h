@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/secrets.h"
 #include "base/value.h"
 #include "base/vec.h"
 #include "engine/problem.h"
@@ -67,6 +68,7 @@ struct neap_graph {
 	struct neap_map owned;            /* normalised paths claimed, see neap_graph_owns() */
 	struct neap_map accounts[2];      /* names of users and groups that somebody makes or removes */
 	struct neap_schema_context schema;
+	struct neap_secrets *secrets; /* that the recipe has made, whatever became of them */
 	/* after finish */
 	uint32_t *order; /* all nodes, topological, ties by declaration */
 	/* By place in the order: so many from here on are of one type that is changed together, and stand on

@@ -4,6 +4,10 @@
  */
 #include "engine/run_private.h"
 
+#include <stdlib.h>
+
+#define MADE_NAMED 5 /* paths in an error */
+
 /* Everything reachable from `number` is skipped. Each node is blocked once, so all calls together are O(E).
  */
 static void block(struct run *run, uint32_t number)
@@ -39,6 +43,7 @@ void neap_landing_fail(struct run *run, uint32_t number, struct neap_error *err)
 		return;
 	}
 	result->outcome = NEAP_OUTCOME_FAILED;
+	neap_masking_mask(run, err);
 	result->error = err;
 	run->nodes[number].changed = NEAP_NO;
 	if (!run->over) /* else all have had their turn: what became of them is so */
@@ -61,8 +66,41 @@ static bool may(void *ctx, uint32_t step)
 	return true;
 }
 
+/* What has changed of the last step of which something has, for its error. */
+static void made(void *ctx, const struct neap_change *change)
+{
+	struct run *run = ctx;
+	struct neap_buf *names = &run->made.names;
+
+	run->nodes[change->step].touched = true;
+	if (run->made.step != change->step || !run->made.count) {
+		names->len = 0;
+		run->made.step = change->step;
+		run->made.count = 0;
+	}
+	if (change->kind == NEAP_CHANGE_NET || change->kind == NEAP_CHANGE_FIREWALL || !change->path)
+		return;
+	if (run->made.count++ < MADE_NAMED)
+		neap_buf_printf(names, "%s%s", names->len ? ", " : "", change->path);
+}
+
+void neap_landing_tell_made(const struct run *run, uint32_t step, struct neap_error *err)
+{
+	const char *more = run->made.count > MADE_NAMED ? " …" : "";
+	struct neap_error *both = NULL;
+
+	if (!err || run->made.step != step || !run->made.count)
+		return;
+	neap_error_set(&both, "%s; changed before that: %s%s", err->message, run->made.names.data, more);
+	free(err->message);
+	err->message = both->message;
+	both->message = NULL;
+	neap_error_free(both);
+}
+
 static void failed(void *ctx, uint32_t step, struct neap_error *err)
 {
+	neap_landing_tell_made(ctx, step, err);
 	neap_landing_fail(ctx, step, err);
 }
 
@@ -112,6 +150,7 @@ void neap_landing_init(struct run *run)
 					    .about = neap_notices_write,
 					    .midway = midway,
 					    .may = may,
+					    .made = made,
 					    .failed = failed,
 					    .name = name,
 					    .landed = landed };

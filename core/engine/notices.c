@@ -3,7 +3,8 @@
  * written down; when they have been it is taken off. See host/notices.h for where. It must not know what a
  * refresh is.
  *
- * A change that then fails leaves it written, for something of it may have come about.
+ * A change that then fails leaves it written when something of it may have come about. Else it is taken off
+ * again, unless somebody else is its cause too.
  */
 #include "engine/run_private.h"
 
@@ -57,6 +58,7 @@ static void owe(struct run *run, uint32_t from, uint32_t to)
 	if (run->nodes[to].owed || !run->pub.graph->resources.items[to].type->refresh)
 		return;
 	run->nodes[to].owed = NEAP_OWED_QUEUED;
+	run->nodes[to].owed_for = from;
 	neap_vec_push(&run->owed, (struct owed){ .to = to, .from = from });
 }
 
@@ -122,8 +124,9 @@ int neap_notices_write(void *ctx, struct neap_error **err)
 	for (size_t i = 0; i < run->owed.count; i++) {
 		const struct owed *owed = &run->owed.items[i];
 
-		/* Somebody whose turn has come meanwhile had nothing to refresh. */
-		if (run->nodes[owed->to].owed != NEAP_OWED_QUEUED)
+		/* Somebody whose turn has come meanwhile had nothing to refresh; or it is for another now. */
+		if (run->nodes[owed->to].owed != NEAP_OWED_QUEUED ||
+		    run->nodes[owed->to].owed_for != owed->from)
 			continue;
 		notices[count++] = (struct neap_notice){
 			.address = address_of(run, owed->to),
@@ -172,6 +175,71 @@ void neap_notices_done(struct run *run, uint32_t number)
 	if (node->owed == NEAP_OWED_WRITTEN)
 		run->options.notices->settle(run->options.notices->ctx, address_of(run, number));
 	node->owed = NEAP_NOT_OWED;
+}
+
+static bool is_cause(const struct run *run, uint32_t from)
+{
+	enum neap_outcome outcome = run->pub.results[from].outcome;
+
+	return run->nodes[from].touched ||
+	       (run->nodes[from].changed != NEAP_NO && outcome != NEAP_OUTCOME_FAILED &&
+		outcome != NEAP_OUTCOME_SKIPPED);
+}
+
+/* Whether something that `node` is to be refreshed for, itself or by a list, has changed or is about to. */
+static bool has_cause(const struct run *run, uint32_t node)
+{
+	const struct neap_graph *graph = run->pub.graph;
+
+	for (uint32_t i = graph->in_first[node]; i < graph->in_first[node + 1]; i++) {
+		uint32_t from = graph->edges.items[i].from;
+
+		if (from < graph->resources.count &&
+				    (graph->edges.items[i].refresh || node >= graph->resources.count)
+			    ? is_cause(run, from)
+			    : graph->edges.items[i].refresh && has_cause(run, from))
+			return true;
+	}
+	return false;
+}
+
+static void withdraw(struct run *run, uint32_t to)
+{
+	const struct neap_graph *graph = run->pub.graph;
+	struct node *node = &run->nodes[to];
+
+	if (!node->owed || node->left || (node->itself && is_cause(run, to)) || has_cause(run, to))
+		return;
+	if (node->owed == NEAP_OWED_WRITTEN)
+		run->options.notices->settle(run->options.notices->ctx, address_of(run, to));
+	node->owed = NEAP_NOT_OWED;
+	node->itself = false;
+	/* The next member of a list has to go there again. */
+	for (uint32_t i = graph->in_first[to]; i < graph->in_first[to + 1]; i++)
+		if (graph->edges.items[i].from >= graph->resources.count)
+			run->nodes[graph->edges.items[i].from].owed = NEAP_NOT_OWED;
+}
+
+void neap_notices_withdraw(struct run *run, uint32_t number)
+{
+	const struct neap_graph *graph = run->pub.graph;
+	enum neap_outcome outcome = run->pub.results[number].outcome;
+
+	if (!are_kept(run) || run->nodes[number].touched ||
+	    (outcome != NEAP_OUTCOME_FAILED && outcome != NEAP_OUTCOME_SKIPPED))
+		return;
+	withdraw(run, number);
+	for (uint32_t i = graph->out_first[number]; i < graph->out_first[number + 1]; i++) {
+		uint32_t to = graph->edges.items[graph->out_edges[i]].to;
+
+		if (to < graph->resources.count) {
+			withdraw(run, to);
+			continue;
+		}
+		for (uint32_t j = graph->out_first[to]; j < graph->out_first[to + 1]; j++)
+			if (graph->edges.items[graph->out_edges[j]].to < graph->resources.count)
+				withdraw(run, graph->edges.items[graph->out_edges[j]].to);
+	}
 }
 
 /* What the recipe does not have any more, nobody will refresh: known for sure after a whole run of it. */

@@ -85,25 +85,27 @@ static const struct look *look_of(const struct neap_result *result)
 	}
 }
 
-static bool is_changed(const struct neap_run *run, uint32_t node)
+/* Whether its change makes others refresh: `maybe` or for sure. */
+static bool is_changed(const struct neap_run *run, uint32_t node, bool maybe)
 {
 	return node < run->graph->resources.count && run->results[node].action != NEAP_ACTION_NONE &&
+	       (run->results[node].action == NEAP_ACTION_UNKNOWN) == maybe &&
 	       run->results[node].outcome != NEAP_OUTCOME_FAILED;
 }
 
 /* Whose change makes `resource` refresh: the first one found. NULL: none to name. */
-static const char *notifier(const struct neap_run *run, uint32_t resource)
+static const char *notifier(const struct neap_run *run, uint32_t resource, bool maybe)
 {
 	const struct neap_graph *graph = run->graph;
 	for (uint32_t i = graph->in_first[resource]; i < graph->in_first[resource + 1]; i++) {
 		const struct neap_edge *edge = &graph->edges.items[i];
 		if (!edge->refresh)
 			continue;
-		if (is_changed(run, edge->from))
+		if (is_changed(run, edge->from, maybe))
 			return graph->resources.items[edge->from].address;
 		for (uint32_t j = graph->in_first[edge->from];
 		     edge->from >= graph->resources.count && j < graph->in_first[edge->from + 1]; j++)
-			if (is_changed(run, graph->edges.items[j].from))
+			if (is_changed(run, graph->edges.items[j].from, maybe))
 				return graph->resources.items[graph->edges.items[j].from].address;
 	}
 	return NULL;
@@ -113,7 +115,7 @@ static void put_refresh(struct neap_page *page, const struct neap_result *result
 {
 	bool plan = page->run->mode == NEAP_RUN_PLAN;
 	bool only = result->action == NEAP_ACTION_REFRESH;
-	const char *by = notifier(page->run, number);
+	const char *by = notifier(page->run, number, result->refresh == NEAP_MAYBE);
 	if (result->refresh == NEAP_NO)
 		return;
 	const char *what = result->refresh == NEAP_MAYBE ? "may refresh"
@@ -127,8 +129,8 @@ static void put_refresh(struct neap_page *page, const struct neap_result *result
 					  plan ? (result->refresh == NEAP_MAYBE ? "may change" : "changes")
 					       : "changed"),
 			by);
-	else if (!only)
-		neap_page_note(page, "%s", what);
+	else if (!only && !result->reason) /* else that says it: "restarts it" */
+		neap_page_note(page, plan ? "%s, for its own change" : "%s for its own change", what);
 }
 
 static void put_error(struct neap_page *page, const struct neap_resource *resource,

@@ -1,4 +1,4 @@
-/* How a run went, in one line, and its counts. Looks at nothing but the summary. */
+/* How a run went, in one line, and its counts. */
 #include <signal.h>
 
 #include "base/moment.h"
@@ -108,6 +108,32 @@ bool neap_report_put_stop(struct neap_buf *buf, const struct neap_run *run)
 	return run->signal || run->timeout;
 }
 
+/* So many have a reason that begins so: "noop", "will wait". */
+static size_t with_reason(const struct neap_run *run, const char *reason)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < run->graph->resources.count; i++)
+		count += neap_run_selected(run, i) && run->results[i].reason &&
+			 strncmp(run->results[i].reason, reason, strlen(reason)) == 0;
+	return count;
+}
+
+/* What would be changed, or is to be waited for, is not as wanted. */
+static void put_nothing(struct neap_buf *buf, const struct neap_run *run, size_t total)
+{
+	size_t noop = with_reason(run, "noop"), waits = with_reason(run, "will wait");
+	size_t wanted = total - noop - waits;
+
+	neap_buf_puts(buf, "nothing to change: ");
+	if (wanted)
+		neap_buf_printf(buf, "%zu resource%s as wanted", wanted, wanted == 1 ? "" : "s");
+	if (noop)
+		neap_buf_printf(buf, "%s%zu noop", wanted ? ", " : "", noop);
+	if (waits)
+		neap_buf_printf(buf, "%s%zu to wait for", wanted || noop ? ", " : "", waits);
+}
+
 void neap_report_verdict(struct neap_buf *buf, const struct neap_run *run)
 {
 	bool plan = run->mode == NEAP_RUN_PLAN, bad = !neap_run_is_well(run);
@@ -117,8 +143,7 @@ void neap_report_verdict(struct neap_buf *buf, const struct neap_run *run)
 		if (total == 0)
 			neap_buf_puts(buf, "nothing to change: the recipe declares no resource");
 		else
-			neap_buf_printf(buf, "nothing to change: %zu resource%s as wanted", total,
-					total == 1 ? "" : "s");
+			put_nothing(buf, run, total);
 		return;
 	}
 	if (neap_report_put_stop(buf, run))

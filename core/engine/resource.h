@@ -104,6 +104,7 @@ struct neap_param {
 	unsigned flags;
 	const char *doc;            /* one or two sentences, ends in a full stop */
 	const char *fallback;       /* what happens when it is not given, for people; NULL: nothing */
+	const char *instead;        /* where a secret goes that it cannot hold, for people; or NULL */
 	const char *const *choices; /* CHOICE: NULL-terminated; the first is the default */
 	int64_t min, max;           /* INTEGER, INTEGERS, DURATION */
 	size_t offset;              /* in the want struct */

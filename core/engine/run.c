@@ -33,6 +33,12 @@ const char *neap_action_name(enum neap_action action)
 	return names[action];
 }
 
+/* Of two that each would do: one that certainly changes makes it certain. */
+static enum neap_maybe either(enum neap_maybe a, enum neap_maybe b)
+{
+	return a == NEAP_YES || b == NEAP_YES ? NEAP_YES : a > b ? a : b;
+}
+
 /* What the nodes before it mean for a node: failed, pending, changed. */
 static void gather(struct run *run, uint32_t node)
 {
@@ -57,10 +63,10 @@ static void gather(struct run *run, uint32_t node)
 		uint32_t pending = from->opaque ? edge->from : from->pending;
 		if (pending != NEAP_NO_STEP && (self->pending == NEAP_NO_STEP || from->opaque))
 			self->pending = pending;
-		if (join && from->changed > self->changed)
-			self->changed = from->changed;
-		if (edge->refresh && from->changed > self->refresh)
-			self->refresh = from->changed;
+		if (join)
+			self->changed = either(self->changed, from->changed);
+		if (edge->refresh)
+			self->refresh = either(self->refresh, from->changed);
 	}
 }
 
@@ -290,6 +296,8 @@ void neap_run_free(struct neap_run *pub)
 	neap_vec_done(&run->queue);
 	neap_vec_done(&run->acted);
 	neap_vec_done(&run->owed);
+	neap_vec_done(&run->makers);
+	neap_buf_done(&run->made.names);
 	for (size_t i = 0; i < run->memos.count; i++) {
 		neap_arena_free(run->memos.items[i]->memo.arena);
 		free(run->memos.items[i]);

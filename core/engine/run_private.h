@@ -26,6 +26,8 @@ struct node {
 	bool opaque;                    /* it made such a change itself */
 	enum neap_owed owed;            /* a refresh, beyond the run; of a list: those it leads to */
 	const struct neap_notice *left; /* by an earlier run; or NULL */
+	uint32_t owed_for;              /* whose change it is owed for */
+	bool touched;                   /* something of its change has come about, or may have */
 	bool itself;                    /* it is (also) for its own change that it is to be refreshed */
 };
 
@@ -70,6 +72,13 @@ struct run {
 	uint32_t moved;             /* the last step that changes or may change something */
 	bool verifying;             /* the group has landed and is read back */
 	bool over;                  /* all have had their turn */
+	struct {
+		uint32_t step;
+		size_t count;
+		struct neap_buf names;
+	} made;                    /* what has come about of the last step of which something has */
+	bool masks;                /* the secrets among the parameters are known as such */
+	NEAP_VEC(uint32_t) makers; /* then: who has outputs that are */
 };
 
 /* A resource whose turn it is. */
@@ -133,10 +142,18 @@ void neap_notices_owe(struct run *run, uint32_t number, bool itself);
 int neap_notices_write(void *run, struct neap_error **err);
 /* The result of `number` is final. */
 void neap_notices_done(struct run *run, uint32_t number);
+/* `number` has failed or was skipped: who is owed a refresh for nothing else but its change is owed none. */
+void neap_notices_withdraw(struct run *run, uint32_t number);
 /* The summary is made. */
 void neap_notices_end(struct run *run);
 /* Why it is refreshed, when an earlier run owes it; NULL. In the run's arena. */
 const char *neap_notices_reason(const struct run *run, uint32_t number);
+
+/* No secret that is known shows in `err`, whoever said it. masking.c */
+void neap_masking_mask(struct run *run, struct neap_error *err);
+
+/* An error of `step` says what of it has come about. */
+void neap_landing_tell_made(const struct run *run, uint32_t step, struct neap_error *err);
 
 void neap_landing_init(struct run *run);
 /* Lands what the overlay holds and reads it back. */

@@ -190,6 +190,12 @@ static const char *quoted(const struct setting *set, struct neap_text text)
 	return neap_shown(set->ctx->arena, text, NEAP_SHOWN_VALUE).data;
 }
 
+static int refuse_secret(const struct setting *set)
+{
+	neap_error_set(set->err, "%s cannot hold a secret", set->param->name);
+	return set->param->instead ? neap_error_hint(set->err, "%s", set->param->instead) : -1;
+}
+
 /* A string that may stand in a message, an address, an argv: no secrets without leave, no NUL. */
 static int plain_string(const struct setting *set, const char *wanted, struct neap_text *ret)
 {
@@ -198,7 +204,7 @@ static int plain_string(const struct setting *set, const char *wanted, struct ne
 	if (set->value->kind != NEAP_STRING)
 		return wrong_kind(set, wanted);
 	if (text->span_count && !(set->param->flags & NEAP_PARAM_SECRET))
-		return neap_error_set(set->err, "%s cannot hold a secret", set->param->name);
+		return refuse_secret(set);
 	if (!text->len)
 		return neap_error_set(set->err, "%s is empty", set->param->name);
 	if (memchr(text->data, '\0', text->len))
@@ -226,7 +232,7 @@ static int set_text(const struct setting *set, struct neap_text *ret)
 	if (set->value->kind != NEAP_STRING)
 		return wrong_kind(set, "a string");
 	if (set->value->text.span_count && !(set->param->flags & NEAP_PARAM_SECRET))
-		return neap_error_set(set->err, "%s cannot hold a secret", set->param->name);
+		return refuse_secret(set);
 	*ret = neap_text_copy(set->ctx->arena, set->value->text);
 	return 0;
 }
@@ -449,7 +455,7 @@ static int set_strings(const struct setting *set, struct neap_strings *ret)
 			return neap_error_set(set->err, "item %zu of %s must be a string, not %s", i + 1,
 					      param->name, neap_value_kind_name(item->kind));
 		if (item->text.span_count && !(param->flags & NEAP_PARAM_SECRET))
-			return neap_error_set(set->err, "%s cannot hold a secret", param->name);
+			return refuse_secret(set);
 		if (item->text.len && memchr(item->text.data, '\0', item->text.len))
 			return neap_error_set(set->err, "item %zu of %s holds a NUL byte", i + 1,
 					      param->name);
@@ -549,7 +555,7 @@ static int set_texts(const struct setting *set, struct neap_texts *ret)
 			return neap_error_set(set->err, "%s in %s must be a string, not %s", name,
 					      param->name, neap_value_kind_name(pair->value.kind));
 		if (pair->value.text.span_count && !(param->flags & NEAP_PARAM_SECRET))
-			return neap_error_set(set->err, "%s cannot hold a secret", param->name);
+			return refuse_secret(set);
 		names[i] = name;
 		texts[i] = neap_text_copy(set->ctx->arena, pair->value.text);
 	}

@@ -112,6 +112,8 @@ int neap_step_resolve(struct step *step, struct neap_error **err)
 		int r = neap_expr_eval(deferred->expr, output, &lookup, run->arena, &text, err);
 		if (r < 0)
 			return r;
+		if (r == 0)
+			neap_secrets_add(run->pub.graph->secrets, text);
 		if (r == NEAP_UNKNOWN) {
 			step->unknown |= (uint64_t)1 << deferred->param;
 			resource->want->awaited |= (uint64_t)1 << deferred->param;
@@ -581,6 +583,7 @@ void neap_step_done(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
 	neap_notices_done(run, number);
+	neap_notices_withdraw(run, number);
 	if (observer && observer->done)
 		observer->done(observer->ctx, &run->pub, number);
 }
@@ -609,6 +612,7 @@ void neap_step(struct run *run, uint32_t number)
 	double started = run->plan ? 0 : neap_step_now();
 	neap_step_at(&step);
 	int r = walk(&step, &err);
+	step.node->touched |= neap_overlay_opaque(run->overlay);
 	if (!run->plan)
 		step.result->seconds = (float)(neap_step_now() - started);
 
@@ -621,6 +625,7 @@ void neap_step(struct run *run, uint32_t number)
 		step.result->outcome = NEAP_OUTCOME_NOT_DONE;
 	} else if (r < 0) {
 		neap_overlay_undo(run->overlay);
+		neap_landing_tell_made(run, number, err);
 		neap_landing_fail(run, number, err);
 	} else if (r > 0) {
 		step.result->outcome = NEAP_OUTCOME_UNCHANGED;

@@ -300,6 +300,21 @@ static int read_drop_ins(struct drop_ins *drop_ins, struct neap_unitfile *says, 
 	return r;
 }
 
+int neap_unit_file_passes(const struct neap_view *view, struct neap_arena *arena,
+			  const struct neap_unit_source *source, bool *ret)
+{
+	const char *suffix = strrchr(source->name, '.');
+	struct neap_unit_file file = { .found = NEAP_UNIT_FILE_NONE };
+	int r;
+
+	*ret = false;
+	if (!suffix || strcmp(suffix, ".service") != 0)
+		return 0;
+	r = neap_unit_file_read(view, arena, source, &file, NULL);
+	*ret = r == 0 && file.found == NEAP_UNIT_FILE_FOUND && neap_unitfile_passes(&file.says);
+	return r == NEAP_UNKNOWN ? r : 0;
+}
+
 int neap_unit_file_read(const struct neap_view *view, struct neap_arena *arena,
 			const struct neap_unit_source *source, struct neap_unit_file *ret,
 			struct neap_error **err)

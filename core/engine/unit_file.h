@@ -38,6 +38,10 @@ struct neap_unit_file {
 int neap_unit_file_read(const struct neap_view *view, struct neap_arena *arena,
 			const struct neap_unit_source *source, struct neap_unit_file *ret,
 			struct neap_error **err);
+/* Whether its file says that it is a service that never runs, but only happens (Type=oneshot, without
+ * RemainAfterExit). One that cannot be read says nothing. 0 or NEAP_UNKNOWN. */
+int neap_unit_file_passes(const struct neap_view *view, struct neap_arena *arena,
+			  const struct neap_unit_source *source, bool *ret);
 /* Only finds it. */
 int neap_unit_file_find(const struct neap_view *view, struct neap_arena *arena,
 			const struct neap_unit_source *source, struct neap_unit_file *ret,

@@ -87,6 +87,16 @@ struct neap_view {
 	const struct neap_reads *reads;
 };
 
+/* What only some callers may, so that a plan need not promise what their apply will be refused. */
+enum neap_right {
+	NEAP_RIGHT_NETWORK, /* links, addresses, routes, the packet filter */
+	NEAP_RIGHT_KERNEL,  /* a setting */
+	NEAP_RIGHT_UNITS,   /* jobs of the service manager */
+	NEAP_RIGHT_ROOT,    /* all: what a privileged program does */
+	NEAP_RIGHT_ENTER,   /* run a program in the root of this machine */
+	NEAP_RIGHT_BECOME,  /* run one as another user */
+};
+
 /* A program. It gets PATH, HOME, LANG and LC_ALL and nothing else of neap's environment, an empty standard
  * input, and is its own process group. With --root it runs in that root (chroot), which only root may. */
 struct neap_process {
@@ -99,6 +109,7 @@ struct neap_process {
 	uint32_t umask;              /* 0: 022 */
 	bool anything;               /* a query may look at anything: a guard */
 	bool bound;                  /* it ends when neap is killed */
+	bool privileged;             /* nobody but root can do with it what it is run for */
 	bool shared;                 /* a query's answer is kept, by argv, until something changes */
 	size_t output_max;           /* bytes kept of each stream; 0 = 64 KB */
 	const int64_t *returns;      /* exit codes that are well; NULL: 0 */
@@ -270,6 +281,7 @@ struct neap_unit_state {
 	const char
 		*sub; /* as systemd says it: "running", "auto-restart", "exited"; "" where it is foreseen */
 	bool stale;   /* its files have changed since the manager read them */
+	bool ours;    /* neap itself runs in it: to stop it would end neap */
 };
 /* Whether a service manager runs this machine: not that of a tree of files, nor that of a container without
  * one. Without it the calls below are errors. */
@@ -489,6 +501,9 @@ struct neap_reads {
 	void (*caller)(const struct neap_view *, uint32_t *uid, uint32_t *gid);
 	/* Machines only, may be NULL: whether the caller may make and remove entries in `directory`. */
 	int (*writable)(const struct neap_view *, const char *directory, struct neap_error **);
+	/* Machines only, may be NULL: whether the caller may change a part that is no file. `path` of KERNEL.
+	 */
+	bool (*may)(const struct neap_view *, enum neap_right, const char *path);
 	uint32_t (*cause)(const struct neap_view *);
 	uint64_t (*generation)(const struct neap_view *); /* may be NULL: 0 */
 	int (*query)(const struct neap_view *, const struct neap_process *, struct neap_arena *,

@@ -554,6 +554,7 @@ static const struct neap_reads reads = {
 	.accounts = local_accounts,
 	.caller = local_caller,
 	.writable = local_writable,
+	.may = neap_local_may,
 	.cause = local_cause,
 	.query = neap_local_query,
 	.clock = neap_local_clock,

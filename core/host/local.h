@@ -132,6 +132,10 @@ void neap_local_cache(struct neap_machine *machine, const char *kind, const char
 		      size_t len);
 /* Anything may have changed: nothing that was seen is believed any more. */
 void neap_local_changed(struct neap_local *local);
+/* ---- local_rights.c ---- */
+
+bool neap_local_may(const struct neap_view *view, enum neap_right right, const char *path);
+
 /* Something has changed: what queries have said counts no more. */
 void neap_local_answers_drop(struct neap_local *local);
 

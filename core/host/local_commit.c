@@ -400,10 +400,12 @@ static const char *first_lines(struct neap_arena *arena, const char *said)
 {
 	static const size_t limit = 400;
 	unsigned lines = 1;
-	char *text = neap_arena_alloc(arena, 2 * limit + 1);
-	size_t len = 0, n = strnlen(said, limit);
+	char *text = neap_arena_alloc(arena, 2 * limit + sizeof "…");
+	size_t len = 0, n = strnlen(said, limit), i;
 
-	for (size_t i = 0; i < n; i++) {
+	while (n && ((unsigned char)said[n] & 0xc0) == 0x80) /* it would be cut in a character */
+		n--;
+	for (i = 0; i < n; i++) {
 		if (said[i] == '\n') {
 			if (!said[i + 1] || lines++ == 3)
 				break;
@@ -415,9 +417,11 @@ static const char *first_lines(struct neap_arena *arena, const char *said)
 	}
 	text[len] = '\0';
 	if (!neap_str_is_utf8(neap_str(text)))
-		for (size_t i = 0; i < len; i++)
-			if ((unsigned char)text[i] >= 0x80)
-				text[i] = '?';
+		for (size_t j = 0; j < len; j++)
+			if ((unsigned char)text[j] >= 0x80)
+				text[j] = '?';
+	if (i == n && said[n])
+		memcpy(text + len, "…", sizeof "…");
 	return text;
 }
 
@@ -579,13 +583,21 @@ static uint32_t stage_late(struct group *group, uint32_t from)
 	return pick;
 }
 
+static void end(const struct group *group, struct item *item, int rc, struct neap_error **err)
+{
+	if (rc < 0)
+		fail(group, item, err);
+	else if (group->commit->made)
+		group->commit->made(group->commit->ctx, item->change);
+}
+
 static void land_attributes(struct group *group, struct item *item)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 
-	if (may(group, item) &&
-	    neap_local_land_attributes(group->local, group->dirty, item->change, &err) < 0)
-		fail(group, item, &err);
+	if (may(group, item))
+		end(group, item, neap_local_land_attributes(group->local, group->dirty, item->change, &err),
+		    &err);
 }
 
 static void land_chain(struct group *group, uint32_t last)
@@ -603,6 +615,10 @@ static void land_chain(struct group *group, uint32_t last)
 		if (may(group, item)) {
 			if (land_write(group, item, backup, &err) == 0) {
 				group->items[last].landed = true;
+				/* Those that it supersedes are in it. */
+				for (uint32_t i = pick; i != NONE; i = group->items[i].earlier)
+					if (!group->items[i].out)
+						end(group, &group->items[i], 0, NULL);
 				break;
 			}
 			fail(group, item, &err);
@@ -649,6 +665,10 @@ static void land_batch(struct group *group, uint32_t first)
 	}
 	if (changes.count && neap_local_land_firewall(group->local, changes.items, changes.count, &err) < 0)
 		fail_batch(group, first, err);
+	else
+		for (uint32_t i = first; i != NONE; i = group->items[i].mate)
+			if (!group->items[i].out)
+				end(group, &group->items[i], 0, NULL);
 	neap_vec_done(&changes);
 }
 
@@ -676,27 +696,26 @@ static void land(struct group *group, uint32_t number)
 			if (rc == 0)
 				rc = neap_local_land_temp(group->local, group->dirty, item->change,
 							  &item->temp, item->absent, &err);
-			if (rc < 0)
-				fail(group, item, &err);
+			end(group, item, rc, &err);
 		}
 		neap_local_temp_discard(&item->temp, item->change);
 		return;
 	case NEAP_CHANGE_UNLINK:
 	case NEAP_CHANGE_RMDIR:
-		if (may(group, item) &&
-		    neap_local_land_removal(group->local, group->dirty, item->change, &err) < 0)
-			fail(group, item, &err);
+		if (may(group, item))
+			end(group, item,
+			    neap_local_land_removal(group->local, group->dirty, item->change, &err), &err);
 		return;
 	case NEAP_CHANGE_FIREWALL:
 		land_batch(group, number);
 		return;
 	case NEAP_CHANGE_KERNEL:
-		if (may(group, item) && neap_local_land_kernel(group->local, item->change, &err) < 0)
-			fail(group, item, &err);
+		if (may(group, item))
+			end(group, item, neap_local_land_kernel(group->local, item->change, &err), &err);
 		return;
 	case NEAP_CHANGE_NET:
-		if (may(group, item) && neap_local_land_net(group->local, item->change->net, &err) < 0)
-			fail(group, item, &err);
+		if (may(group, item))
+			end(group, item, neap_local_land_net(group->local, item->change->net, &err), &err);
 		return;
 	}
 }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "base/unit.h"
@@ -304,12 +305,51 @@ static bool is_news(const char *directory, const char *files, const struct neap_
 	return news;
 }
 
+/* ---- the units that neap runs in ----------------------------------------------------------------------- */
+
+#define CGROUP_MAX 8192
+
+/* The path of neap's control group, whose parts are units: "/system.slice/neap.service". */
+static const char *own_group(struct neap_arena *arena)
+{
+	char *text = neap_arena_alloc(arena, CGROUP_MAX), *line, *rest = text;
+	int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, text, CGROUP_MAX - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[len < 0 ? 0 : len] = '\0';
+	while ((line = strsep(&rest, "\n"))) {
+		const char *path = strchr(line, ':');
+
+		path = path ? strchr(path + 1, ':') : NULL;
+		if (path && (strncmp(line, "0::", 3) == 0 || strstr(line, ":name=systemd:")))
+			return path + 1;
+	}
+	return "";
+}
+
+static bool is_around_us(struct neap_local_units *units, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!units->group)
+		units->group = own_group(units->names);
+	for (const char *at = units->group; (at = strchr(at, '/'));) {
+		at += at[1] == '_' ? 2 : 1; /* names that could be the kernel's have one put before them */
+		if (strncmp(at, name, len) == 0 && (!at[len] || at[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
 /* ---- asking -------------------------------------------------------------------------------------------- */
 
 struct question {
 	const char *name, *file;
 	const char *const *drop_ins;
 	struct neap_bus_call *stale, *fragment, *paths; /* the last two NULL: do not matter */
+	struct neap_bus_call *kill, *main;              /* of one that neap runs in, else NULL */
 };
 
 static bool is_stale(const struct question *question, const char *files, enum neap_unit_load load)
@@ -329,6 +369,22 @@ static bool is_stale(const struct question *question, const char *files, enum ne
 	return false;
 }
 
+/* Whether neap ends when the unit is stopped. One whose other processes go on (cron) may be restarted. */
+static bool is_ours(const struct question *question)
+{
+	const struct neap_value *kill, *main;
+
+	if (!question->kill)
+		return false;
+	kill = &question->kill->value;
+	main = &question->main->value;
+	if (question->kill->error || kill->kind != NEAP_STRING)
+		return true; /* a slice: all that is in it */
+	if (strcmp(kill->text.data, "process") != 0 && strcmp(kill->text.data, "none") != 0)
+		return true;
+	return !question->main->error && main->kind == NEAP_INTEGER && main->integer == getpid();
+}
+
 static void keep_answer(struct neap_local_units *units, const struct question *question,
 			const struct neap_value *row)
 {
@@ -339,6 +395,7 @@ static void keep_answer(struct neap_local_units *units, const struct question *q
 		.active = neap_local_active(neap_local_cell(row, 3)),
 		.sub = neap_local_cell(row, 4),
 	};
+	state->ours = is_ours(question);
 	state->stale = state->load != NEAP_UNIT_NOT_FOUND && is_stale(question, units->files, state->load);
 	neap_map_put(&units->known, neap_str(question->name), state);
 }
@@ -350,8 +407,8 @@ static int explain(const struct neap_bus_call *call, const char *name, struct ne
 	return neap_error_set(err, "look at %s: the service manager says: %.300s", name, call->text);
 }
 
-static size_t add_calls(const struct own *own, const char *name, struct question *question,
-			struct neap_bus_call *calls)
+static size_t add_calls(struct neap_local_units *units, const struct own *own, const char *name,
+			struct question *question, struct neap_bus_call *calls)
 {
 	const char *path = neap_bus_unit_path(own->arena, name);
 	size_t count = 0;
@@ -369,6 +426,12 @@ static size_t add_calls(const struct own *own, const char *name, struct question
 		question->paths = &calls[count];
 		calls[count++] = neap_bus_property(own->arena, path, "Unit", "DropInPaths");
 	}
+	if (is_around_us(units, name)) {
+		question->kill = &calls[count];
+		calls[count++] = neap_bus_property(own->arena, path, "Service", "KillMode");
+		question->main = &calls[count];
+		calls[count++] = neap_bus_property(own->arena, path, "Service", "MainPID");
+	}
 	return count;
 }
 
@@ -376,7 +439,7 @@ static size_t add_calls(const struct own *own, const char *name, struct question
 static int ask(struct neap_local_units *units, const char *const *names, size_t count,
 	       struct neap_error **err)
 {
-	NEAP_AUTO_FREE struct neap_bus_call *calls = neap_alloc((1 + 3 * count) * sizeof(*calls));
+	NEAP_AUTO_FREE struct neap_bus_call *calls = neap_alloc((1 + 5 * count) * sizeof(*calls));
 	NEAP_AUTO_FREE struct question *questions = neap_alloc((count + 1) * sizeof(*questions));
 	struct own own = { .directory = units->files, .arena = units->answers };
 	struct neap_bus_call *list = &calls[0];
@@ -385,7 +448,7 @@ static int ask(struct neap_local_units *units, const char *const *names, size_t 
 	*list = (struct neap_bus_call){ .method = "ListUnitsByNames", .list = names, .list_count = count };
 	list_own(&own);
 	for (size_t i = 0; i < count; i++)
-		called += add_calls(&own, names[i], &questions[i], &calls[called]);
+		called += add_calls(units, &own, names[i], &questions[i], &calls[called]);
 	neap_map_done(&own.names);
 	if (neap_bus_ask(units->bus, calls, called, units->seconds, units->answers, err) < 0)
 		return neap_error_prefix(err, "look at %s", names[0]);

@@ -12,6 +12,7 @@ struct neap_local_units {
 	struct neap_bus *bus;
 	unsigned seconds;  /* for an answer */
 	const char *files; /* where the administrator's lie */
+	const char *group; /* the control group that neap is in; NULL: not looked at */
 	struct neap_arena *names;
 	NEAP_VEC(const char *) expected; /* in order */
 	struct neap_map numbers;         /* name → number of its place among those, from 1 on */

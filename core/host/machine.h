@@ -58,6 +58,8 @@ struct neap_commit {
 	/* Whether `step` may go on: false once it or something it stands on has failed. Asked before each
 	 * change. */
 	bool (*may)(void *ctx, uint32_t step);
+	/* The change has come about, and stays. May be NULL. */
+	void (*made)(void *ctx, const struct neap_change *change);
 	/* A change of `step` failed: the target is as it was before that change. Takes the error. */
 	void (*failed)(void *ctx, uint32_t step, struct neap_error *err);
 	/* What `step` is called, for people. May be NULL. */

@@ -505,6 +505,8 @@ static int memory_commit(struct neap_machine *machine, const struct neap_change 
 		} else if (changes[i].kind != NEAP_CHANGE_ATTRIBUTES) {
 			neap_memory_units_changed(memory, changes[i].path);
 		}
+		if (!errnum && commit->made)
+			commit->made(commit->ctx, &changes[i]);
 		neap_accounts_drop(memory->accounts);
 	}
 	return 0;

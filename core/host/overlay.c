@@ -205,12 +205,51 @@ int neap_overlay_about(struct neap_overlay *overlay, struct neap_error **err)
 	return commit && commit->about ? commit->about(commit->ctx, err) : 0;
 }
 
+bool neap_overlay_allows(const struct neap_overlay *overlay, enum neap_right right, const char *what)
+{
+	const struct neap_view *below = neap_overlay_below(overlay);
+
+	return !below->reads->may || below->reads->may(below, right, what);
+}
+
+int neap_overlay_may(struct neap_overlay *overlay, enum neap_right right, const char *doing, const char *what,
+		     struct neap_error **err)
+{
+	if (neap_overlay_allows(overlay, right, what))
+		return 0;
+	neap_error_errno(err, EPERM, "%s%s%s", doing, what ? " " : "", what ? what : "");
+	return neap_error_hint(err, "only root may: run neap as root");
+}
+
+/* Whether the machine would run it for who calls. */
+static int may_run(struct neap_overlay *overlay, const struct neap_process *process, struct neap_error **err)
+{
+	const struct neap_view *below = neap_overlay_below(overlay);
+	const char *name = process->argv[0];
+	uint32_t uid, gid, user;
+
+	if (process->privileged && neap_overlay_may(overlay, NEAP_RIGHT_ROOT, "run", name, err) < 0)
+		return -1;
+	if (neap_overlay_may(overlay, NEAP_RIGHT_ENTER, "run", name, err) < 0)
+		return -1;
+	below->reads->caller(below, &uid, &gid);
+	if (!process->user || uid == 0 ||
+	    (neap_view_user(&overlay->host.view, process->user, &user, NULL) == 0 && user == uid))
+		return 0;
+	if (neap_overlay_allows(overlay, NEAP_RIGHT_BECOME, NULL))
+		return 0;
+	neap_error_errno(err, EPERM, "run %s as %s", name, process->user);
+	return neap_error_hint(err, "only root may: run neap as root");
+}
+
 static int overlay_run(struct neap_host *host, const struct neap_process *process, struct neap_arena *arena,
 		       struct neap_process_result *ret, struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
-	int r;
+	int r = may_run(overlay, process, err);
 
+	if (r < 0)
+		return r;
 	if (overlay->mode == NEAP_OVERLAY_PLAN) {
 		overlay->opaque = true;
 		overlay->turns++;

@@ -293,8 +293,10 @@ int neap_overlay_firewall(struct neap_host *host, const struct neap_table *table
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 	struct neap_arena *arena = overlay->firewall->arena;
 	struct neap_ruleset *set;
-	int r = own_table(overlay, table, &set, err);
+	int r = neap_overlay_may(overlay, NEAP_RIGHT_NETWORK, "change the table", table->name, err);
 
+	if (r == 0)
+		r = own_table(overlay, table, &set, err);
 	if (r < 0)
 		return r;
 	chain = neap_arena_strdup(arena, chain);

@@ -439,6 +439,12 @@ int neap_overlay_net(struct neap_host *host, const struct neap_net_change *chang
 	bool pends = neap_overlay_pends(overlay);
 	int errnum;
 
+	if (!neap_overlay_allows(overlay, NEAP_RIGHT_NETWORK, NULL)) {
+		neap_overlay_may(overlay, NEAP_RIGHT_NETWORK, neap_net_describe(change, overlay->scratch),
+				 NULL, err);
+		neap_arena_reset(overlay->scratch);
+		return -1;
+	}
 	if (copy_machine(overlay, &local) < 0) {
 		if (pends)
 			return 0; /* what follows is read behind the same thing */

@@ -123,6 +123,11 @@ extern const struct neap_reads neap_overlay_reads;
 
 int neap_overlay_write(struct neap_host *host, const char *path, const struct neap_file_write *file,
 		       struct neap_error **err);
+/* Whether the caller may change this part of the machine; `what` is the object. */
+bool neap_overlay_allows(const struct neap_overlay *overlay, enum neap_right right, const char *what);
+/* 0; else the error is that `doing` (to `what`, or NULL) is not permitted. */
+int neap_overlay_may(struct neap_overlay *overlay, enum neap_right right, const char *doing, const char *what,
+		     struct neap_error **err);
 int neap_overlay_attributes(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid,
 			    uint32_t gid, struct neap_error **err);
 int neap_overlay_mkdir(struct neap_host *host, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,

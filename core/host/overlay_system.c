@@ -153,6 +153,8 @@ int neap_overlay_kernel(struct neap_host *host, const char *path, const char *va
 		return r;
 	if (r == 0 && !before)
 		return neap_error_errno(err, ENOENT, "set %s", path);
+	if (r == 0 && neap_overlay_may(overlay, NEAP_RIGHT_KERNEL, "set", path, err) < 0)
+		return -1;
 	if (r == 0)
 		was.kind = NEAP_FILE_REGULAR;
 	neap_overlay_hold_kernel(overlay, path, &was, value);

@@ -244,6 +244,8 @@ int neap_overlay_unit(struct neap_host *host, const struct neap_unit_job *job, s
 	struct neap_unit_state state;
 	int r;
 
+	if (neap_overlay_may(overlay, NEAP_RIGHT_UNITS, neap_unit_verb_name(job->verb), job->name, err) < 0)
+		return -1;
 	if (overlay->mode == NEAP_OVERLAY_APPLY) {
 		if (neap_overlay_land_first(overlay, neap_unit_verb_name(job->verb), job->name, err) < 0 ||
 		    neap_overlay_about(overlay, err) < 0)
@@ -268,6 +270,8 @@ int neap_overlay_units_reload(struct neap_host *host, struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 
+	if (neap_overlay_may(overlay, NEAP_RIGHT_UNITS, "reload", "the service manager", err) < 0)
+		return -1;
 	if (overlay->mode == NEAP_OVERLAY_APPLY) {
 		if (neap_overlay_land_first(overlay, "reload", "the service manager", err) < 0)
 			return -1;

@@ -286,7 +286,7 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	neap.exec { name = "x", command = { "echo", neap.secret { value = "geheim123" } }, always = true }
 	LUA
 	run -1 plan site.lua
-	[[ $output == *"command cannot hold a secret"* ]]
+	[[ $output == *"command cannot hold a secret"*"put it into environment"* ]]
 }
 
 @test "retries: tried again until it works, and no more often than said" {

@@ -110,3 +110,35 @@ clean() { # no needle in a file, plain or encoded; nor what was made
 	printf '%s\n' "$output" >"$work/out"
 	clean "$work/out"
 }
+
+@test "what a program says of a secret that it read is masked in the error, wherever that goes" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root: a root of its own is entered"
+	printf 'first line of it\nsecond line of it\n' >"$work/lines"
+	cat >"$work/site.lua" <<-LUA
+		local neap = require "neap"
+		local token = neap.secret { file = "token" }
+		local lines = neap.secret { file = "lines" }
+		neap.file { path = "$work/a.conf", content = "pw=" .. token .. "\n" }
+		neap.file { path = "$work/b.conf", content = "pw=" .. neap.base64.encode(token) .. "\n" }
+		neap.file { path = "$work/c.conf", content = "x: " .. lines .. "\n" }
+		local made = neap.token { path = "$work/made" }
+		neap.exec { name = "a", shell = "cat $work/a.conf >&2; exit 3", always = true }
+		neap.exec { name = "b", shell = "cat $work/b.conf; base64 -d <$work/b.conf; exit 3", always = true }
+		neap.exec { name = "c", shell = "cat $work/c.conf; exit 3", always = true }
+		neap.exec { name = "d", shell = "cat $work/made; exit 3", always = true, require = made }
+		neap.exec { name = "e", always = true,
+			shell = "head -c 100 /dev/zero | tr '\\\\0' a; cat $work/a.conf; head -c 393 /dev/zero | tr '\\\\0' b; exit 3" }
+		neap.exec { name = "f", shell = "exit 1", only_if = { "sh", "-c", "cat $work/a.conf; kill -9 \$\$" } }
+		neap.file { path = "$work/v", content = "plain\n", validate = { "sh", "-c", "cat $work/a.conf %s; exit 1" } }
+	LUA
+	run "$NEAP" apply --state-dir "$work/state" --events "$work/events" --format json "$work/site.lua"
+	[ "$status" -eq 4 ]
+	printf '%s\n' "$output" >"$work/out"
+	[[ "$output" == *"exit 3: pw=(secret)"* ]]
+	[[ "$output" == *"exit 3: x: (secret)|(secret)"* ]]
+	[[ "$output" == *"exit 3: …(secret)"* ]]
+	"$NEAP" status --state-dir "$work/state" >>"$work/out" || true
+	"$NEAP" plan --state-dir "$work/state" "$work/site.lua" >>"$work/out" 2>&1 || true
+	clean "$work/out" "$work/events" "$work/state" || { cat "$work/out"; false; }
+	! grep -q -e "line of it" -e "Needle" "$work/out" "$work/events" "$work/state/last-run.json"
+}

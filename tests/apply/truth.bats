@@ -116,3 +116,70 @@ calls() { # calls VERB COUNT: how many system calls
 	run "$NEAP" plan "$work/chain.lua" --root "$work/chain"
 	[ "$status" -eq 0 ]
 }
+
+@test "a plain user's plan says what only root may, and promises none of it" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to become somebody else"
+	local work kind
+	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-plain-XXXXXX")
+	chmod 755 "$work"
+	mkdir -m 777 "$work/root"
+	mkdir -m 700 "$work/state"
+	chown 65534 "$work/state"
+	install -m 755 "$NEAP" "$work/neap"
+	cat >"$work/site.lua" <<-LUA
+	local neap = require "neap"
+	neap.bridge { name = "nbr0" }
+	neap.veth { name = "nv0", peer = "nv1" }
+	neap.address { link = "lo", address = "127.9.9.9/32" }
+	neap.route { to = "10.99.0.0/24", link = "lo" }
+	neap.sysctl { name = "vm.swappiness", value = "37", persistent = false }
+	neap.mount { path = "/mnt", device = "none", fstype = "tmpfs", persistent = false }
+	neap.exec { name = "as root", command = { "true" }, user = "root", always = true }
+	neap.exec { name = "as oneself", command = { "true" }, user = "nobody", always = true }
+	LUA
+	echo 'require "neap".exec { name = "in a root", command = { "true" }, always = true }' >"$work/root.lua"
+	plain() { setpriv --reuid=65534 --regid=65534 --clear-groups "$work/neap" "$@" --state-dir "$work/state"; }
+	run plain plan "$work/site.lua"
+	[ "$status" -eq 4 ]
+	for kind in bridge veth address route sysctl mount 'exec\[as root\]'; do
+		grep -q "^x failed *$kind.*: Operation not permitted" <<<"$output" || { echo "$kind: $output"; false; }
+	done
+	[ "$(grep -c 'only root may: run neap as root' <<<"$output")" = 7 ]
+	[[ "$output" == *"! run       exec[as oneself]"* ]]
+	# An apply says the same.
+	run plain apply "$work/site.lua"
+	[ "$(grep -c 'Operation not permitted' <<<"$output")" = 7 ]
+	run plain plan --root "$work/root" "$work/root.lua"
+	[[ "$output" == *"run true: Operation not permitted"* ]]
+	rm -r "$work"
+}
+
+@test "a certain cause beside an unknown one makes the refresh certain, and is the one that is named" {
+	local work
+	work=$(mktemp -d "${BATS_TMPDIR:-/tmp}/neap-certain-XXXXXX")
+	echo old >"$work/unknown"
+	echo old >"$work/certain"
+	cat >"$work/site.lua" <<-LUA
+	local neap = require "neap"
+	local made = neap.token { path = "$work/made" }
+	local unknown = neap.file { path = "$work/unknown", content = made.value }
+	local certain = neap.file { path = "$work/certain", content = "new\n" }
+	neap.exec { name = "listed", command = { "true" }, refresh_only = true, subscribe = { unknown, certain } }
+	neap.exec { name = "named", command = { "true" }, refresh_only = true, subscribe = unknown, require = certain }
+	neap.file { path = "$work/last", content = "x", noop = true }
+	LUA
+	run "$NEAP" plan --state-dir "$work/state" "$work/site.lua"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"@ refresh   exec[listed]"*"because file[$work/certain] changes"* ]] || { echo "$output"; false; }
+	[[ "$output" == *"? unknown   exec[named]"* ]]
+	"$NEAP" apply --state-dir "$work/state" "$work/site.lua" >/dev/null
+	# What is noop or waits is not as wanted.
+	echo 'require "neap".wait_for { name = "w", command = { "sh", "-c", "echo not yet >&2; exit 3" }, timeout = "1s" }' \
+		>>"$work/site.lua"
+	run "$NEAP" plan --state-dir "$work/state" "$work/site.lua"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "nothing to change: 5 resources as wanted, 1 noop, 1 to wait for" ] || { echo "$output"; false; }
+	run "$NEAP" apply --state-dir "$work/state" "$work/site.lua"
+	[[ "$output" == *"sh: exit 3, for 1 s"*"it said: not yet"* ]] || { echo "$output"; false; }
+	rm -r "$work"
+}

@@ -451,3 +451,76 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 	run -1 on id greeter
 	[ "$(state greeter.service LoadState)" = not-found ]
 }
+
+# own TYPE N: a recipe that changes the unit that runs it, and does more after that.
+own() {
+	recipe <<-LUA
+	local own = neap.unit {
+		name = "itself.service",
+		content = "[Service]\nType=$1\nExecStart=neap apply --lock-wait 1m /srv/site\n",
+		drop_ins = { number = "[Unit]\nDescription=number $2\n" },
+	}
+	local conf = neap.file { path = "/etc/itself.conf", content = "$2\n", notify = own }
+	neap.exec { name = "after", shell = "echo $2 >>/run/after.log", refresh_only = true, subscribe = { own, conf } }
+	$3
+	LUA
+}
+
+# Until the unit is over.
+own_ends() {
+	for _ in $(seq 100); do
+		case $(state itself.service ActiveState) in active | activating | deactivating) sleep 0.1 ;; *) return 0 ;; esac
+	done
+	on systemctl status itself.service
+	return 1
+}
+
+@test "a recipe that changes the unit it runs in is done in one run, and does not restart itself" {
+	local type
+	for type in oneshot exec simple; do
+		on rm -f /run/after.log
+		own "$type" 1
+		run apply
+		[ "$status" -eq 0 ] || { echo "$output"; false; }
+		own "$type" 2
+		run -2 plan
+		[[ "$output" != *"restarts it"* ]]
+		on systemctl start itself.service
+		own_ends
+		[ "$(state itself.service Result)" = success ]
+		[ "$(on cat /run/after.log)" = $'1\n2' ]
+		[ "$(on grep -c 'Description=number 2' /etc/systemd/system/itself.service.d/number.conf)" = 1 ]
+		[ "$(state itself.service NeedDaemonReload)" = no ]
+		[ "$(on journalctl -q -o cat -u itself.service --grep 'Starting|Started' | tail -n 3 | grep -c 'number 2')" = 0 ]
+		host_neap web status
+		run -0 plan
+	done
+}
+
+@test "by hand, the job of a oneshot that has failed is not started: it would wait for the lock of who starts it" {
+	own oneshot 3 'neap.exec { name = "no", command = { "false" }, always = true }'
+	run -4 apply
+	run on systemctl start itself.service
+	[ "$(state itself.service ActiveState)" = failed ]
+	own oneshot 4
+	SECONDS=0
+	run -0 apply
+	[ "$SECONDS" -lt 30 ]
+	[ "$(state itself.service ActiveState)" = failed ]
+	on systemctl start itself.service
+	run -0 plan
+}
+
+@test "what a unit's journal quotes of a secret is masked" {
+	recipe <<-'LUA'
+	local secret = neap.secret { value = "TopSecretPw99" }
+	local env = neap.file { path = "/etc/loud.env", content = "PW=" .. secret .. "\n" }
+	neap.unit { name = "loud.service", content = "[Service]\nType=notify\nEnvironmentFile=/etc/loud.env\n"
+		.. "ExecStart=/bin/sh -c 'echo it is $PW; exit 1'\n", state = "running", require = env }
+	LUA
+	run -4 apply
+	[[ "$output" == *"it is (secret)"* ]]
+	[[ "$output" != *TopSecret* ]]
+	run -4 host_neap web status
+	[[ "$output" != *TopSecret* ]]
+}

@@ -186,8 +186,9 @@ static const char *resource_of_run(const struct world *world, const struct neap_
 	if (result->outcome == NEAP_OUTCOME_FAILED)
 		return !r->lies && strstr(result->error->message, "did not converge") ? "did not converge"
 										      : NULL;
-	for (unsigned i = 0; r->subscribes && i < r->require_count; i++)
-		if (weight(&run->results[r->requires[i]]) > refresh)
+	/* One that certainly changes is enough. */
+	for (unsigned i = 0; r->subscribes && i < r->require_count && refresh != NEAP_YES; i++)
+		if (weight(&run->results[r->requires[i]]) != NEAP_NO)
 			refresh = weight(&run->results[r->requires[i]]);
 	if (result->refresh != refresh)
 		return "not refreshed as what it subscribes to says";

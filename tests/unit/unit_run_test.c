@@ -155,6 +155,64 @@ static void unit_run__what_does_not_run_is_not_started_by_a_notification(void **
 	site_end(&site);
 }
 
+#define ONESHOT "'[Service]\\nType=oneshot\\nExecStart=/bin/true\\n'"
+#define ONESHOT_OTHER "'[Service]\\nType=oneshot\\nExecStart=/bin/false\\n'"
+
+static void unit_run__a_oneshot_takes_effect_at_its_next_start(void **state)
+{
+	static const struct neap_unit_state states[] = {
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_FAILED, "failed", false },
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false }
+	};
+	struct site site;
+
+	site_begin(&site, state);
+	converge(&site, "neap.unit { name = " A ", content = " ONESHOT " }", "create");
+	for (size_t i = 0; i < 2; i++) {
+		neap_host_memory_unit(site.machine, "a.service", &states[i]);
+		assert_string_equal(converge(&site,
+					     i ? "neap.unit { name = " A ", content = " ONESHOT " }"
+					       : "neap.unit { name = " A ", content = " ONESHOT_OTHER " }",
+					     "update"),
+				    "reload the manager\n");
+		assert_string_equal(
+			converge(&site,
+				 i ? "local conf = neap.file { path = '/t/conf', content = '1' }\n"
+				     "neap.unit { name = " A ", subscribe = conf }"
+				   : "local conf = neap.file { path = '/t/conf', content = '2' }\n"
+				     "neap.unit { name = " A ", subscribe = conf }",
+				 i ? "update; none" : "create; none"),
+			"");
+	}
+	site_end(&site);
+}
+
+static void unit_run__what_neap_runs_in_is_left_to_run(void **state)
+{
+	static const struct neap_unit_state ours = { NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVE, "running", false,
+						     true };
+	static const struct neap_unit_state begins = { NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false,
+						       true };
+	struct site site;
+
+	site_begin(&site, state);
+	converge(&site, "neap.unit { name = " A ", content = " TEXT " }", "create");
+	neap_host_memory_unit(site.machine, "a.service", &ours);
+	assert_string_equal(converge(&site, "neap.unit { name = " A ", content = " OTHER " }", "update"),
+			    "reload the manager\n");
+	assert_string_equal(converge(&site,
+				     "local conf = neap.file { path = '/t/conf', content = '1' }\n"
+				     "neap.unit { name = " A ", subscribe = conf }",
+				     "create; none"),
+			    "");
+	assert_string_equal(converge(&site, "neap.unit { name = " A ", state = 'stopped' }", "none"), "");
+	neap_host_memory_unit(site.machine, "a.service", &begins);
+	assert_string_equal(converge(&site, "neap.unit { name = " A ", state = 'running' }", "none"), "");
+	assert_string_equal(converge(&site, "neap.unit { name = " A ", ensure = 'absent' }", "delete"),
+			    "reload the manager\n");
+	site_end(&site);
+}
+
 static void unit_run__what_is_started_is_not_restarted_besides(void **state)
 {
 	static const struct neap_unit_state states[] = {
@@ -341,8 +399,11 @@ static void unit_run__one_that_does_not_start_fails_and_is_tried_again(void **st
 		    "neap.file { path = '/t/after', content = 'x', require = a }");
 	for (unsigned i = 0; i < 2; i++) {
 		site_run(&site, NEAP_RUN_APPLY);
+		/* What the first try has changed is said by that one. */
 		assert_string_equal(results_of(&site),
-				    "start a.service: failed (exit-code, status 1); skipped");
+				    i ? "start a.service: failed (exit-code, status 1); skipped"
+				      : "start a.service: failed (exit-code, status 1); changed before that: "
+					"/etc/systemd, " ETC ", " ETC "/a.service; skipped");
 		assert_string_equal(site.run->results[0].error->hint, "its journal");
 		assert_string_equal(neap_host_memory_jobs(site.machine), "start a.service\n");
 	}
@@ -387,6 +448,8 @@ int main(void)
 		TEST(unit_run__its_own_file_restarts_it_once),
 		TEST(unit_run__a_notification_restarts_or_reloads),
 		TEST(unit_run__what_does_not_run_is_not_started_by_a_notification),
+		TEST(unit_run__a_oneshot_takes_effect_at_its_next_start),
+		TEST(unit_run__what_neap_runs_in_is_left_to_run),
 		TEST(unit_run__what_is_started_is_not_restarted_besides),
 		TEST(unit_run__a_drop_in_of_others_is_read_before_the_restart),
 		TEST(unit_run__instances_come_after_their_template),

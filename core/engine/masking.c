@@ -1,0 +1,86 @@
+/*
+ * Errors quote what programs have said, and a program may say what it has read in a file of the recipe's. So
+ * before an error becomes a result's, the secrets that are known are looked for in it: those that the recipe
+ * made, whatever is marked in parameters (as base64, say), and outputs that were used.
+ */
+#include "engine/run_private.h"
+
+#include <stdlib.h>
+
+static void add_parameters(struct neap_secrets *secrets, const struct neap_resource *resource)
+{
+	for (unsigned i = 0; i < resource->type->param_count; i++) {
+		const struct neap_param *param = &resource->type->params[i];
+		const void *member = (const char *)resource->want + param->offset;
+
+		if (!(param->flags & NEAP_PARAM_SECRET) || !(resource->want->given >> i & 1))
+			continue;
+		if (param->kind == NEAP_PARAM_TEXT)
+			neap_secrets_add(secrets, *(const struct neap_text *)member);
+		for (size_t j = 0;
+		     param->kind == NEAP_PARAM_TEXTS && j < ((const struct neap_texts *)member)->count; j++)
+			neap_secrets_add(secrets, ((const struct neap_texts *)member)->texts[j]);
+	}
+}
+
+static bool makes_secrets(const struct neap_resource_type *type)
+{
+	for (size_t i = 0; i < type->output_count; i++)
+		if (type->outputs[i].secret)
+			return true;
+	return false;
+}
+
+/* What lies there now, used by others or not: a program may have read it. */
+static void add_outputs(struct run *run, const struct neap_resource *resource)
+{
+	const struct neap_view *view = &run->machine->view;
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_context context = { .scratch = arena, .engine = run };
+	struct neap_text text;
+
+	neap_arena_wipe(arena);
+	for (unsigned i = 0; i < resource->type->output_count; i++)
+		if (resource->type->outputs[i].secret &&
+		    resource->type->output(view, &context, resource->want, i, &text, NULL) == 0)
+			neap_secrets_add(run->pub.graph->secrets,
+					 neap_text_secret(arena, text.data, text.len));
+}
+
+static void begin(struct run *run)
+{
+	const struct neap_graph *graph = run->pub.graph;
+
+	for (uint32_t i = 0; i < graph->resources.count; i++) {
+		add_parameters(graph->secrets, &graph->resources.items[i]);
+		if (makes_secrets(graph->resources.items[i].type))
+			neap_vec_push(&run->makers, i);
+	}
+	run->masks = true;
+}
+
+static void mask(struct neap_secrets *secrets, char **text)
+{
+	struct neap_buf masked NEAP_AUTO_BUF = { 0 };
+
+	if (!*text || !neap_secrets_mask(secrets, *text, &masked))
+		return;
+	explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = masked.data;
+	masked.data = NULL;
+}
+
+void neap_masking_mask(struct run *run, struct neap_error *err)
+{
+	const struct neap_graph *graph = run->pub.graph;
+
+	if (!err)
+		return;
+	if (!run->masks) /* nobody pays for it before something fails */
+		begin(run);
+	for (size_t i = 0; i < run->makers.count; i++)
+		add_outputs(run, &graph->resources.items[run->makers.items[i]]);
+	mask(graph->secrets, &err->message);
+	mask(graph->secrets, &err->hint);
+}
