@@ -242,9 +242,11 @@ waits" ]
 
 @test "a policy, a chain that is made and one that is removed are taken back" {
 	recipe <<-'LUA'
-	neap.iptables_chain { name = "INPUT", policy = "DROP", rules = { "-p tcp -j ACCEPT" }, confirm_within = "1s" }
+	neap.iptables_chain { table = "mangle", name = "INPUT", policy = "DROP", rules = { "-p tcp -j ACCEPT" }, confirm_within = "1s" }
 	neap.iptables_chain { name = "NEW", rules = { "-j DROP" }, confirm_within = "1s" }
 	neap.iptables_chain { name = "OLD", ensure = "absent", confirm_within = "1s" }
+	-- What drops comes after all others of its table, and not at all when one of them was taken back.
+	neap.iptables_chain { name = "INPUT", policy = "DROP", confirm_within = "1s" }
 	neap.iptables_chain { family = "ipv6", name = "FORWARD", policy = "DROP", confirm_within = "1s" }
 	LUA
 	both '
@@ -252,7 +254,9 @@ waits" ]
 		rules >was.txt
 		code 4 apply >out.txt 2>/dev/null
 		[ "$(grep -c "has been taken back$" out.txt)" = 4 ]
+		grep -q "skipped *iptables_chain\[INPUT\]" out.txt
 		rules | sort | diff <(sort was.txt) -
+		rules mangle | grep INPUT | diff <(echo ":INPUT ACCEPT ") -
 		rules | grep -- "^-A OLD" | diff <(grep -- "^-A OLD" was.txt) -
 		ip6tables-save -t filter | grep ":FORWARD ACCEPT"'
 }
