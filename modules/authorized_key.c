@@ -385,8 +385,8 @@ static int key_check(const void *wanted, struct neap_error **err)
 /* Where it lies if he lives where users do: after who makes the directory there. */
 static const char *usual_path(const char *user, struct neap_arena *arena)
 {
-	return neap_arena_printf(arena, "%s/%s/.ssh/authorized_keys", strcmp(user, "root") == 0 ? "" : "/home",
-				 user);
+	return neap_arena_printf(arena, "%s/%s/.ssh/authorized_keys",
+				 strcmp(user, "root") == 0 ? "" : "/home", user);
 }
 
 /* Where a user lives is known on the machine only; until then the file has a name that no path has. */

@@ -202,7 +202,8 @@ static void vxlan_claim(const void *wanted, struct neap_claims *claims)
 	const struct vxlan_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 
-	neap_claim_link(claims, want->name, want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
+	neap_claim_link(claims, want->name,
+			want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
 	if (want->ensure == NEAP_ABSENT)
 		return;
 	if (neap_given(want, LINK))

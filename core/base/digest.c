@@ -1,6 +1,6 @@
 /*
- * SHA-256 by OpenSSL, by its function of old: the first digest by EVP costs a millisecond and a half, in which it
- * reads its configuration and looks for providers, and most runs want no other thing of it.
+ * SHA-256 by OpenSSL, by its function of old: the first digest by EVP costs a millisecond and a half, in
+ * which it reads its configuration and looks for providers, and most runs want no other thing of it.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"

@@ -19,10 +19,10 @@ struct neap_aliases {
 	bool built, stale;
 	NEAP_VEC(struct neap_str) homeless; /* claims below the home of somebody who was not there */
 	uint64_t generation;                /* when they were looked for */
-	struct neap_error *blind; /* the first answer that could not be had */
-	struct neap_map leads;    /* directory, as written -> without links */
-	struct neap_map names;    /* path without links -> claimed path that leads there */
-	struct neap_map above;    /* every directory above one of those */
+	struct neap_error *blind;           /* the first answer that could not be had */
+	struct neap_map leads;              /* directory, as written -> without links */
+	struct neap_map names;              /* path without links -> claimed path that leads there */
+	struct neap_map above;              /* every directory above one of those */
 };
 
 struct neap_aliases *neap_aliases_new(const struct neap_graph *graph, const struct neap_view *view)
@@ -108,8 +108,7 @@ static bool find_home(struct neap_aliases *aliases, struct neap_str path)
 		return true;
 	name = neap_arena_copy(aliases->arena, user.data + 2, user.len - 2);
 	if (neap_view_home(aliases->view, name, aliases->arena, &found, &err) != 0 ||
-	    neap_path_normalise(aliases->arena, neap_str(found.path), &home, &err) < 0 ||
-	    is_of_home(home))
+	    neap_path_normalise(aliases->arena, neap_str(found.path), &home, &err) < 0 || is_of_home(home))
 		return false;
 	neap_map_put(&aliases->leads, user, (void *)lead(aliases, home));
 	return true;

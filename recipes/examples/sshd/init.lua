@@ -2,9 +2,9 @@
 --
 --	neap plan @examples/sshd -D PEOPLE=$PWD/people.yaml
 --
--- people.yaml is a list: who is in it has an account and may log in by these keys; with `gone: true` the keys go, nobody
--- is let in as this person any more, and the account stays. What another key is in a person's authorized_keys is that
--- person's business.
+-- people.yaml is a list: who is in it has an account and may log in by these keys; with `gone: true` the keys go,
+-- nobody is let in as this person any more, and the account stays. What another key is in a person's authorized_keys
+-- is that person's business.
 --
 --	- name: ada
 --	  keys: [ "ssh-ed25519 AAAA… ada@laptop" ]
