@@ -1,10 +1,13 @@
 /*
- * neap.vxlan: a network of links carried over one of IP, as it is now, and whom it knows there.
+ * neap.vxlan: a network of links carried over one of IP, and whom it knows there; now, and where it is kept
+ * at boot.
  *
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
 #include "base/map.h"
+#include "engine/acquaintance.h"
+#include "engine/kept_net.h"
 #include "engine/net.h"
 
 enum {
@@ -22,6 +25,7 @@ enum {
 	MTU,
 	UP,
 	ENSURE,
+	PERSIST,
 	PARAM_COUNT
 };
 
@@ -36,24 +40,14 @@ struct vxlan_want {
 	struct neap_strings peers;
 	struct neap_texts fdb, neighbours;
 	bool learning, up;
-	unsigned ensure;
-};
-
-/* Of each kind: whom it has to know, and whom it knows. */
-struct acquaintance {
-	struct neap_net_neighbour *wanted;
-	bool *is_there; /* as wanted */
-	size_t wanted_count;
-	const struct neap_net_neighbour *const *there;
-	bool *stays;
-	size_t there_count;
-	bool differs;
+	unsigned ensure, persist;
 };
 
 struct vxlan_have {
 	bool running, found;
 	struct neap_net_link link;
-	struct acquaintance knows[NEAP_NET_NEIGHBOUR_KINDS];
+	struct neap_acquaintance knows[NEAP_NET_NEIGHBOUR_KINDS];
+	struct neap_kept_state kept;
 };
 
 static const unsigned lists[NEAP_NET_NEIGHBOUR_KINDS] = {
@@ -79,6 +73,97 @@ static struct neap_net_ip local_of(const struct vxlan_want *want)
 	if (neap_given(want, LOCAL_ADDRESS))
 		(void)neap_net_ip_parse(want->local_address, &ip); /* checked */
 	return ip;
+}
+
+/* ---- by what it is made -------------------------------------------------------------------------------- */
+
+static struct neap_net_change change_of(const struct vxlan_want *want, enum neap_net_op op, unsigned fields)
+{
+	struct neap_net_change change = { .op = op, .fields = fields };
+
+	neap_net_set_name(change.link.name, want->name);
+	neap_net_set_name(change.link.kind, KIND);
+	change.link.up = wants_up(want);
+	change.link.mtu = (uint32_t)want->mtu;
+	change.link.id = (uint32_t)want->id;
+	change.link.port = port_of(want);
+	change.link.local = local_of(want);
+	change.link.learning = want->learning;
+	change.link.ttl = (uint16_t)want->ttl;
+	if (neap_given(want, LINK))
+		neap_net_set_name(change.link.under, want->link);
+	if (neap_given(want, MAC))
+		(void)neap_net_mac_parse(want->mac, change.link.mac);
+	return change;
+}
+
+static struct neap_net_change adding(const struct vxlan_want *want)
+{
+	return change_of(want, NEAP_NET_LINK_ADD,
+			 NEAP_NET_UP | (neap_given(want, LEARNING) ? NEAP_NET_LEARNING : 0) |
+				 (neap_given(want, TTL) ? NEAP_NET_TTL : 0) |
+				 (neap_given(want, MAC) ? NEAP_NET_ADDRESS : 0));
+}
+
+static struct neap_net_neighbour wanted_of(const struct vxlan_want *want, enum neap_net_neighbour_kind kind,
+					   size_t i)
+{
+	struct neap_net_ip ip = { 0 };
+	uint8_t mac[NEAP_NET_MAC] = { 0 };
+
+	switch (kind) { /* all of it checked */
+	case NEAP_NET_PEER:
+		(void)neap_net_ip_parse(want->peers.items[i], &ip);
+		break;
+	case NEAP_NET_FORWARD:
+		(void)neap_net_mac_parse(want->fdb.names[i], mac);
+		(void)neap_net_ip_parse(want->fdb.texts[i].data, &ip);
+		break;
+	case NEAP_NET_NEIGHBOUR:
+	case NEAP_NET_NEIGHBOUR_KINDS:
+		(void)neap_net_ip_parse(want->neighbours.names[i], &ip);
+		(void)neap_net_mac_parse(want->neighbours.texts[i].data, mac);
+		break;
+	}
+	return neap_net_neighbour_of(want->name, kind, &ip, mac);
+}
+
+static size_t wanted_count(const struct vxlan_want *want, enum neap_net_neighbour_kind kind)
+{
+	const size_t counts[] = { want->peers.count, want->fdb.count, want->neighbours.count };
+
+	return neap_given(want, lists[kind]) ? counts[kind] : 0;
+}
+
+static bool keeps(const struct vxlan_want *want)
+{
+	return neap_given(want, PERSIST) && want->persist == NEAP_PERSIST_UNIT &&
+	       want->ensure == NEAP_PRESENT;
+}
+
+/* In the order of apply_live(). */
+static struct neap_kept_net kept_of(const struct vxlan_want *want, struct neap_arena *arena)
+{
+	size_t most = want->peers.count + want->fdb.count + want->neighbours.count + 2;
+	struct neap_net_change *changes = neap_arena_array_of(arena, struct neap_net_change, most);
+	struct neap_kept_net kept = { .type = KIND,
+				      .name = want->name,
+				      .given = neap_given(want, PERSIST),
+				      .persist = want->persist,
+				      .absent = want->ensure == NEAP_ABSENT,
+				      .changes = changes };
+
+	changes[kept.count++] = adding(want);
+	if (!keeps(want)) /* the rest is not looked at, and may be long */
+		return kept;
+	if (neap_given(want, MTU))
+		changes[kept.count++] = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
+	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++)
+		for (size_t i = 0; i < wanted_count(want, kind); i++)
+			changes[kept.count++] =
+				(struct neap_net_change){ .op = NEAP_NET_NEIGHBOUR_PUT,
+							  .neighbour = wanted_of(want, kind, i) };
+	return kept;
 }
 
 /* ---- checking ------------------------------------------------------------------------------------------ */
@@ -171,6 +256,21 @@ static int check_lists(const struct vxlan_want *want, struct neap_error **err)
 	return 0;
 }
 
+static int check_kept(const struct vxlan_want *want, struct neap_error **err)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_kept_net kept = kept_of(want, arena);
+
+	if (keeps(want) && wanted_count(want, NEAP_NET_NEIGHBOUR) && !neap_given(want, MAC) &&
+	    !neap_awaited(want, MAC)) {
+		neap_error_set(err, "neighbours are not kept for the boot without mac");
+		return neap_error_hint(
+			err, "say mac: a vxlan without one is given another by udev, at any moment of the "
+			     "boot, and the kernel then forgets its neighbours");
+	}
+	return neap_kept_net_check(&kept, err);
+}
+
 static int vxlan_check(const void *wanted, struct neap_error **err)
 {
 	const struct vxlan_want *want = wanted;
@@ -180,7 +280,7 @@ static int vxlan_check(const void *wanted, struct neap_error **err)
 	if (neap_net_check_name("name", want->name, err) < 0)
 		return -1;
 	if (want->ensure == NEAP_ABSENT)
-		return neap_absent_check(want, ID, UP, err);
+		return neap_absent_check(want, ID, UP, err) < 0 ? -1 : check_kept(want, err);
 	if (!neap_given(want, ID) && !neap_awaited(want, ID))
 		return neap_error_set(err, "id is required, unless ensure = \"absent\"");
 	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
@@ -194,14 +294,16 @@ static int vxlan_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "local_address: %s is good on one link only", want->local_address);
 	if (neap_given(want, MAC) && check_mac("mac", want->mac, mac, err) < 0)
 		return -1;
-	return check_lists(want, err);
+	return check_lists(want, err) < 0 ? -1 : check_kept(want, err);
 }
 
 static void vxlan_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct vxlan_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_kept_net kept = kept_of(want, arena);
 
+	neap_kept_net_claim(&kept, claims);
 	neap_claim_link(claims, want->name,
 			want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
 	if (want->ensure == NEAP_ABSENT)
@@ -216,79 +318,12 @@ static void vxlan_claim(const void *wanted, struct neap_claims *claims)
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static struct neap_net_neighbour wanted_of(const struct vxlan_want *want, enum neap_net_neighbour_kind kind,
-					   size_t i)
-{
-	struct neap_net_ip ip = { 0 };
-	uint8_t mac[NEAP_NET_MAC] = { 0 };
-
-	switch (kind) { /* all of it checked */
-	case NEAP_NET_PEER:
-		(void)neap_net_ip_parse(want->peers.items[i], &ip);
-		break;
-	case NEAP_NET_FORWARD:
-		(void)neap_net_mac_parse(want->fdb.names[i], mac);
-		(void)neap_net_ip_parse(want->fdb.texts[i].data, &ip);
-		break;
-	case NEAP_NET_NEIGHBOUR:
-	case NEAP_NET_NEIGHBOUR_KINDS:
-		(void)neap_net_ip_parse(want->neighbours.names[i], &ip);
-		(void)neap_net_mac_parse(want->neighbours.texts[i].data, mac);
-		break;
-	}
-	return neap_net_neighbour_of(want->name, kind, &ip, mac);
-}
-
 static void make_wanted(struct neap_arena *arena, const struct vxlan_want *want,
-			enum neap_net_neighbour_kind kind, struct acquaintance *ret)
+			enum neap_net_neighbour_kind kind, struct neap_acquaintance *ret)
 {
-	const size_t counts[] = { want->peers.count, want->fdb.count, want->neighbours.count };
-
-	*ret = (struct acquaintance){ .wanted_count = neap_given(want, lists[kind]) ? counts[kind] : 0 };
-	ret->wanted = neap_arena_array_of(arena, struct neap_net_neighbour, ret->wanted_count + 1);
-	ret->is_there = neap_arena_array_of(arena, bool, ret->wanted_count + 1);
-	for (size_t i = 0; i < ret->wanted_count; i++) {
+	neap_acquaintance_init(ret, wanted_count(want, kind), arena);
+	for (size_t i = 0; i < ret->wanted_count; i++)
 		ret->wanted[i] = wanted_of(want, kind, i);
-		ret->is_there[i] = false;
-	}
-}
-
-static struct neap_str key_of(const struct neap_net_neighbour *neighbour)
-{
-	return (struct neap_str){ (const char *)&neighbour->key, sizeof(neighbour->key) };
-}
-
-static int read_list(const struct neap_view *view, struct neap_arena *arena, const struct vxlan_want *want,
-		     enum neap_net_neighbour_kind kind, struct acquaintance *ret, struct neap_error **err)
-{
-	struct neap_map keys = { 0 };
-	int r = 0;
-
-	for (size_t i = 0; i < ret->wanted_count; i++) {
-		const struct neap_net_neighbour *one = &ret->wanted[i];
-		struct neap_net_neighbour there;
-		bool found;
-
-		r = neap_view_net_neighbour(view, &one->key, &there, &found, err);
-		if (r != 0)
-			break;
-		ret->is_there[i] = found && neap_net_ip_equal(&there.ip, &one->ip) &&
-				   memcmp(there.mac, one->mac, sizeof(there.mac)) == 0;
-		ret->differs = ret->differs || !ret->is_there[i];
-		neap_map_put(&keys, key_of(one), &ret->wanted[i]);
-	}
-	if (r == 0)
-		r = neap_view_net_neighbours(view, want->name, kind, arena, &ret->there, &ret->there_count,
-					     err);
-	if (r == 0) {
-		ret->stays = neap_arena_array_of(arena, bool, ret->there_count + 1);
-		for (size_t i = 0; i < ret->there_count; i++) {
-			ret->stays[i] = neap_map_get(&keys, key_of(ret->there[i])) != NULL;
-			ret->differs = ret->differs || !ret->stays[i];
-		}
-	}
-	neap_map_done(&keys);
-	return r;
 }
 
 static int differs_for_good(const struct vxlan_want *want, const char *is, const char *wanted,
@@ -360,11 +395,9 @@ static int check_under(const struct neap_view *view, const struct vxlan_want *wa
 			       neap_net_overhead(&own), under.mtu - neap_net_overhead(&own));
 }
 
-static int vxlan_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		      void *had, struct neap_error **err)
+static int read_live(const struct neap_view *view, const struct neap_context *ctx,
+		     const struct vxlan_want *want, struct vxlan_have *have, struct neap_error **err)
 {
-	const struct vxlan_want *want = wanted;
-	struct vxlan_have *have = had;
 	int r;
 
 	have->running = neap_view_running(view);
@@ -379,11 +412,21 @@ static int vxlan_read(const struct neap_view *view, const struct neap_context *c
 	for (unsigned kind = 0; r == 0 && kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
 		make_wanted(ctx->scratch, want, kind, &have->knows[kind]);
 		if (have->found && neap_given(want, lists[kind]))
-			r = read_list(view, ctx->scratch, want, kind, &have->knows[kind], err);
-		else
-			have->knows[kind].differs = have->knows[kind].wanted_count > 0;
+			r = neap_acquaintance_read(view, ctx->scratch, want->name, kind, &have->knows[kind],
+						   err);
 	}
 	return r;
+}
+
+static int vxlan_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
+{
+	const struct vxlan_want *want = wanted;
+	struct vxlan_have *have = had;
+	struct neap_kept_net kept = kept_of(want, ctx->scratch);
+	int r = read_live(view, ctx, want, have, err);
+
+	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 /* ---- comparing ----------------------------------------------------------------------------------------- */
@@ -424,27 +467,6 @@ static void diff_number(struct neap_diff *diff, const char *param, bool found, i
 			 neap_arena_printf(arena, "%lld", (long long)after));
 }
 
-/* What changes comes first: of long lists only the beginning is shown. */
-static void diff_list(struct neap_diff *diff, const char *param, const struct acquaintance *knows)
-{
-	struct neap_arena *arena = neap_diff_arena(diff);
-	const char **before = neap_arena_array_of(arena, const char *, knows->there_count + 1);
-	const char **after = neap_arena_array_of(arena, const char *, knows->wanted_count + 1);
-	size_t before_count = 0, after_count = 0;
-
-	if (!knows->differs)
-		return;
-	for (unsigned same = 0; same < 2; same++) {
-		for (size_t i = 0; i < knows->there_count; i++)
-			if (knows->stays[i] == same)
-				before[before_count++] = neap_net_neighbour_print(knows->there[i], arena);
-		for (size_t i = 0; i < knows->wanted_count; i++)
-			if (knows->is_there[i] == same)
-				after[after_count++] = neap_net_neighbour_print(&knows->wanted[i], arena);
-	}
-	neap_diff_list(diff, param, before, before_count, after, after_count);
-}
-
 static void diff_new(const struct vxlan_want *want, struct neap_diff *diff)
 {
 	neap_diff_action(diff, NEAP_ACTION_CREATE);
@@ -458,28 +480,23 @@ static void diff_new(const struct vxlan_want *want, struct neap_diff *diff)
 		neap_diff_string(diff, "link", NULL, want->link);
 }
 
-static int vxlan_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		      struct neap_diff *diff, struct neap_error **err)
+static void diff_live(const struct vxlan_want *want, const struct vxlan_have *have, struct neap_diff *diff)
 {
-	const struct vxlan_want *want = wanted;
-	const struct vxlan_have *have = had;
 	bool found = have->found;
 	char mac[NEAP_NET_MAC_TEXT];
 
-	(void)ctx;
-	(void)err;
 	if (!have->running || (want->ensure == NEAP_ABSENT && !found))
-		return 0;
+		return;
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
 		neap_diff_reason(diff, "its addresses and routes go with it");
-		return 0;
+		return;
 	}
 	if (!found)
 		diff_new(want, diff);
 	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++)
-		diff_list(diff, want->base.type->params[lists[kind]].name, &have->knows[kind]);
+		neap_acquaintance_diff(&have->knows[kind], want->base.type->params[lists[kind]].name, diff);
 	if (learning_differs(want, have))
 		neap_diff_string(diff, "learning", found ? have->link.learning ? "true" : "false" : NULL,
 				 want->learning ? "true" : "false");
@@ -498,39 +515,27 @@ static int vxlan_diff(const struct neap_context *ctx, const void *wanted, const 
 	if (up_differs(want, have))
 		neap_diff_string(diff, "up", found ? have->link.up ? "true" : "false" : NULL,
 				 wants_up(want) ? "true" : "false");
+}
+
+static int vxlan_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff, struct neap_error **err)
+{
+	const struct vxlan_want *want = wanted;
+	const struct vxlan_have *have = had;
+
+	(void)ctx;
+	(void)err;
+	diff_live(want, have, diff);
+	neap_kept_diff(&have->kept, diff);
 	return 0;
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */
 
-static struct neap_net_change change_of(const struct vxlan_want *want, enum neap_net_op op, unsigned fields)
-{
-	struct neap_net_change change = { .op = op, .fields = fields };
-
-	neap_net_set_name(change.link.name, want->name);
-	neap_net_set_name(change.link.kind, KIND);
-	change.link.up = wants_up(want);
-	change.link.mtu = (uint32_t)want->mtu;
-	change.link.id = (uint32_t)want->id;
-	change.link.port = port_of(want);
-	change.link.local = local_of(want);
-	change.link.learning = want->learning;
-	change.link.ttl = (uint16_t)want->ttl;
-	if (neap_given(want, LINK))
-		neap_net_set_name(change.link.under, want->link);
-	if (neap_given(want, MAC))
-		(void)neap_net_mac_parse(want->mac, change.link.mac);
-	return change;
-}
-
 /* The kernel cuts the MTU of a new one to what fits, without a word; of one that is there it refuses. */
 static int add(struct neap_host *host, const struct vxlan_want *want, struct neap_error **err)
 {
-	unsigned fields = NEAP_NET_UP | (neap_given(want, LEARNING) ? NEAP_NET_LEARNING : 0) |
-			  (neap_given(want, TTL) ? NEAP_NET_TTL : 0) |
-			  (neap_given(want, MAC) ? NEAP_NET_ADDRESS : 0);
-	struct neap_net_change made = change_of(want, NEAP_NET_LINK_ADD, fields),
-			       then = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
+	struct neap_net_change made = adding(want), then = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
 
 	if (neap_host_net(host, &made, err) < 0)
 		return -1;
@@ -550,22 +555,24 @@ static int set(struct neap_host *host, const struct vxlan_want *want, const stru
 	return fields ? neap_host_net(host, &change, err) : 0;
 }
 
-/* Who is new first: nobody whom it has to know is missing meanwhile. */
-static int introduce(struct neap_host *host, const struct acquaintance *knows, bool all,
-		     struct neap_error **err)
+static int apply_live(struct neap_host *host, const struct neap_context *ctx, const struct vxlan_want *want,
+		      const struct vxlan_have *have, struct neap_error **err)
 {
-	for (size_t i = 0; i < knows->wanted_count; i++) {
-		struct neap_net_change change = { .op = NEAP_NET_NEIGHBOUR_PUT,
-						  .neighbour = knows->wanted[i] };
+	struct neap_net_change gone = change_of(want, NEAP_NET_LINK_REMOVE, 0);
+	bool found = have && have->found;
 
-		if ((all || !knows->is_there[i]) && neap_host_net(host, &change, err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < knows->there_count; i++) {
-		struct neap_net_change change = { .op = NEAP_NET_NEIGHBOUR_REMOVE,
-						  .neighbour = *knows->there[i] };
+	if (want->ensure == NEAP_ABSENT)
+		return have && !found ? 0 : neap_host_net(host, &gone, err);
+	if ((found ? set(host, want, have, err) : add(host, want, err)) < 0)
+		return -1;
+	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
+		/* A link that goes down, or is called otherwise, forgets its neighbours. */
+		bool all = !found || up_differs(want, have) || mac_differs(want, have);
+		struct neap_acquaintance unread;
 
-		if (!knows->stays[i] && neap_host_net(host, &change, err) < 0)
+		if (!have)
+			make_wanted(ctx->scratch, want, kind, &unread);
+		if (neap_acquaintance_apply(host, have ? &have->knows[kind] : &unread, all, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -576,26 +583,12 @@ static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, c
 {
 	const struct vxlan_want *want = wanted;
 	const struct vxlan_have *have = had;
-	struct neap_net_change gone = change_of(want, NEAP_NET_LINK_REMOVE, 0);
-	bool found = have && have->found;
+	struct neap_kept_net kept = kept_of(want, ctx->scratch);
 
-	if (!neap_view_running(&host->view))
-		return 0;
-	if (want->ensure == NEAP_ABSENT)
-		return neap_host_net(host, &gone, err);
-	if ((found ? set(host, want, have, err) : add(host, want, err)) < 0)
+	/* First what is in force: nothing is kept for the boot that cannot be had now. */
+	if (neap_view_running(&host->view) && apply_live(host, ctx, want, have, err) < 0)
 		return -1;
-	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
-		/* A link that goes down, or is called otherwise, forgets its neighbours. */
-		bool all = !found || up_differs(want, have) || mac_differs(want, have);
-		struct acquaintance unread;
-
-		if (!have)
-			make_wanted(ctx->scratch, want, kind, &unread);
-		if (introduce(host, have ? &have->knows[kind] : &unread, all, err) < 0)
-			return -1;
-	}
-	return 0;
+	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
 static const struct neap_param params[PARAM_COUNT] = {
@@ -710,11 +703,20 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct vxlan_want, ensure),
 	},
+	[PERSIST] = {
+		.name = "persist",
+		.kind = NEAP_PARAM_CHOICE,
+		.flags = NEAP_PARAM_OR_FALSE,
+		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_rules,
+		.fallback = "what is kept is not looked at",
+		.offset = offsetof(struct vxlan_want, persist),
+	},
 };
 
 static const char description[] =
-	"A network of links carried in UDP over one of IP, as it is now: after a boot the next run makes it\n"
-	"again.\n"
+	"A network of links carried in UDP over one of IP, as it is now (`live`) and, with `persist`, at\n"
+	"every boot (`persistent`).\n"
 	"\n"
 	"- Only what is given is compared, as the kernel reports it, and `up`.\n"
 	"- `id`, `port`, `local_address` and `link` are what it is known by: of one that is there they do "
@@ -728,7 +730,9 @@ static const char description[] =
 	"  has taught it, and groups (multicast) are left alone.\n"
 	"- A link of the name that is no vxlan is an error, and never removed.\n"
 	"- A bridge takes it by its `members`. It comes after the resource that makes its `link`.\n"
-	"- Below `--root` there is nothing to do.\n";
+	"- `neighbours` are kept for the boot only with `mac`: udev gives another to a vxlan without one,\n"
+	"  and the kernel forgets them then. `persist = \"networkd\"` is refused.\n"
+	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] = "neap.vxlan { name = \"vxlan0\", id = 42, local_address = \"192.0.2.1\", peers "
 			      "= { \"192.0.2.2\", \"192.0.2.3\" } }\n"

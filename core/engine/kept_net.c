@@ -2,7 +2,8 @@
  * See kept_net.h. The lines are those of neap_kept_network: each file's in the order in which they are to be
  * done, and files in the order of their names.
  *
- * Another kind of link has its turn here, its words in put_link(), and its section in kept_networkd.c.
+ * Another kind of link has its turn here, its words in put_link(), and its section in kept_networkd.c, which
+ * a vxlan has not: its type does not offer that way.
  */
 #include "engine/kept_net.h"
 
@@ -16,10 +17,7 @@ static const struct {
 	const char *type;
 	unsigned number;
 } turns[] = {
-	{ "veth", 10 },
-	{ "bridge", 20 },
-	/* "vxlan", 30 */ { "address", 50 },
-	{ "route", 70 },
+	{ "veth", 10 }, { "bridge", 20 }, { "vxlan", 30 }, { "address", 50 }, { "route", 70 },
 };
 
 static const char *path_of(const struct neap_kept_net *net, struct neap_arena *arena)
@@ -50,11 +48,32 @@ static void put_mtu(struct neap_buf *out, const struct neap_net_change *change)
 		neap_buf_printf(out, " mtu %u", change->link.mtu);
 }
 
+/* No port is the kernel's own, 8472: it is said always. */
+static void put_vxlan(struct neap_buf *out, const struct neap_net_change *change)
+{
+	const struct neap_net_link *link = &change->link;
+	char text[NEAP_NET_TEXT];
+
+	neap_buf_printf(out, " id %u", link->id);
+	if (link->local.family)
+		neap_buf_printf(out, " local %s", neap_net_ip_print(&link->local, text));
+	if (link->under[0])
+		neap_buf_printf(out, " dev %s", link->under);
+	neap_buf_printf(out, " dstport %u", link->port);
+	if (change->fields & NEAP_NET_LEARNING)
+		neap_buf_puts(out, link->learning ? " learning" : " nolearning");
+	if (change->fields & NEAP_NET_TTL)
+		neap_buf_printf(out, " ttl %u", link->ttl);
+}
+
 static void put_link(struct neap_buf *out, const struct neap_net_change *change)
 {
 	const struct neap_net_link *link = &change->link;
+	char mac[NEAP_NET_MAC_TEXT];
 
 	neap_buf_printf(out, "link add name %s", link->name);
+	if (change->fields & NEAP_NET_ADDRESS)
+		neap_buf_printf(out, " address %s", neap_net_mac_print(link->mac, mac));
 	put_mtu(out, change);
 	neap_buf_printf(out, " type %s", link->kind);
 	if (change->fields & NEAP_NET_STP)
@@ -67,6 +86,8 @@ static void put_link(struct neap_buf *out, const struct neap_net_change *change)
 		neap_buf_printf(out, " peer name %s", link->peer);
 		put_mtu(out, change);
 	}
+	if (strcmp(link->kind, "vxlan") == 0)
+		put_vxlan(out, change);
 	neap_buf_putc(out, '\n');
 	if (!(change->fields & NEAP_NET_UP) || !link->up)
 		return;
@@ -113,6 +134,22 @@ static void put_route(struct neap_buf *out, const struct neap_net_route *route)
 	neap_buf_puts(out, " proto static\n");
 }
 
+/* Those of the forwarding database are bridge(8)'s, and known by how they begin. */
+static void put_neighbour(struct neap_buf *out, const struct neap_net_neighbour *neighbour)
+{
+	char ip[NEAP_NET_TEXT], mac[NEAP_NET_MAC_TEXT];
+
+	neap_net_ip_print(&neighbour->ip, ip);
+	neap_net_mac_print(neighbour->mac, mac);
+	if (neighbour->key.kind == NEAP_NET_NEIGHBOUR)
+		neap_buf_printf(out, "neighbour replace %s lladdr %s dev %s nud permanent\n", ip, mac,
+				neighbour->key.link);
+	else /* of peers there are several under one hardware address, 0 */
+		neap_buf_printf(out, "fdb %s %s dev %s dst %s self permanent\n",
+				neighbour->key.kind == NEAP_NET_PEER ? "append" : "replace", mac,
+				neighbour->key.link, ip);
+}
+
 static struct neap_str lines_of(const struct neap_kept_net *net, struct neap_arena *arena)
 {
 	struct neap_buf out NEAP_AUTO_BUF = { 0 };
@@ -134,10 +171,12 @@ static struct neap_str lines_of(const struct neap_kept_net *net, struct neap_are
 		case NEAP_NET_ROUTE_PUT:
 			put_route(&out, &change->route);
 			break;
+		case NEAP_NET_NEIGHBOUR_PUT:
+			put_neighbour(&out, &change->neighbour);
+			break;
 		case NEAP_NET_LINK_REMOVE:
 		case NEAP_NET_ADDRESS_REMOVE:
 		case NEAP_NET_ROUTE_REMOVE:
-		case NEAP_NET_NEIGHBOUR_PUT:
 		case NEAP_NET_NEIGHBOUR_REMOVE:
 			break;
 		}
@@ -159,8 +198,10 @@ int neap_kept_net_check(const struct neap_kept_net *net, struct neap_error **err
 {
 	for (size_t i = 0; net->given && i < net->count; i++) {
 		const struct neap_net_change *change = &net->changes[i];
-		const char *const names[] = { change->link.name, change->link.peer, change->link.master,
-					      change->address.key.link, change->route.link };
+		const char *const names[] = { change->link.name,         change->link.peer,
+					      change->link.master,       change->link.under,
+					      change->address.key.link,  change->route.link,
+					      change->neighbour.key.link };
 
 		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
 			if (check_name(names[k], err) < 0)

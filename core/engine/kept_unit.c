@@ -20,7 +20,8 @@
 /*
  * Once the network is as others make it, and before anybody is told that it is there. All links first, as the
  * lines of one may name another, and routes to gateways last, as others may lead there. A device that comes
- * late, or an IPv6 source that is not settled, is waited for, half a minute in all.
+ * late, or an IPv6 source that is not settled, is waited for, half a minute in all. What begins with "fdb" is
+ * bridge(8)'s, and its links are there by then.
  */
 static const char network[] =
 	"# Made by neap, for resources with persist = \"unit\".\n"
@@ -35,10 +36,10 @@ static const char network[] =
 	"[Service]\n"
 	"Type=oneshot\n"
 	"RemainAfterExit=yes\n" BOOTING "ExecStart=/bin/sh -c '\\\n"
-	"  cd /etc/neap/network.d || exit 0; n=0; \\\n"
+	"  cd /etc/neap/network.d || exit 0; n=0; failed=0; \\\n"
 	"  pause() { n=$$((n + 1)); sleep 0.1; }; \\\n"
 	"  { grep -hs \"^link add \" *.conf; \\\n"
-	"    grep -hsv -e \"^#\" -e \"^link add \" -e \"^route .* via \" *.conf; \\\n"
+	"    grep -hsv -e \"^#\" -e \"^link add \" -e \"^fdb \" -e \"^route .* via \" *.conf; \\\n"
 	"    grep -hs \"^route .* via \" *.conf; } | \\\n"
 	"  while read -r line; do \\\n"
 	"    set -- $$line; dev= src=; \\\n"
@@ -50,7 +51,11 @@ static const char network[] =
 	"    until [ -z \"$$src\" ] || [ $$n -ge 300 ] || \\\n"
 	"      [ -n \"$$(ip -6 -o address show to \"$$src\" -tentative)\" ]; do pause; done; \\\n"
 	"    echo \"$$line\"; \\\n"
-	"  done | ip -force -batch -'\n"
+	"  done | ip -force -batch - || failed=1; \\\n"
+	"  if grep -qs \"^fdb \" *.conf; then \\\n"
+	"    grep -hs \"^fdb \" *.conf | bridge -force -batch - || failed=1; \\\n"
+	"  fi; \\\n"
+	"  exit $$failed'\n"
 	"\n"
 	"[Install]\n"
 	"WantedBy=multi-user.target\n";

@@ -1,6 +1,6 @@
 -- What the packet filter of a node has to let through and to translate, so that pods reach each other and the world.
--- Takes { cluster, masquerade, pods }: the network that all pods are in, whether what leaves it goes out under the
--- node's address (true), and the node's own part of it. Returns the rules' handles.
+-- Takes { cluster, masquerade, pods, persist }: the network that all pods are in, whether what leaves it goes out under
+-- the node's address (true), the node's own part of it, and by what they are there after a boot. Returns handles.
 --
 -- The rules are put last in their chains: what a site drops before is dropped. Docker sets the policy of FORWARD to
 -- DROP and accepts only its own, so the pods' packets need a rule in any case.
@@ -29,13 +29,18 @@ return function(site)
 	check(site.cluster, site.pods)
 	local rules = {}
 	for _, side in ipairs { "-s", "-d" } do
-		rules[#rules + 1] = neap.iptables_rule { chain = "FORWARD", rule = ("%s %s -j ACCEPT"):format(side, site.cluster) }
+		rules[#rules + 1] = neap.iptables_rule {
+			chain = "FORWARD",
+			rule = ("%s %s -j ACCEPT"):format(side, site.cluster),
+			persist = site.persist,
+		}
 	end
 	rules[#rules + 1] = neap.iptables_rule {
 		table = "nat",
 		chain = "POSTROUTING",
 		rule = ("! -d %s -m addrtype ! --dst-type LOCAL -j MASQUERADE"):format(site.cluster),
 		ensure = site.masquerade == false and "absent" or "present",
+		persist = site.persist,
 	}
 	return rules
 end

@@ -4,8 +4,12 @@
 --	neap plan @network -D NODE=cp1 -D NODES=cp1=192.0.2.1/10.10.1.0/24,w1=192.0.2.2/10.10.2.0/24
 --
 -- Each node is NAME=ADDRESS/PODS: its address in the network that the nodes share, and the network of its pods. Run it
--- from a timer with one list on all nodes: links, addresses and routes do not outlive a boot, and a node that is new in
--- the list is reached after the next run. A node that has left it goes by -D GONE=w1=192.0.2.2/10.10.2.0/24 once.
+-- from a timer with one list on all nodes: a node that is new in the list is reached after the next run. A node that
+-- has left it goes by -D GONE=w1=192.0.2.2/10.10.2.0/24 once.
+--
+-- Links, addresses, routes and rules do not outlive a boot, and the next run makes them again. With -D PERSIST=unit
+-- units of neap's, neap-network.service and neap-iptables.service, bring back at boot what the last run made, before
+-- network-online.target; -D PERSIST=false takes that away again. Without it what is kept is not looked at.
 --
 -- So the network between the nodes carries packets of pods as they are. Where it does not (a cloud, several networks),
 -- a vxlan takes them through it, on UDP port 4789 or -D PORT=8472, in a network with a number of one's choice:
@@ -61,6 +65,7 @@ require "network.node" {
 	vxlan = params.VXLAN and { id = given.integer("VXLAN", 0, 16777215), port = given.integer("PORT", 1, 65535) },
 	cluster = params.CLUSTER,
 	masquerade = one_of("MASQUERADE", { ["true"] = true, ["false"] = false }),
+	persist = one_of("PERSIST", { unit = "unit", ["false"] = false }),
 }
 if one_of("DOCKER", { absent = true }) then
 	require "network.docker_gone" {}

@@ -1,6 +1,6 @@
--- A node's part of a pod network: see init.lua. Takes { node, nodes, gone, bridge, members, mtu, persistent, vxlan =
--- { id, port, name }, cluster, masquerade } and returns handles: of the bridge, its address, forwarding, the routes;
--- with `vxlan` of its link and address, with `cluster` of the rules.
+-- A node's part of a pod network: see init.lua. Takes { node, nodes, gone, bridge, members, mtu, persist, persistent
+-- (forwarding), vxlan = { id, port, name }, cluster, masquerade } and returns handles: of the bridge, its address,
+-- forwarding, the routes; with `vxlan` of its link and address, with `cluster` of the rules.
 
 local neap = require "neap"
 
@@ -35,8 +35,9 @@ return function(site)
 		mtu = mtu,
 		stp = false,
 		forward_delay = "0s",
+		persist = site.persist,
 	}
-	local address = neap.address { link = name, address = first_of(own.pods) }
+	local address = neap.address { link = name, address = first_of(own.pods), persist = site.persist }
 	-- Pods reach others only through the node.
 	local forwarding = neap.sysctl { name = "net.ipv4.ip_forward", value = 1, persistent = site.persistent }
 
@@ -54,9 +55,9 @@ return function(site)
 		if vxlan then
 			routes[#routes + 1], routes[#routes + 2] = vxlan.to(other, ensure)
 		elseif ensure == "absent" then
-			routes[#routes + 1] = neap.route { to = other.pods, ensure = "absent" }
+			routes[#routes + 1] = neap.route { to = other.pods, ensure = "absent", persist = site.persist }
 		else
-			routes[#routes + 1] = neap.route { to = other.pods, via = other.address }
+			routes[#routes + 1] = neap.route { to = other.pods, via = other.address, persist = site.persist }
 		end
 	end
 	for node, other in neap.sorted_pairs(site.nodes) do
@@ -71,6 +72,7 @@ return function(site)
 	local rules = site.cluster and require "network.cluster" {
 		cluster = site.cluster,
 		masquerade = site.masquerade,
+		persist = site.persist,
 		pods = own.pods,
 	}
 	return {

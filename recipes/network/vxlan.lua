@@ -42,15 +42,18 @@ return function(site, own, mtu)
 		peers = {},
 		fdb = fdb,
 		neighbours = neighbours,
+		persist = site.persist,
 	}
-	local address = neap.address { link = name, address = ip .. "/32" }
+	local address = neap.address { link = name, address = ip .. "/32", persist = site.persist }
 
 	local function to(other, ensure)
-		local way = end_of(other.pods)
+		local way, persist = end_of(other.pods), site.persist
 		if ensure == "absent" then
-			return neap.route { to = other.pods, ensure = "absent" }, neap.route { to = way .. "/32", ensure = "absent" }
+			return neap.route { to = other.pods, ensure = "absent", persist = persist },
+				neap.route { to = way .. "/32", ensure = "absent", persist = persist }
 		end
-		return neap.route { to = other.pods, via = way }, neap.route { to = way .. "/32", link = name }
+		return neap.route { to = other.pods, via = way, persist = persist },
+			neap.route { to = way .. "/32", link = name, persist = persist }
 	end
 
 	return { link = link, address = address, to = to }

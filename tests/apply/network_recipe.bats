@@ -210,6 +210,34 @@ strict() {
 	run ! at n1 ip link show docker0
 }
 
+@test "@network: by PERSIST=unit all but the setting is kept for the boot, and who has left is kept no more" {
+	command -v iptables-save || skip "needs iptables"
+	mkdir -p etc/systemd/system
+	way=(-D VXLAN=7 -D CLUSTER=10.10.0.0/16 -D PERSIST=unit)
+	neap_at n1 apply -q "${way[@]}"
+	neap_at n1 plan "${way[@]}"
+	diff - <(ls etc/neap/network.d) <<-'END'
+	20-bridge-cni0.conf
+	30-vxlan-vxlan0.conf
+	50-address-cni0-10.10.1.1-24.conf
+	50-address-vxlan0-10.10.1.0-32.conf
+	70-route-10.10.2.0-24-table-254-metric-0.conf
+	70-route-10.10.2.0-32-table-254-metric-0.conf
+	70-route-10.10.3.0-24-table-254-metric-0.conf
+	70-route-10.10.3.0-32-table-254-metric-0.conf
+	END
+	[ "$(grep -h '^[0-9]' etc/neap/iptables.d/* | sort | cut -c 3-)" = "-A FORWARD -s 10.10.0.0/16 -j ACCEPT
+-A POSTROUTING ! -d 10.10.0.0/16 -m addrtype ! --dst-type LOCAL -j MASQUERADE
+-A FORWARD -d 10.10.0.0/16 -j ACCEPT" ]
+	nodes=${nodes%,*}
+	neap_at n1 apply -q "${way[@]}" -D GONE=n3=192.0.2.3/10.10.3.0/24
+	neap_at n1 plan "${way[@]}" -D GONE=n3=192.0.2.3/10.10.3.0/24
+	run ! grep -rE "10.10.3|192.0.2.3" etc/neap
+	# A way that it does not offer.
+	run -1 "$NEAP" check @network -D NODE=n1 -D NODES="$nodes" -D PERSIST=networkd
+	[[ $output == *'PERSIST: "networkd" is none of what it can be'* ]]
+}
+
 @test "@network: a list that makes no sense is an error of the recipe" {
 	run -1 "$NEAP" check @network -D NODE=n9 -D NODES="$nodes"
 	[[ $output == *"node n9 is not among the nodes"* ]]

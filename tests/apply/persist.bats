@@ -174,6 +174,83 @@ site() { # all types, each with what there is to keep
 	jq -e '.resources | all(.action == "update" and (.changes | map(.param) == ["persistent"]))' plan.json
 }
 
+@test "a vxlan is kept with whom it knows; each is repaired alone, and absent takes both away" {
+	recipe <<-'LUA'
+	neap.bridge { name = "br0", members = { "vx0" }, persist = "unit" }
+	neap.vxlan {
+		name = "vx0", id = 42, local_address = "192.0.2.1", link = "eth1", mtu = 1400, learning = false, ttl = 9, mac = "02:00:00:00:00:01",
+		peers = { "192.0.2.3", "192.0.2.2" },
+		fdb = { ["02:00:00:00:00:03"] = "192.0.2.3", ["02:00:00:00:00:02"] = "192.0.2.2" },
+		neighbours = { ["10.9.0.2"] = "02:00:00:00:00:02", ["fd09::2"] = "02:00:00:00:00:02" },
+		persist = "unit",
+	}
+	neap.vxlan { name = "vx1", id = 0, up = false, learning = true, persist = "unit" }
+	LUA
+	# shellcheck disable=SC2016
+	inside '
+		true_plan
+		cp plan.json first.json
+		cat $network/30-vxlan-* >kept
+		# The lines make what the run has made.
+		about() { for link in vx0 vx1; do
+			ip -d link show $link | grep -o "mtu [0-9]*\|,UP\|ether 02:0[0-9:]*\|vxlan id.*noudp6zerocsumrx"
+			bridge fdb show dev $link | grep " dst " || true; ip neigh show dev $link
+		done; }
+		about >made
+		grep -q "02:00:00:00:00:03 dst 192.0.2.3" made
+		ip link del vx0; ip link del vx1
+		grep -hv "^#\|^fdb" $network/30-vxlan-* | ip -batch -
+		grep -h "^fdb" $network/30-vxlan-* | bridge -batch -
+		about | diff made -
+		fails plan --format json >joins.json
+		true_plan
+		bridge fdb del 02:00:00:00:00:03 dev vx0 self
+		fails plan --format json >live.json
+		true_plan
+		sed -i "/192.0.2.2/d" $network/30-vxlan-vx0.conf
+		fails plan --format json >file.json
+		true_plan
+		# Who has left the list is kept no more.
+		sed -i "s/\"192.0.2.3\", \"192.0.2.2\"/\"192.0.2.2\"/" site.lua
+		fails plan --format json >left.json
+		true_plan
+		[ "$(grep -c "^fdb append" $network/30-vxlan-vx0.conf)" = 1 ]
+		cp site.lua kept.lua
+		sed -i "s/persist = \"unit\"/persist = false/" site.lua
+		true_plan
+		[ -z "$(ls $network)" ]; ip link show vx0 | grep -q "master br0"
+		cp kept.lua site.lua; converges
+		cat >site.lua <<-LUA
+		local neap = require "neap"
+		neap.vxlan { name = "vx0", ensure = "absent", persist = "unit" }
+		neap.vxlan { name = "vx1", ensure = "absent" }
+		LUA
+		true_plan
+		[ ! -e $network/30-vxlan-vx0.conf ] && [ -e $network/30-vxlan-vx1.conf ]
+		touch $network/30-vxlan-vx0.conf
+		fails plan --format json >gone.json
+		true_plan'
+	diff - <(grep -v '^#' kept) <<-'END'
+	link add name vx0 address 02:00:00:00:00:01 type vxlan id 42 local 192.0.2.1 dev eth1 dstport 4789 nolearning ttl 9
+	link set dev vx0 up
+	link set dev vx0 mtu 1400
+	fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.3 self permanent
+	fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.2 self permanent
+	fdb replace 02:00:00:00:00:02 dev vx0 dst 192.0.2.2 self permanent
+	fdb replace 02:00:00:00:00:03 dev vx0 dst 192.0.2.3 self permanent
+	neighbour replace 10.9.0.2 lladdr 02:00:00:00:00:02 dev vx0 nud permanent
+	neighbour replace fd09::2 lladdr 02:00:00:00:00:02 dev vx0 nud permanent
+	link add name vx1 type vxlan id 0 dstport 4789 learning
+	END
+	local what='.resources | map(select(.action != "none") | [.address, .action, (.changes | map(.param))])'
+	jq -e '.resources | map(select(.action == "create")) | length == 3' first.json
+	[ "$(jq -c "$what" joins.json)" = '[["bridge[br0]","update",["members"]]]' ]
+	[ "$(jq -c "$what" live.json)" = '[["vxlan[vx0]","update",["fdb"]]]' ]
+	[ "$(jq -c "$what" file.json)" = '[["vxlan[vx0]","update",["persistent"]]]' ]
+	[ "$(jq -c "$what" left.json)" = '[["vxlan[vx0]","update",["peers","persistent"]]]' ]
+	[ "$(jq -c "$what" gone.json)" = '[["vxlan[vx0]","delete",["persistent"]]]' ]
+}
+
 @test "in an image there is only what is kept, and a boot of it finds the same" {
 	site
 	mkdir image
@@ -234,6 +311,9 @@ site() { # all types, each with what there is to keep
 	neap.route { to = "10.0.0.0/8", link = "a'b", persist = "unit" }
 	neap.veth { name = "a", peer = "b;c", persist = "unit" }
 	neap.veth { name = "c", peer = "d", persist = true }
+	neap.vxlan { name = "f", id = 1, persist = "networkd" }
+	neap.vxlan { name = "g", id = 2, link = "a#b", persist = "unit" }
+	neap.vxlan { name = "h", id = 3, neighbours = { ["10.0.0.2"] = "02:00:00:00:00:02" }, persist = "unit" }
 	neap.bridge { name = "e", persist = "false" }
 	neap.iptables_rule { chain = "OUTPUT", rule = "-j DROP", persist = "networkd" }
 	LUA
@@ -241,6 +321,8 @@ site() { # all types, each with what there is to keep
 	for text in "site.lua:2: "*"db.example.org in the rule" "site.lua:3: "*"10.0.0.1,web in the rule" "site.lua:5: "*"the link a#b cannot be kept" \
 		"site.lua:6: "*"the link -x" "site.lua:7: "*"the link a'b" "site.lua:8: "*"the link b;c" \
 		'persist must be false, "unit" or "networkd", not a boolean' 'persist must be false, "unit" or "networkd", not "false"' \
+		"site.lua:10: "*'persist must be false or "unit", not "networkd"' "site.lua:11: "*"the link a#b" \
+		"site.lua:12: "*"neighbours are not kept for the boot without mac" \
 		'persist must be false or "unit", not "networkd"'; do
 		# shellcheck disable=SC2053 # a pattern
 		[[ $output == *$text* ]] || { echo "not said: $text"; false; }

@@ -176,6 +176,24 @@ everybody_meets() {
 	everybody_meets 1422
 }
 
+@test "@network: with PERSIST=unit a reboot and a power cut bring all back without a run" {
+	run -2 network two plan "${docker[@]}" -D VXLAN=1 -D PERSIST=unit
+	network two apply -q "${docker[@]}" -D VXLAN=1 -D PERSIST=unit
+	for boot in "host_reboot two" "host_cut two"; do
+		$boot
+		[ "$boot" != "host_cut two" ] || host_boot two
+		host_run two iptables -P FORWARD DROP
+		host_run two timeout 60 sh -c 'until systemctl is-active -q multi-user.target; do sleep 0.1; done'
+		run -0 network two plan "${docker[@]}" -D VXLAN=1 -D PERSIST=unit
+		pod two 1450
+		everybody_meets 1422
+	done
+	# And no more.
+	network two apply -q "${docker[@]}" -D VXLAN=1 -D PERSIST=false
+	[ -z "$(host_run two sh -c 'ls /etc/neap/network.d /etc/neap/iptables.d | grep conf')" ]
+	run -0 network two plan "${docker[@]}" -D VXLAN=1
+}
+
 @test "@network: a host that has left is known no more, and the others still meet" {
 	nodes=${nodes%,*}
 	for host in one two; do

@@ -45,9 +45,12 @@ state() {
 		sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//' >"$1.raw"
 	jq -S 'map(select(.ifname? != "eth0" and .dev? != "eth0") | select((.dst? // "") | startswith("fe80") or startswith("ff00") | not) |
 		{ifname, mtu, master, operstate, linkinfo: .linkinfo?.info_kind, bridge: (.linkinfo?.info_data // {} | {forward_delay, ageing_time, stp_state}),
+		 vxlan: (if .linkinfo?.info_kind == "vxlan" then [.mtu, .address, (.flags | sort), .linkinfo.info_data] else null end),
 		 addresses: ((.addr_info // []) | map(select(.scope != "link") | {local, prefixlen, broadcast, scope}) | sort_by(.local)),
 		 dst, gateway, dev, prefsrc, metric, table, protocol, type, scope}) | sort_by(tojson)' <(grep '^\[' "$1.raw") >"$1"
 	sed '/^\[/d; /^$/d' "$1.raw" >>"$1"
+	# Whom vxlans know because somebody said so.
+	on sh -c 'bridge fdb show; ip neigh show nud permanent' | grep -E 'dst|lladdr' | sort >>"$1"
 }
 
 # The boot is over when systemd has nothing more to do.
@@ -85,6 +88,18 @@ site() {
 	neap.bridge { name = "br0", members = { "v1" }, stp = false, forward_delay = "0s", ageing_time = "100s", mtu = 1500, persist = "unit" }
 	neap.bridge { name = "quiet", up = false, persist = "unit" }
 	neap.veth { name = "v0", peer = "v1", mtu = 1400, persist = "unit" }
+	-- Over eth0; over a bridge that is made wider later, and in another; with nothing that is said.
+	neap.address { link = "vx0", address = "10.50.1.0/32", persist = "unit" }
+	neap.route { to = "10.50.2.0/24", via = "10.50.2.0", persist = "unit" }
+	neap.route { to = "10.50.2.0/32", link = "vx0", persist = "unit" }
+	neap.vxlan {
+		name = "vx0", id = 42, local_address = "10.77.0.1", link = "eth0", mac = "0a:58:0a:32:01:00", mtu = 1450, learning = false, ttl = 9,
+		peers = { "10.77.0.2", "10.77.0.3" }, fdb = { ["0a:58:0a:32:02:00"] = "10.77.0.2" },
+		neighbours = { ["10.50.2.0"] = "0a:58:0a:32:02:00", ["fd50::2"] = "0a:58:0a:32:02:00" }, persist = "unit",
+	}
+	neap.bridge { name = "br1", members = { "vx1" }, stp = false, forward_delay = "0s", persist = "unit" }
+	neap.vxlan { name = "vx1", id = 43, local_address = "fd00::1", link = "br0", mac = "0a:58:0a:33:01:00", mtu = 1300, peers = { "fd00::2" }, persist = "unit" }
+	neap.vxlan { name = "vx2", id = 42, port = 8472, up = false, mac = "0a:58:0a:34:01:00", persist = "unit" }
 
 	neap.iptables_rule { chain = "INPUT", rule = "-j SITE", persist = "unit" }
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp --dport 1 -j ACCEPT", persist = "unit" }
@@ -106,6 +121,9 @@ site() {
 @test "by units: all is back after a reboot and after a power cut, rules in their order, and no run was needed" {
 	site
 	converges
+	state before
+	[ "$(grep -c '^00:00:00:00:00:00 dev vx[01] dst' before)" = 3 ]
+	[ "$(grep -c 'dev vx0 lladdr 0a:58:0a:32:02:00 PERMANENT\|^0a:58:0a:32:02:00 dev vx0 dst 10.77.0.2' before)" = 3 ]
 	run -0 --separate-stderr on systemd-analyze verify neap-network.service neap-iptables.service
 	[ -z "$stderr" ]
 	brings_back host_reboot web
@@ -129,8 +147,8 @@ site() {
 }
 
 @test "by units: a unit of the recipe may see to it that it is enabled, and its plan is true before and after a reload" {
-	on ip link del br0
-	on ip link del v0
+	on ip link del br1
+	for link in vx0 vx1 vx2 br0 v0; do on ip link del $link; done
 	on rm -rf /etc/neap
 	on sh -c 'rm /etc/systemd/system/neap-*.service /etc/systemd/system/multi-user.target.wants/neap-*'
 	site
@@ -160,13 +178,17 @@ site() {
 	converges
 	state before
 	# A line that nobody can do.
-	on sh -c 'echo "link set dev nowhere up" >>/etc/neap/network.d/10-veth-v0.conf'
-	host_reboot web
-	booted
-	run -0 plan
-	[ "$(on systemctl is-failed neap-network.service)" = failed ]
-	[ "$(on ip -o link show v0 | wc -l)" = 1 ]
-	on sed -i '$d' /etc/neap/network.d/10-veth-v0.conf
+	local line
+	for line in "link set dev nowhere up" "fdb append 00:00:00:00:00:00 dev nowhere dst 10.77.0.2 self permanent"; do
+		on sh -c "echo '$line' >>/etc/neap/network.d/10-veth-v0.conf"
+		host_reboot web
+		booted
+		run -0 plan
+		[ "$(on systemctl is-failed neap-network.service)" = failed ]
+		[ "$(on ip -o link show v0 | wc -l)" = 1 ]
+		[ "$(on bridge fdb show dev vx0 | grep -c 'dst 10.77.0')" = 3 ]
+		on sed -i '$d' /etc/neap/network.d/10-veth-v0.conf
+	done
 }
 
 # Somebody's own device with a file of networkd, beside what neap makes.

@@ -133,6 +133,59 @@ static void kept__lines_say_what_is_given_and_nothing_else(void **state)
 	neap_machine_free(machine);
 }
 
+static void set_pair(struct fixture *f, uint32_t number, const char *param, const char *name,
+		     const char *text)
+{
+	struct neap_pair pair = { .key = { name, strlen(name) }, .value = neap_value_string(text) };
+
+	set(f, number, param, (struct neap_value){ .kind = NEAP_MAP, .map = { &pair, 1 } });
+}
+
+static void kept__a_vxlan_says_its_port_and_whom_it_knows(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	struct neap_value peers[] = { neap_value_string("fd00::3"), neap_value_string("fd00::2") };
+	uint32_t number;
+
+	number = begin(f, found("vxlan"), 1);
+	set(f, number, "name", neap_value_string("x0"));
+	set(f, number, "id", (struct neap_value){ .kind = NEAP_INTEGER, .integer = 0 });
+	set(f, number, "up", (struct neap_value){ .kind = NEAP_BOOLEAN });
+	set(f, number, "persist", neap_value_string("unit"));
+	neap_graph_end(f->graph, number);
+	number = begin(f, found("vxlan"), 2);
+	set(f, number, "name", neap_value_string("x1"));
+	set(f, number, "id", (struct neap_value){ .kind = NEAP_INTEGER, .integer = 42 });
+	set(f, number, "port", (struct neap_value){ .kind = NEAP_INTEGER, .integer = 8472 });
+	set(f, number, "local_address", neap_value_string("fd00::1"));
+	set(f, number, "link", neap_value_string("eth1"));
+	set(f, number, "learning", (struct neap_value){ .kind = NEAP_BOOLEAN });
+	set(f, number, "ttl", (struct neap_value){ .kind = NEAP_INTEGER, .integer = 0 });
+	set(f, number, "mtu", (struct neap_value){ .kind = NEAP_INTEGER, .integer = 1400 });
+	set(f, number, "mac", neap_value_string("02:00:00:00:00:01"));
+	set(f, number, "peers", (struct neap_value){ .kind = NEAP_LIST, .list = { peers, 2 } });
+	set_pair(f, number, "fdb", "02:00:00:00:00:02", "fd00::2");
+	set_pair(f, number, "neighbours", "10.0.0.2", "02:00:00:00:00:02");
+	set(f, number, "persist", neap_value_string("unit"));
+	neap_graph_end(f->graph, number);
+	finish_good(f);
+	apply(f, machine);
+	assert_string_equal(lines(f, machine, "/etc/neap/network.d/30-vxlan-x0.conf"),
+			    "link add name x0 type vxlan id 0 dstport 4789\n");
+	assert_string_equal(
+		lines(f, machine, "/etc/neap/network.d/30-vxlan-x1.conf"),
+		"link add name x1 address 02:00:00:00:00:01 type vxlan id 42 local fd00::1 dev eth1 "
+		"dstport 8472 nolearning ttl 0\n"
+		"link set dev x1 up\n"
+		"link set dev x1 mtu 1400\n"
+		"fdb append 00:00:00:00:00:00 dev x1 dst fd00::3 self permanent\n"
+		"fdb append 00:00:00:00:00:00 dev x1 dst fd00::2 self permanent\n"
+		"fdb replace 02:00:00:00:00:02 dev x1 dst fd00::2 self permanent\n"
+		"neighbour replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev x1 nud permanent\n");
+	neap_machine_free(machine);
+}
+
 static void kept__rules_are_numbered_in_their_chain_by_their_turn(void **state)
 {
 	struct fixture *f = *state;
@@ -308,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(kept__lines_say_what_is_given_and_nothing_else),
+		TEST(kept__a_vxlan_says_its_port_and_whom_it_knows),
 		TEST(kept__rules_are_numbered_in_their_chain_by_their_turn),
 		TEST(kept__the_unit_stands_when_any_is_kept_whoever_failed),
 		TEST(kept__each_half_is_said_and_repaired_alone),
