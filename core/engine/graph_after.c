@@ -76,7 +76,8 @@ static void find_tangled(const struct neap_graph *graph, const struct neap_wish 
 
 	for (size_t i = 0; i < count; i++)
 		most += wishes[i].first_count + wishes[i].after_count;
-	arcs.items = room = neap_alloc((most + 1) * sizeof *room);
+	room = neap_alloc((most + 1) * sizeof *room);
+	arcs.items = room;
 	for (size_t i = 0; i < graph->edges.count; i++)
 		add_arc(&arcs, neap_graph_numbered(graph, graph->edges.items[i].from),
 			neap_graph_numbered(graph, graph->edges.items[i].to));
