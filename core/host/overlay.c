@@ -230,8 +230,10 @@ static int may_run(struct neap_overlay *overlay, const struct neap_process *proc
 
 	if (process->privileged && neap_overlay_may(overlay, NEAP_RIGHT_ROOT, "run", name, err) < 0)
 		return -1;
-	if (neap_overlay_may(overlay, NEAP_RIGHT_ENTER, "run", name, err) < 0)
-		return -1;
+	if (!neap_overlay_allows(overlay, NEAP_RIGHT_ENTER, name)) {
+		neap_error_errno(err, EPERM, "run %s below --root", name);
+		return neap_error_hint(err, "only root may: run neap as root");
+	}
 	below->reads->caller(below, &uid, &gid);
 	if (!process->user || uid == 0 ||
 	    (neap_view_user(&overlay->host.view, process->user, &user, NULL) == 0 && user == uid))

@@ -376,7 +376,7 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	else
 		mkdir root
 		run -4 "$NEAP" apply --root root site.lua
-		[[ $output == *"only root may run programs below --root"* ]]
+		[[ $output == *"run /bin/sh below --root: "*"only root may"* ]]
 	fi
 }
 

@@ -150,7 +150,7 @@ calls() { # calls VERB COUNT: how many system calls
 	run plain apply "$work/site.lua"
 	[ "$(grep -c 'Operation not permitted' <<<"$output")" = 7 ]
 	run plain plan --root "$work/root" "$work/root.lua"
-	[[ "$output" == *"run true: Operation not permitted"* ]]
+	[[ "$output" == *"run true below --root: Operation not permitted"* ]]
 	rm -r "$work"
 }
 
