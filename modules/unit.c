@@ -49,6 +49,7 @@ struct unit_have {
 	struct neap_unit_removal removal;
 	bool others; /* of a template: its instances may be known to the manager */
 	bool passes; /* it never is, it only happens: of Type=oneshot, without RemainAfterExit */
+	bool notified;
 };
 
 static const struct neap_param params[PARAM_COUNT];
@@ -348,6 +349,7 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 		neap_error_set(err, "an empty file masks a unit");
 		return neap_error_hint(err, "if that is meant: masked = true");
 	}
+	have->notified = ctx->notified && !ctx->again;
 	have->manager = neap_view_manager(view);
 	if (have->manager && !is_template(want))
 		r = neap_view_unit(view, want->name, ctx->scratch, &have->is, err);
@@ -366,7 +368,7 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 
 /* ---- what is to be done -------------------------------------------------------------------------------- */
 
-enum job { JOB_NONE, JOB_START, JOB_RESTART, JOB_STOP };
+enum job { JOB_NONE, JOB_START, JOB_STOP };
 
 /* It is there, or was meant to be when it failed. */
 static bool runs(const struct unit_have *have)
@@ -389,8 +391,11 @@ static enum job job_of(const struct unit_want *want, const struct unit_have *hav
 		return is_stopped(have) ? JOB_NONE : JOB_STOP;
 	if (!wants_state(want, RUNNING) || is_active(have))
 		return JOB_NONE;
-	/* What is on its way up by its old file would be found so. */
-	return !is_stopped(have) && have->own.changes && restarts(want) ? JOB_RESTART : JOB_START;
+	/* What is on its way up may have read its files as they were: the refresh restarts it and waits. */
+	if (have->is.active == NEAP_UNIT_ACTIVATING &&
+	    (have->notified || (have->own.changes && restarts(want))))
+		return JOB_NONE;
+	return JOB_START;
 }
 
 static bool changes_files(const struct unit_want *want, const struct unit_have *have)
@@ -525,8 +530,6 @@ static int apply_job(struct neap_host *host, const struct unit_want *want, const
 		return 0;
 	case JOB_START:
 		return run_job(host, want, NEAP_UNIT_START, err);
-	case JOB_RESTART:
-		return run_job(host, want, NEAP_UNIT_RESTART, err);
 	case JOB_STOP:
 		break;
 	}
@@ -619,6 +622,9 @@ static int unit_refresh(struct neap_host *host, const struct neap_context *ctx, 
 		return 0;
 	if (r == 0 && is.stale && neap_host_units_reload(host, err) < 0)
 		return -1;
+	/* Asked to reload what is still starting, the manager says yes and does nothing. */
+	if (r == 0 && is.active == NEAP_UNIT_ACTIVATING)
+		reloads = false;
 	return run_job(host, want, reloads ? NEAP_UNIT_RELOAD : NEAP_UNIT_RESTART, err);
 }
 
@@ -692,8 +698,8 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[RELOAD] = {
 		.name = "reload",
 		.kind = NEAP_PARAM_BOOLEAN,
-		.doc = "Whether it is reloaded when it is notified, and not restarted. One that cannot reload is "
-		       "restarted all the same.",
+		.doc = "Whether it is reloaded when it is notified, and not restarted. One that cannot reload, or "
+		       "is still starting, is restarted all the same.",
 		.fallback = "false",
 		.offset = offsetof(struct unit_want, reload),
 	},

@@ -274,10 +274,11 @@ struct neap_memo {
 
 /*
  * What read, diff and apply may use beside the host. `scratch` lives until the resource is done with (its
- * diff included). `again`: this look comes after the change, to see that it has been done. `owned(path)`:
- * whether some resource of the graph, or neap itself, owns the path or something below it. `others(path)`:
- * whether another resource than this one owns just that; may be NULL. `declared` walks over all resources of
- * the type, in the order in which they have their turn: *at starts at 0, false at the end; may be NULL.
+ * diff included). `again`: this look comes after the change, to see that it has been done. `notified`: it is
+ * to be refreshed, should needs_refresh() say so. `owned(path)`: whether some resource of the graph, or neap
+ * itself, owns the path or something below it. `others(path)`: whether another resource than this one owns
+ * just that; may be NULL. `declared` walks over all resources of the type, in the order in which they have
+ * their turn: *at starts at 0, false at the end; may be NULL.
  */
 struct neap_declared {
 	const char *address;
@@ -285,7 +286,7 @@ struct neap_declared {
 };
 struct neap_context {
 	struct neap_arena *scratch;
-	bool again, itself;
+	bool again, itself, notified;
 	const void *engine;
 	uint32_t self; /* its number */
 	bool (*owned)(const void *engine, const char *path);

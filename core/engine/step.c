@@ -183,6 +183,7 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 		.context = { .scratch = run->arena,
 			     .engine = run,
 			     .self = number,
+			     .notified = run->nodes[number].refresh == NEAP_YES,
 			     .owned = owned,
 			     .others = others,
 			     .accounted = accounted,

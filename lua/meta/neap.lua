@@ -569,7 +569,7 @@ function neap.token(params) end
 ---@field state? "running"|"stopped" Whether it runs now. Not given: left alone.
 ---@field masked? boolean With `true` nobody can start it: a link to /dev/null takes the place of its file. Not given: left alone.
 ---@field restart? boolean Whether it is restarted when its `content` or `drop_ins` change while it runs. Not given: true.
----@field reload? boolean Whether it is reloaded when it is notified, and not restarted. One that cannot reload is restarted all the same. Not given: false.
+---@field reload? boolean Whether it is reloaded when it is notified, and not restarted. One that cannot reload, or is still starting, is restarted all the same. Not given: false.
 ---@field timeout? string How long it may take to start, stop or reload. Then the resource fails; what systemd has begun goes on. Not given: 5m.
 ---@field ensure? "present"|"absent" With `"absent"` it is stopped, disabled, and its file and all that is dropped in to it in /etc/systemd/system are removed. Not given: "present".
 

@@ -93,12 +93,20 @@ assert_heals() { # assert_heals COUNT
 }
 
 @test "killed between a file and the restart that it brings, the next run restarts" {
-	# etcd takes a tenth of a second to end and begin, and has not ended while its new file is looked for.
+	# The restart waits for its old process, which does not end while the file `hold` is there.
 	# shellcheck disable=SC2016 # the host's own shell
 	host_run one sh -c '
+		set -e
+		touch /run/hold
+		mkdir -p /run/systemd/system/etcd.service.d
+		printf "[Service]\nExecStop=/bin/sh -c \"while [ -e /run/hold ]; do sleep 0.1; done\"\n" \
+			>/run/systemd/system/etcd.service.d/hold.conf
+		systemctl daemon-reload
 		neap apply /srv/site -D "CHECKSUM=$1" -D COUNT=1001 >/dev/null 2>&1 &
-		until grep -q "snapshot-count: 1001" /etc/etcd/etcd.yaml || ! kill -0 $!; do :; done
-		kill -KILL $!' sh "$CHECKSUM"
+		until grep -q "snapshot-count: 1001" /etc/etcd/etcd.yaml; do kill -0 $!; sleep 0.01; done
+		kill -KILL $!
+		rm -r /run/hold /run/systemd/system/etcd.service.d
+		systemctl daemon-reload' sh "$CHECKSUM"
 	assert_heals 1001
 	jq -e '.resources[] | select(.address == "unit[etcd.service]") | .refresh and (.reason | test("left undone"))' apply.json
 }

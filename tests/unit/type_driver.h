@@ -50,6 +50,7 @@ struct driver {
 	struct neap_host *overlay;
 	enum neap_overlay_mode mode;
 	uint32_t step;
+	bool notified; /* what is run next has been, by somebody else */
 	const char *const *owned;
 	struct neap_error *failed; /* of a landing */
 	struct neap_commit commit;
@@ -305,7 +306,10 @@ static bool driver_owned(const void *engine, const char *path)
 DRIVER_UNUSED static int driver_run(struct driver *driver, const struct neap_resource_type *type,
 				    const void *want, const char **ret_says, struct neap_error **err)
 {
-	struct neap_context ctx = { .scratch = driver->arena, .engine = driver, .owned = driver_owned };
+	struct neap_context ctx = { .scratch = driver->arena,
+				    .engine = driver,
+				    .owned = driver_owned,
+				    .notified = driver->notified };
 	void *have = neap_arena_alloc(driver->arena, type->have_size);
 	struct neap_diff diff = { .arena = driver->arena }, again = { .arena = driver->arena };
 
@@ -323,10 +327,15 @@ DRIVER_UNUSED static int driver_run(struct driver *driver, const struct neap_res
 	if (r < 0)
 		return r;
 	*ret_says = driver_says(&diff, driver->arena);
-	if (neap_diff_empty(&diff))
+	bool refreshes = type->refresh && (driver->notified || diff.refresh) &&
+			 (!type->needs_refresh || type->needs_refresh(want, have));
+	if (neap_diff_empty(&diff) && !refreshes)
 		return 0;
-	if (type->apply(driver->overlay, &ctx, want, have, err) < 0 || driver_land(driver, err) < 0)
+	if ((!neap_diff_empty(&diff) && type->apply(driver->overlay, &ctx, want, have, err) < 0) ||
+	    (refreshes && type->refresh(driver->overlay, &ctx, want, err) < 0) ||
+	    driver_land(driver, err) < 0)
 		return -1;
+	ctx.again = true;
 	have = neap_arena_alloc(driver->arena, type->have_size);
 	r = type->read(&driver->overlay->view, &ctx, want, have, err);
 	if (r == NEAP_UNKNOWN && driver->mode == NEAP_OVERLAY_PLAN)

@@ -213,26 +213,35 @@ static void unit_run__what_neap_runs_in_is_left_to_run(void **state)
 	site_end(&site);
 }
 
+/* One job: what is not there reads its files when it is started; what is starting may have read them. */
 static void unit_run__what_is_started_is_not_restarted_besides(void **state)
 {
-	static const struct neap_unit_state states[] = {
-		{ NEAP_UNIT_LOADED, NEAP_UNIT_FAILED, "failed", false },
-		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false }
+	static const struct {
+		struct neap_unit_state is;
+		const char *content, *actions, *jobs;
+	} cells[] = {
+		{ { NEAP_UNIT_LOADED, NEAP_UNIT_FAILED, "failed", false },
+		  "1",
+		  "create; update",
+		  "start a.service\n" },
+		{ { NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false },
+		  "2",
+		  "update; refresh, refresh",
+		  "restart a.service\n" },
 	};
 	struct site site;
 
 	site_begin(&site, state);
 	converge(&site, "neap.unit { name = " A ", content = " TEXT " }", "create");
-	for (size_t i = 0; i < 2; i++) {
-		neap_host_memory_unit(site.machine, "a.service", &states[i]);
-		assert_string_equal(
-			converge(&site,
-				 i ? "local conf = neap.file { path = '/t/conf', content = '1' }\n"
-				     "neap.unit { name = " A ", state = 'running', subscribe = conf }"
-				   : "local conf = neap.file { path = '/t/conf', content = '2' }\n"
-				     "neap.unit { name = " A ", state = 'running', subscribe = conf }",
-				 i ? "update; update" : "create; update"),
-			"start a.service\n");
+	for (size_t i = 0; i < sizeof(cells) / sizeof *(cells); i++) {
+		char recipe[256];
+
+		neap_host_memory_unit(site.machine, "a.service", &cells[i].is);
+		snprintf(recipe, sizeof(recipe),
+			 "local conf = neap.file { path = '/t/conf', content = '%s' }\n"
+			 "neap.unit { name = " A ", state = 'running', subscribe = conf }",
+			 cells[i].content);
+		assert_string_equal(converge(&site, recipe, cells[i].actions), cells[i].jobs);
 	}
 	site_end(&site);
 }

@@ -43,6 +43,7 @@ struct cell {
 	const char *then; /* NULL: as before */
 	const char *jobs; /* in an apply; NULL: none */
 	bool tree;        /* no service manager */
+	bool notified;
 };
 
 static void *want_of(struct driver *driver, const struct cell *cell)
@@ -93,6 +94,7 @@ static void run_cell(const struct cell *cell, enum neap_overlay_mode mode)
 	put_cell(&driver, cell);
 	const char *before = driver_dump(&driver.machine->view, driver.arena);
 	driver_open(&driver);
+	driver.notified = cell->notified;
 	int r = driver_run(&driver, type, want_of(&driver, cell), &says, &err);
 	if (r < 0) {
 		const char *text = neap_arena_printf(driver.arena, "%s%s%s", err->message,
@@ -350,9 +352,34 @@ static void unit__state(void **state)
 		  .have = { TOP, { A, REG, 0644, 0, 0, "x" } },
 		  .units = { { "a.service", NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, false } },
 		  .want = { "name", "a.service", "content", TEXT, "state", "running" },
-		  .says = "update content=x->" TEXT " state=starting->running",
+		  .says = "update content=x->" TEXT " (restarts it)",
 		  .then = "f " A " 0644 0:0 " TEXT "\n",
 		  .jobs = "reload the manager\nrestart a.service\n" },
+		{ .name = "is on its way, and somebody says that it has to read something anew",
+		  .have = { TOP, PLAIN },
+		  .units = { { "a.service", NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, false } },
+		  .want = { "name", "a.service", "state", "running" },
+		  .notified = true,
+		  .jobs = "restart a.service\n" },
+		{ .name = "is on its way, and would not hear that it is to reload",
+		  .have = { TOP, PLAIN },
+		  .units = { { "a.service", NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, false } },
+		  .want = { "name", "a.service", "state", "running", "reload", "true" },
+		  .notified = true,
+		  .jobs = "restart a.service\n" },
+		{ .name = "reloads what it is told of",
+		  .have = { TOP, PLAIN },
+		  .units = { { "a.service", NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVE, false } },
+		  .want = { "name", "a.service", "state", "running", "reload", "true" },
+		  .notified = true,
+		  .jobs = "reload a.service\n" },
+		{ .name = "is on its way, and goes on by its older file",
+		  .have = { TOP, { A, REG, 0644, 0, 0, "x" } },
+		  .units = { { "a.service", NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, false } },
+		  .want = { "name", "a.service", "content", TEXT, "state", "running", "restart", "false" },
+		  .says = "update content=x->" TEXT " state=starting->running",
+		  .then = "f " A " 0644 0:0 " TEXT "\n",
+		  .jobs = "reload the manager\nstart a.service\n" },
 		{ .name = "all of it",
 		  .have = { TOP },
 		  .want = { "name", "a.service", "content", TEXT, "enabled", "true", "state", "running" },
@@ -416,7 +443,7 @@ static void unit__state(void **state)
 		  .want = { "name", "a.service", "content", TEXT, "state", "running" },
 		  .says = "update content=x->" TEXT " (restarts it)",
 		  .then = "f " A " 0644 0:0 " TEXT "\n",
-		  .jobs = "reload the manager\n" }, /* the engine calls refresh() */
+		  .jobs = "reload the manager\nrestart a.service\n" },
 		{ .name = "a running one goes on",
 		  .have = { TOP, { A, REG, 0644, 0, 0, "x" } },
 		  .units = { { "a.service", NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVE, false } },
