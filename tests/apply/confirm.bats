@@ -4,68 +4,38 @@
 # tests/hosts/confirm.bats.
 
 bats_require_minimum_version 1.5.0
+load ../support/netns.bash
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces"
-	unshare --net true 2>/dev/null || skip "needs namespaces"
-	command -v xtables-nft-multi >/dev/null || skip "needs iptables"
-	cd "$BATS_TEST_TMPDIR" || return 1
-	unset NO_COLOR COLUMNS
-	for variant in nft legacy; do
-		mkdir -p "bin-$variant"
-		for name in iptables ip6tables iptables-save ip6tables-save iptables-restore ip6tables-restore; do
-			ln -s "$(command -v xtables-$variant-multi)" "bin-$variant/$name"
-		done
-	done
+	netns_setup
+	netns_variants
 }
 
-# recipe: standard input, with `neap` at hand.
-recipe() {
-	{
-		echo "local neap = require 'neap'"
-		cat
-	} >site.lua
+inside() { # inside VARIANT SCRIPT
+	local variant=$1
+	rm -rf state
+	netns_run "$2" netns_variant confirm_tools
 }
 
-# inside VARIANT SCRIPT: in a network namespace of its own.
-inside() {
-	cat >inside.sh <<-SH
-	set -u
-	PATH=$PWD/bin-$1:\$PATH
-	variant=$1
-	neap=$NEAP
-	state=$PWD/state
-	plan() { "\$neap" plan --state-dir "\$state" "\$@" site.lua; }
-	apply() { "\$neap" apply --state-dir "\$state" "\$@" site.lua; }
-	confirm() { "\$neap" confirm --state-dir "\$state"; }
-	status() { "\$neap" status --state-dir "\$state" "\$@"; }
-	rules() { iptables-save -t "\${1-filter}" | sed "/^#/d; s/\[[0-9:]*\]//"; }
+confirm_tools() {
+	cat <<-'SH'
+	confirm() { "$neap" confirm --state-dir "$state"; }
+	status() { "$neap" status --state-dir "$state" "$@"; }
+	rules() { iptables-save -t "${1-filter}" | sed "/^#/d; s/\[[0-9:]*\]//"; }
 	# code N COMMAND…: its exit code is N.
-	code() { local want=\$1 got=0; shift; "\$@" || got=\$?; [ "\$got" = "\$want" ] || { echo "exit \$got, not \$want: \$*"; exit 1; }; }
+	code() { local want=$1 got=0; shift; "$@" || got=$?; [ "$got" = "$want" ] || { echo "exit $got, not $want: $*"; exit 1; }; }
 	# until_armed: a change waits. until_over: none does any more.
-	until_armed() { for _ in \$(seq 100); do compgen -G "\$state/confirm/*.armed" >/dev/null && break; sleep 0.05; done; sleep 0.3; }
-	until_over() { for _ in \$(seq 200); do compgen -G "\$state/confirm/*.armed" >/dev/null || compgen -G "\$state/confirm/*.reverting" >/dev/null || break; sleep 0.05; done; }
+	until_armed() { for _ in $(seq 100); do compgen -G "$state/confirm/*.armed" >/dev/null && break; sleep 0.05; done; sleep 0.3; }
+	until_over() { for _ in $(seq 200); do compgen -G "$state/confirm/*.armed" >/dev/null || compgen -G "$state/confirm/*.reverting" >/dev/null || break; sleep 0.05; done; }
 	# killed OPTIONS…: an apply that is killed with its whole process group while its change waits.
 	killed() {
-		setsid "\$neap" apply --state-dir "\$state" "\$@" site.lua >killed.txt 2>&1 &
+		setsid "$neap" apply --state-dir "$state" "$@" site.lua >killed.txt 2>&1 &
 		until_armed
-		kill -9 -- -\$!
+		kill -9 -- -$!
 		wait || true
 	}
-	clocks() { pgrep -f "neap revert .*\$state" || true; }
-	set -e
-	$2
+	clocks() { pgrep -f "neap revert .*$state" || true; }
 	SH
-	rm -rf state
-	unshare --net bash -e ${TRACE:+-x} inside.sh
-}
-
-# both SCRIPT: with each variant.
-both() {
-	for variant in nft legacy; do
-		echo "--- $variant"
-		inside "$variant" "$1"
-	done
 }
 
 # ---- rules ----

@@ -3,55 +3,24 @@
 # network namespace of its own; the machine's own rules are neither looked at nor touched.
 
 bats_require_minimum_version 1.5.0
+load ../support/netns.bash
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces"
-	unshare --net true 2>/dev/null || skip "needs namespaces"
-	command -v xtables-nft-multi >/dev/null || skip "needs iptables"
-	cd "$BATS_TEST_TMPDIR" || return 1
-	unset NO_COLOR COLUMNS
-	for variant in nft legacy; do
-		mkdir -p "bin-$variant"
-		for name in iptables ip6tables iptables-save ip6tables-save iptables-restore ip6tables-restore; do
-			ln -s "$(command -v xtables-$variant-multi)" "bin-$variant/$name"
-		done
-	done
+	netns_setup
+	netns_variants
 }
 
-# recipe: standard input, with `neap` at hand.
-recipe() {
-	{
-		echo "local neap = require 'neap'"
-		cat
-	} >site.lua
-}
-
-# inside VARIANT SCRIPT: in a network namespace, where plan, apply, converges and rules TABLE are at hand.
-inside() {
-	cat >inside.sh <<-SH
-	set -u
-	PATH=$PWD/bin-$1:\$PATH
-	variant=$1
-	site=site.lua
-	plan() { "$NEAP" plan --state-dir "$PWD/state" "\$@" \$site; }
-	apply() { "$NEAP" apply --state-dir "$PWD/state" "\$@" \$site; }
-	converges() { apply -q >/dev/null && plan >/dev/null; }
-	rules() { iptables-save -t "\$1" | grep -v '^#'; ip6tables-save -t "\$1" | grep -v '^#'; }
-	all() { for table in filter nat mangle raw; do rules "\$table"; done; }
-	fails() { if "\$@"; then echo "did not fail: \$*"; exit 1; fi; }
-	set -e
-	$2
-	SH
+inside() { # inside VARIANT SCRIPT: where rules TABLE is at hand
+	local variant=$1
 	rm -rf state
-	unshare --net bash -e ${TRACE:+-x} inside.sh
+	netns_run "$2" netns_variant rules_tools
 }
 
-# both SCRIPT: with each variant.
-both() {
-	for variant in nft legacy; do
-		echo "--- $variant"
-		inside "$variant" "$1"
-	done
+rules_tools() {
+	cat <<-'SH'
+	rules() { iptables-save -t "$1" | grep -v '^#'; ip6tables-save -t "$1" | grep -v '^#'; }
+	all() { for table in filter nat mangle raw; do rules "$table"; done; }
+	SH
 }
 
 @test "a rule is written as one likes: order of matches, lengths, names, negation, modules left out" {

@@ -3,51 +3,34 @@
 # may lay hands on them. Each test has namespaces of its own. That a boot brings it all back is hosts/persist.bats'.
 
 bats_require_minimum_version 1.5.0
+load ../support/netns.bash
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces"
-	unshare --mount --net true 2>/dev/null || skip "needs namespaces"
-	command -v xtables-nft-multi >/dev/null || skip "needs iptables"
-	cd "$BATS_TEST_TMPDIR" || return 1
-	unset NO_COLOR COLUMNS
-	mkdir -p etc/systemd/system bin
-	for name in iptables ip6tables iptables-save ip6tables-save iptables-restore ip6tables-restore; do
-		ln -s "$(command -v xtables-nft-multi)" bin/$name # the alternatives of /etc are not seen
-	done
-	cp /etc/passwd /etc/group /etc/services /etc/protocols etc/
+	netns_setup
+	netns_accounts
+	netns_variants
+	mkdir -p etc/systemd/system
+	cp /etc/services /etc/protocols etc/
 	network=etc/neap/network.d rules=etc/neap/iptables.d units=etc/systemd/system
 }
 
-recipe() { # of standard input, with `neap` at hand
-	{ echo "local neap = require 'neap'"; cat; } >site.lua
+inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up; its /etc is ./etc
+	local variant=nft # the alternatives of /etc are not seen
+	netns_run "$1" netns_variant kept_tools netns_links
 }
 
-# inside SCRIPT: in a namespace with lo, and a pair eth1, far that is up; its /etc is ./etc.
-inside() {
-	cat >inside.sh <<-SH
-	set -u
-	PATH=$PWD/bin:\$PATH
-	mount --bind etc /etc || exit 99
-	plan() { "$NEAP" plan --state-dir "$PWD/state" "\$@" site.lua; }
-	apply() { "$NEAP" apply --state-dir "$PWD/state" "\$@" site.lua; }
-	converges() { apply -q >applied.txt && plan; }
-	fails() { if "\$@"; then echo "did not fail: \$*"; exit 1; fi; }
+kept_tools() {
+	cat <<-'SH'
 	# The plan says what the apply does, in every word, and the next plan is empty.
 	true_plan() {
 		local what='.resources | map({address, action, refresh, reason, changes})'
 		plan --format json >plan.json || true
 		apply --format json >apply.json
-		diff <(jq -S "\$what" plan.json) <(jq -S "\$what" apply.json)
+		diff <(jq -S "$what" plan.json) <(jq -S "$what" apply.json)
 		plan
 	}
 	network=/etc/neap/network.d rules=/etc/neap/iptables.d units=/etc/systemd/system
-	echo 1 >/proc/sys/net/ipv6/conf/default/addr_gen_mode
-	ip link set lo up
-	ip link add eth1 type veth peer name far && ip link set eth1 up && ip link set far up
-	set -e
-	$1
 	SH
-	ASAN_OPTIONS=detect_leaks=0 unshare --mount --net --propagation private bash inside.sh
 }
 
 site() { # all types, each with what there is to keep

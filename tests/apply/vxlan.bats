@@ -3,38 +3,16 @@
 # machine's network.
 
 bats_require_minimum_version 1.5.0
+load ../support/netns.bash
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces"
-	unshare --mount --net true 2>/dev/null || skip "needs namespaces"
+	netns_setup
+	netns_accounts
 	unshare --net ip link add v type vxlan id 1 dstport 4789 2>/dev/null || skip "the kernel has no vxlan"
-	cd "$BATS_TEST_TMPDIR" || return 1
-	unset NO_COLOR COLUMNS
-	mkdir etc
-	cp /etc/passwd /etc/group etc/
 }
 
-recipe() { # of standard input, with `neap` at hand
-	{ echo "local neap = require 'neap'"; cat; } >"${1:-site.lua}"
-}
-
-# inside SCRIPT: in a namespace with lo, and a pair eth1, far that is up. plan and apply are at hand there.
-inside() {
-	cat >inside.sh <<-SH
-	set -u
-	mount --bind etc /etc || exit 99
-	plan() { "$NEAP" plan --state-dir "$PWD/state" "\$@" site.lua; }
-	apply() { "$NEAP" apply --state-dir "$PWD/state" "\$@" site.lua; }
-	converges() { apply -q >applied.txt && plan; }
-	fails() { ! "\$@"; }
-	traced() { strace -f -s 200 -o trace "\$@"; }
-	echo 1 >/proc/sys/net/ipv6/conf/default/addr_gen_mode
-	ip link set lo up
-	ip link add eth1 type veth peer name far && ip link set eth1 up && ip link set far up
-	set -e
-	$1
-	SH
-	ASAN_OPTIONS=detect_leaks=0 unshare --mount --net --propagation private bash inside.sh
+inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
+	netns_run "$1" netns_links
 }
 
 @test "vxlan: made with what is given, in a bridge, and then as wanted" {
