@@ -215,6 +215,23 @@ networkd_site() {
 	neap.route { to = "10.20.0.0/16", link = "br0", source = "10.10.1.1", persist = "networkd" }
 	neap.route { to = "10.30.0.0/16", via = "10.10.1.77", link = "br0", persist = "networkd" }
 	neap.route { to = "10.10.3.0/24", link = "lone", table = 100, metric = 7, persist = "networkd" }
+
+	-- Over somebody's link; over a bridge, and in another; with nothing that is said; over one of the others.
+	neap.address { link = "vx0", address = "10.50.1.0/32", persist = "networkd" }
+	neap.route { to = "10.50.2.0/24", via = "10.50.2.0", link = "vx0", persist = "networkd" }
+	neap.route { to = "10.50.2.0/32", link = "vx0", persist = "networkd" }
+	neap.vxlan {
+		name = "vx0", id = 42, local_address = "10.79.0.1", link = "w0", mac = "0a:58:0a:32:01:00", mtu = 1440, learning = false, ttl = 9,
+		peers = { "10.79.0.2", "10.79.0.3" }, fdb = { ["0a:58:0a:32:02:00"] = "10.79.0.2" },
+		neighbours = { ["10.50.2.0"] = "0a:58:0a:32:02:00", ["fd50::2"] = "0a:58:0a:32:02:00" }, persist = "networkd",
+	}
+	neap.bridge { name = "br1", members = { "vx1" }, stp = false, forward_delay = "0s", persist = "networkd" }
+	neap.vxlan {
+		name = "vx1", id = 43, local_address = "fd00::1", link = "br0", mac = "0a:58:0a:33:01:00", learning = true, ttl = 0,
+		peers = { "fd00::2", "fd00::3" }, fdb = { ["0a:58:0a:33:02:00"] = "fd00::2" }, persist = "networkd",
+	}
+	neap.vxlan { name = "vx2", id = 0, port = 8472, up = false, mac = "0a:58:0a:34:01:00", peers = { "10.79.0.2" }, persist = "networkd" }
+	neap.vxlan { name = "vx3", id = 44, link = "vx0", mac = "0a:58:0a:35:01:00", persist = "networkd" }
 	LUA
 }
 
@@ -240,6 +257,8 @@ anew() { # another host, for what a test before has left
 	networkd_site
 	converges
 	state before
+	[ "$(grep -c '^00:00:00:00:00:00 dev vx[012] dst' before)" = 5 ]
+	[ "$(grep -c 'dev vx0 lladdr 0a:58:0a:32:02:00 PERMANENT\|^0a:58:0a:3[23]:02:00 dev vx[01] dst' before)" = 4 ]
 	for boot in "host_reboot web" power_cut; do
 		$boot
 		booted
