@@ -137,8 +137,7 @@ static size_t wanted_count(const struct vxlan_want *want, enum neap_net_neighbou
 
 static bool keeps(const struct vxlan_want *want)
 {
-	return neap_given(want, PERSIST) && want->persist == NEAP_PERSIST_UNIT &&
-	       want->ensure == NEAP_PRESENT;
+	return neap_given(want, PERSIST) && want->persist != NEAP_PERSIST_NOT && want->ensure == NEAP_PRESENT;
 }
 
 /* In the order of apply_live(). */
@@ -261,8 +260,8 @@ static int check_kept(const struct vxlan_want *want, struct neap_error **err)
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_kept_net kept = kept_of(want, arena);
 
-	if (keeps(want) && wanted_count(want, NEAP_NET_NEIGHBOUR) && !neap_given(want, MAC) &&
-	    !neap_awaited(want, MAC)) {
+	if (keeps(want) && want->persist == NEAP_PERSIST_UNIT && wanted_count(want, NEAP_NET_NEIGHBOUR) &&
+	    !neap_given(want, MAC) && !neap_awaited(want, MAC)) {
 		neap_error_set(err, "neighbours are not kept for the boot without mac");
 		return neap_error_hint(
 			err, "say mac: a vxlan without one is given another by udev, at any moment of the "
@@ -707,8 +706,9 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.name = "persist",
 		.kind = NEAP_PARAM_CHOICE,
 		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_rules,
+		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
+		       "enabled. With `false` by nothing: what was kept goes.",
+		.choices = neap_persist_net,
 		.fallback = "what is kept is not looked at",
 		.offset = offsetof(struct vxlan_want, persist),
 	},
@@ -730,8 +730,11 @@ static const char description[] =
 	"  has taught it, and groups (multicast) are left alone.\n"
 	"- A link of the name that is no vxlan is an error, and never removed.\n"
 	"- A bridge takes it by its `members`. It comes after the resource that makes its `link`.\n"
-	"- `neighbours` are kept for the boot only with `mac`: udev gives another to a vxlan without one,\n"
-	"  and the kernel forgets them then. `persist = \"networkd\"` is refused.\n"
+	"- `persist = \"unit\"` keeps `neighbours` only with `mac`: udev gives another to a vxlan without "
+	"one,\n"
+	"  and the kernel forgets them then. `persist = \"networkd\"` keeps 1024 of `peers` and `fdb` "
+	"together,\n"
+	"  and its `link` has to have a `.network` file of its own, as one has that is kept so, too.\n"
 	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] = "neap.vxlan { name = \"vxlan0\", id = 42, local_address = \"192.0.2.1\", peers "

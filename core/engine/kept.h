@@ -18,7 +18,7 @@ enum neap_persist { /* by the choices below */
 };
 /* For a parameter NEAP_PARAM_OR_FALSE. */
 extern const char *const neap_persist_net[];   /* all three */
-extern const char *const neap_persist_rules[]; /* without networkd; of a vxlan, too */
+extern const char *const neap_persist_rules[]; /* without networkd */
 
 /* A unit of neap's own that runs once at boot and makes what the files in its directory say. */
 struct neap_kept_unit {

@@ -2,8 +2,7 @@
  * See kept_net.h. The lines are those of neap_kept_network: each file's in the order in which they are to be
  * done, and files in the order of their names.
  *
- * Another kind of link has its turn here, its words in put_link(), and its section in kept_networkd.c, which
- * a vxlan has not: its type does not offer that way.
+ * Another kind of link has its turn here, its words in put_link(), and its section in kept_networkd.c.
  */
 #include "engine/kept_net.h"
 
@@ -186,6 +185,11 @@ static struct neap_str lines_of(const struct neap_kept_net *net, struct neap_are
 
 /* ---- what is kept -------------------------------------------------------------------------------------- */
 
+static bool is_by(const struct neap_kept_net *net, enum neap_persist way)
+{
+	return net->given && net->persist == way && !net->absent;
+}
+
 static int check_name(const char *name, struct neap_error **err)
 {
 	if (name[strspn(name, NAME_BYTES)] == '\0' && name[0] != '-')
@@ -207,12 +211,7 @@ int neap_kept_net_check(const struct neap_kept_net *net, struct neap_error **err
 			if (check_name(names[k], err) < 0)
 				return -1;
 	}
-	return 0;
-}
-
-static bool is_by(const struct neap_kept_net *net, enum neap_persist way)
-{
-	return net->persist == way && !net->absent;
+	return is_by(net, NEAP_PERSIST_NETWORKD) ? neap_kept_networkd_check_size(net, err) : 0;
 }
 
 /* Whatever is not asked for is not to be there: one way takes the place of another. These are the files that
@@ -248,7 +247,7 @@ static int look(const struct neap_view *view, struct neap_arena *arena, const st
 	size_t count;
 	int r = 0;
 
-	if (net->given && wanted)
+	if (wanted)
 		r = neap_kept_networkd_check(view, arena, net, err);
 	if (net->given && r == 0)
 		r = neap_kept_networkd_dropped_in(view, arena, net, wanted, &dropped, &count, err);
@@ -269,7 +268,7 @@ void neap_kept_net_claim(const struct neap_kept_net *net, struct neap_claims *cl
 	struct neap_kept kept = known(net, arena);
 
 	neap_kept_claim(&kept, claims);
-	if (!net->given || !is_by(net, NEAP_PERSIST_NETWORKD))
+	if (!is_by(net, NEAP_PERSIST_NETWORKD))
 		return;
 	/* In whose directory is known when the files of links are read, which others may make. */
 	neap_claim_anywhere(claims, NEAP_NETWORKD_DIRECTORY, neap_kept_networkd_name(net, arena));

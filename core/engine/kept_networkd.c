@@ -1,6 +1,6 @@
 /*
- * See kept_networkd.h. Nothing is said but what is given, and that a link is set up without a carrier, as it
- * is when neap makes it.
+ * See kept_networkd.h. Nothing is said but what is given, and what makes a link as it is when neap makes it:
+ * without a carrier, and a vxlan with sums in its packets.
  */
 #include "engine/kept_networkd.h"
 
@@ -8,6 +8,7 @@
 #include "engine/networkd.h"
 
 #define MTU_OF_NEW 1500
+#define FORWARDS_MAX 1024 /* with one more networkd uses nothing of a file */
 #define MADE "# Made by neap for systemd-networkd, which reads it when it starts.\n"
 
 /* ---- texts --------------------------------------------------------------------------------------------- */
@@ -25,6 +26,26 @@ static void put_seconds(struct neap_buf *out, const char *name, uint32_t hundred
 	neap_buf_putc(out, '\n');
 }
 
+/* No .network file asks for one that goes over no link: so it has to come by itself. Without a word of sums
+ * networkd sends IPv4 packets that have none. */
+static void put_vxlan(struct neap_buf *out, const struct neap_net_change *change)
+{
+	const struct neap_net_link *link = &change->link;
+	char text[NEAP_NET_TEXT];
+
+	neap_buf_printf(out, "\n[VXLAN]\nVNI=%u\n", link->id);
+	if (link->local.family)
+		neap_buf_printf(out, "Local=%s\n", neap_net_ip_print(&link->local, text));
+	neap_buf_printf(out, "DestinationPort=%u\n", link->port);
+	if (change->fields & NEAP_NET_LEARNING)
+		neap_buf_printf(out, "MacLearning=%s\n", link->learning ? "yes" : "no");
+	if (change->fields & NEAP_NET_TTL)
+		neap_buf_printf(out, "TTL=%u\n", link->ttl);
+	neap_buf_puts(out, "UDPChecksum=yes\n");
+	if (!link->under[0])
+		neap_buf_puts(out, "Independent=yes\n");
+}
+
 /* A bridge holds to its MTU when its members have another once it was told to take it; what it has already is
  * never told. So it begins with another. */
 static struct neap_str netdev(const struct neap_net_change *change, uint32_t mtu, struct neap_arena *arena)
@@ -32,8 +53,11 @@ static struct neap_str netdev(const struct neap_net_change *change, uint32_t mtu
 	const struct neap_net_link *link = &change->link;
 	unsigned fields = change->fields;
 	struct neap_buf out NEAP_AUTO_BUF = { 0 };
+	char mac[NEAP_NET_MAC_TEXT];
 
 	neap_buf_printf(&out, MADE "[NetDev]\nName=%s\nKind=%s\n", link->name, link->kind);
+	if (fields & NEAP_NET_ADDRESS)
+		neap_buf_printf(&out, "MACAddress=%s\n", neap_net_mac_print(link->mac, mac));
 	if (mtu == MTU_OF_NEW && strcmp(link->kind, "bridge") == 0)
 		neap_buf_printf(&out, "MTUBytes=%d\n", NEAP_NET_MTU_MIN);
 	if (link->peer[0])
@@ -46,13 +70,29 @@ static struct neap_str netdev(const struct neap_net_change *change, uint32_t mtu
 		put_seconds(&out, "ForwardDelaySec", link->forward_delay);
 	if (fields & NEAP_NET_AGEING_TIME)
 		put_seconds(&out, "AgeingTimeSec", link->ageing_time);
+	if (strcmp(link->kind, "vxlan") == 0)
+		put_vxlan(&out, change);
 	return taken(&out, arena);
 }
 
+static void put_neighbour(struct neap_buf *out, const struct neap_net_neighbour *neighbour)
+{
+	bool forwards = neighbour->key.kind != NEAP_NET_NEIGHBOUR;
+	char ip[NEAP_NET_TEXT], mac[NEAP_NET_MAC_TEXT];
+
+	neap_net_ip_print(&neighbour->ip, ip);
+	neap_net_mac_print(neighbour->mac, mac);
+	if (forwards)
+		neap_buf_printf(out, "\n[BridgeFDB]\nMACAddress=%s\nDestination=%s\n", mac, ip);
+	else
+		neap_buf_printf(out, "\n[Neighbor]\nAddress=%s\nLinkLayerAddress=%s\n", ip, mac);
+}
+
 /* Nobody who waits for the network waits for a carrier, which a bridge alone never has. */
-static struct neap_str network(const struct neap_net_change *adding, const char *link, uint32_t mtu,
+static struct neap_str network(const struct neap_kept_net *net, const char *link, uint32_t mtu,
 			       struct neap_arena *arena)
 {
+	const struct neap_net_change *adding = net->changes;
 	struct neap_buf out NEAP_AUTO_BUF = { 0 };
 
 	neap_buf_printf(&out, MADE "[Match]\nName=%s\n\n[Link]\n", link);
@@ -61,6 +101,9 @@ static struct neap_str network(const struct neap_net_change *adding, const char 
 	neap_buf_puts(&out, adding->link.up ? "RequiredForOnline=no-carrier\n"
 					    : "ActivationPolicy=manual\nRequiredForOnline=no\n");
 	neap_buf_puts(&out, "\n[Network]\nConfigureWithoutCarrier=yes\n");
+	for (size_t i = 0; i < net->count; i++)
+		if (net->changes[i].op == NEAP_NET_NEIGHBOUR_PUT)
+			put_neighbour(&out, &net->changes[i].neighbour);
 	return taken(&out, arena);
 }
 
@@ -71,7 +114,9 @@ static struct neap_str dropped_in(const struct neap_net_change *change, struct n
 	char text[NEAP_NET_TEXT];
 
 	neap_buf_puts(&out, MADE);
-	if (change->op == NEAP_NET_LINK_SET) {
+	if (change->op == NEAP_NET_LINK_ADD) {
+		neap_buf_printf(&out, "[Network]\nVXLAN=%s\n", change->link.name);
+	} else if (change->op == NEAP_NET_LINK_SET) {
 		neap_buf_printf(&out, "[Network]\nBridge=%s\n", change->link.master);
 	} else if (change->op == NEAP_NET_ADDRESS_ADD) {
 		prefix = neap_net_address_prefix(&change->address);
@@ -140,10 +185,24 @@ void neap_kept_networkd_own(const struct neap_kept_net *net, bool wanted, struct
 			.param = peer ? "persistent.peer" : "persistent.network",
 			.path = neap_arena_printf(arena, NEAP_NETWORKD_DIRECTORY "/%s",
 						  network_name(net, peer, arena)),
-			.text = wanted ? network(adding, peer ? adding->link.peer : adding->link.name, mtu,
+			.text = wanted ? network(net, peer ? adding->link.peer : adding->link.name, mtu,
 						 arena)
 				       : (struct neap_str){ 0 },
 		};
+}
+
+int neap_kept_networkd_check_size(const struct neap_kept_net *net, struct neap_error **err)
+{
+	size_t forwards = 0;
+
+	for (size_t i = 0; i < net->count; i++)
+		forwards += net->changes[i].op == NEAP_NET_NEIGHBOUR_PUT &&
+			    net->changes[i].neighbour.key.kind != NEAP_NET_NEIGHBOUR;
+	if (forwards <= FORWARDS_MAX)
+		return 0;
+	neap_error_set(err, "persist: networkd takes %d of peers and fdb together, and these are %zu",
+		       FORWARDS_MAX, forwards);
+	return neap_error_hint(err, "persist = \"unit\" takes any number");
 }
 
 int neap_kept_networkd_check(const struct neap_view *view, struct neap_arena *arena,
@@ -172,6 +231,8 @@ const char *neap_kept_networkd_name(const struct neap_kept_net *net, struct neap
 static const char *link_of(const struct neap_net_change *change)
 {
 	switch (change->op) {
+	case NEAP_NET_LINK_ADD:
+		return change->link.under[0] ? change->link.under : NULL;
 	case NEAP_NET_LINK_SET:
 		return change->fields & NEAP_NET_MASTER ? change->link.name : NULL;
 	case NEAP_NET_ADDRESS_ADD:
@@ -181,6 +242,14 @@ static const char *link_of(const struct neap_net_change *change)
 	default:
 		return NULL;
 	}
+}
+
+static const char *param_of(const struct neap_net_change *change, struct neap_arena *arena)
+{
+	if (change->op == NEAP_NET_LINK_ADD)
+		return "persistent.link";
+	return change->op == NEAP_NET_LINK_SET ? neap_arena_printf(arena, "persistent.%s", change->link.name)
+					       : "persistent";
 }
 
 static bool is_among(const struct neap_kept_file *files, size_t count, const char *path)
@@ -214,9 +283,7 @@ int neap_kept_networkd_dropped_in(const struct neap_view *view, struct neap_aren
 		if (r != 0)
 			return r;
 		files[count++] = (struct neap_kept_file){
-			.param = change->op == NEAP_NET_LINK_SET
-					 ? neap_arena_printf(arena, "persistent.%s", link)
-					 : "persistent",
+			.param = param_of(change, arena),
 			.path = neap_arena_printf(arena, NEAP_NETWORKD_DIRECTORY "/%s.d/%s", network, name),
 			.text = dropped_in(change, arena),
 			.found = true,

@@ -19,6 +19,8 @@ const char *neap_kept_networkd_name(const struct neap_kept_net *net, struct neap
 int neap_kept_networkd_dropped_in(const struct neap_view *view, struct neap_arena *arena,
 				  const struct neap_kept_net *net, bool wanted, struct neap_kept_file **ret,
 				  size_t *ret_count, struct neap_error **err);
+/* More than networkd takes is an error of the recipe. */
+int neap_kept_networkd_check_size(const struct neap_kept_net *net, struct neap_error **err);
 /* The .network files of its own have to be those that networkd uses. */
 int neap_kept_networkd_check(const struct neap_view *view, struct neap_arena *arena,
 			     const struct neap_kept_net *net, struct neap_error **err);

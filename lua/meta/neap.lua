@@ -635,7 +635,7 @@ function neap.veth(params) end
 ---@field mtu? integer The largest packet, in bytes. Its own packets are 50 bytes larger, those over IPv6 70. Not given: as it is; for a new one what fits through `link`, or 1500.
 ---@field up? boolean Whether it is up. Not given: true.
 ---@field ensure? "present"|"absent" With `"absent"` it is removed, and with it its addresses and routes. Not given: "present".
----@field persist? false|"unit" By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
+---@field persist? false|"unit"|"networkd" By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be enabled. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
 
 ---@class neap.vxlan: neap.handle, neap.vxlan.params
 

@@ -9,7 +9,9 @@
 --
 -- Links, addresses, routes and rules do not outlive a boot, and the next run makes them again. With -D PERSIST=unit
 -- units of neap's, neap-network.service and neap-iptables.service, bring back at boot what the last run made, before
--- network-online.target; -D PERSIST=false takes that away again. Without it what is kept is not looked at.
+-- network-online.target; -D PERSIST=false takes that away again. Without it what is kept is not looked at. Where there
+-- is a vxlan, -D PERSIST=networkd leaves links, addresses and routes to systemd-networkd, which has to be enabled, and
+-- to the unit the rules.
 --
 -- So the network between the nodes carries packets of pods as they are. Where it does not (a cloud, several networks),
 -- a vxlan takes them through it, on UDP port 4789 or -D PORT=8472, in a network with a number of one's choice:
@@ -65,7 +67,7 @@ require "network.node" {
 	vxlan = params.VXLAN and { id = given.integer("VXLAN", 0, 16777215), port = given.integer("PORT", 1, 65535) },
 	cluster = params.CLUSTER,
 	masquerade = one_of("MASQUERADE", { ["true"] = true, ["false"] = false }),
-	persist = one_of("PERSIST", { unit = "unit", ["false"] = false }),
+	persist = one_of("PERSIST", { unit = "unit", networkd = "networkd", ["false"] = false }),
 }
 if one_of("DOCKER", { absent = true }) then
 	require "network.docker_gone" {}

@@ -26,6 +26,10 @@ end
 return function(site)
 	local name = site.bridge or "cni0"
 	local own = site.nodes[site.node] or error(("node %s is not among the nodes"):format(site.node), 0)
+	-- networkd keeps a route with its link, and by what link a node is reached only the kernel knows.
+	if site.persist == "networkd" and not site.vxlan then
+		error("routes between the nodes are kept by networkd only through a vxlan; \"unit\" keeps these, too", 0)
+	end
 
 	-- What a vxlan adds to each packet has to fit through the network between the nodes, which is taken to be Ethernet.
 	local mtu = site.mtu or (site.vxlan and (own.address:find(":", 1, true) and 1430 or 1450) or nil)
@@ -72,7 +76,7 @@ return function(site)
 	local rules = site.cluster and require "network.cluster" {
 		cluster = site.cluster,
 		masquerade = site.masquerade,
-		persist = site.persist,
+		persist = site.persist == "networkd" and "unit" or site.persist,
 		pods = own.pods,
 	}
 	return {

@@ -52,7 +52,7 @@ return function(site, own, mtu)
 			return neap.route { to = other.pods, ensure = "absent", persist = persist },
 				neap.route { to = way .. "/32", ensure = "absent", persist = persist }
 		end
-		return neap.route { to = other.pods, via = way, persist = persist },
+		return neap.route { to = other.pods, via = way, link = name, persist = persist },
 			neap.route { to = way .. "/32", link = name, persist = persist }
 	end
 

@@ -233,9 +233,40 @@ strict() {
 	neap_at n1 apply -q "${way[@]}" -D GONE=n3=192.0.2.3/10.10.3.0/24
 	neap_at n1 plan "${way[@]}" -D GONE=n3=192.0.2.3/10.10.3.0/24
 	run ! grep -rE "10.10.3|192.0.2.3" etc/neap
-	# A way that it does not offer.
+	# A way that it does not offer, and one that it does only through a vxlan.
+	run -1 "$NEAP" check @network -D NODE=n1 -D NODES="$nodes" -D PERSIST=ifupdown
+	[[ $output == *'PERSIST: "ifupdown" is none of what it can be'* ]]
 	run -1 "$NEAP" check @network -D NODE=n1 -D NODES="$nodes" -D PERSIST=networkd
-	[[ $output == *'PERSIST: "networkd" is none of what it can be'* ]]
+	[[ $output == *'kept by networkd only through a vxlan; "unit" keeps these, too'* ]]
+}
+
+@test "@network: by PERSIST=networkd it keeps links, addresses and routes, and the unit rules; who has left is kept no more" {
+	command -v iptables-save || skip "needs iptables"
+	mkdir -p etc/systemd/{system,network}
+	way=(-D VXLAN=7 -D CLUSTER=10.10.0.0/16)
+	neap_at n1 apply -q "${way[@]}" -D PERSIST=unit
+	neap_at n1 apply -q "${way[@]}" -D PERSIST=networkd
+	neap_at n1 plan "${way[@]}" -D PERSIST=networkd
+	[ -z "$(ls etc/neap/network.d)" ]
+	[ "$(cat etc/neap/iptables.d/* | grep -c '^[0-9]')" = 3 ]
+	diff - <(cd etc/systemd/network && find . -type f | sort) <<-'END'
+	./50-neap-cni0.netdev
+	./50-neap-cni0.network
+	./50-neap-cni0.network.d/neap-address-cni0-10.10.1.1-24.conf
+	./50-neap-vxlan0.netdev
+	./50-neap-vxlan0.network
+	./50-neap-vxlan0.network.d/neap-address-vxlan0-10.10.1.0-32.conf
+	./50-neap-vxlan0.network.d/neap-route-10.10.2.0-24-table-254-metric-0.conf
+	./50-neap-vxlan0.network.d/neap-route-10.10.2.0-32-table-254-metric-0.conf
+	./50-neap-vxlan0.network.d/neap-route-10.10.3.0-24-table-254-metric-0.conf
+	./50-neap-vxlan0.network.d/neap-route-10.10.3.0-32-table-254-metric-0.conf
+	END
+	nodes=${nodes%,*}
+	neap_at n1 apply -q "${way[@]}" -D PERSIST=networkd -D GONE=n3=192.0.2.3/10.10.3.0/24
+	neap_at n1 plan "${way[@]}" -D PERSIST=networkd -D GONE=n3=192.0.2.3/10.10.3.0/24
+	run ! grep -rE "10.10.3|192.0.2.3" etc/systemd
+	neap_at n1 apply -q "${way[@]}" -D PERSIST=false
+	[ -z "$(find etc/systemd/network etc/neap -type f)" ]
 }
 
 @test "@network: a list that makes no sense is an error of the recipe" {

@@ -194,6 +194,27 @@ everybody_meets() {
 	run -0 network two plan "${docker[@]}" -D VXLAN=1
 }
 
+@test "@network: with PERSIST=networkd a reboot and a power cut bring all back without a run" {
+	host_run two systemctl enable -q systemd-networkd
+	run -2 network two plan "${docker[@]}" -D VXLAN=1 -D PERSIST=networkd
+	network two apply -q "${docker[@]}" -D VXLAN=1 -D PERSIST=networkd
+	for boot in "host_reboot two" "host_cut two"; do
+		$boot
+		[ "$boot" != "host_cut two" ] || host_boot two
+		host_run two iptables -P FORWARD DROP
+		host_run two timeout 60 sh -c 'until systemctl is-active -q multi-user.target; do sleep 0.1; done'
+		host_run two /lib/systemd/systemd-networkd-wait-online --timeout=60
+		run -0 network two plan "${docker[@]}" -D VXLAN=1 -D PERSIST=networkd
+		pod two 1450
+		everybody_meets 1422
+	done
+	network two apply -q "${docker[@]}" -D VXLAN=1 -D PERSIST=false
+	[ -z "$(host_run two sh -c 'ls -d /etc/systemd/network/*neap*' 2>/dev/null)" ]
+	run -0 network two plan "${docker[@]}" -D VXLAN=1
+	host_run two systemctl disable -q systemd-networkd
+	host_run two systemctl stop -q systemd-networkd.socket systemd-networkd
+}
+
 @test "@network: a host that has left is known no more, and the others still meet" {
 	nodes=${nodes%,*}
 	for host in one two; do

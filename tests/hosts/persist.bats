@@ -39,12 +39,13 @@ converges() {
 	run -0 plan
 }
 
-# Links, addresses, routes and rules: without what is the kernel's to choose, such as numbers and MAC addresses.
+# Links, addresses, routes and rules: without what is the kernel's to choose, such as numbers and MAC addresses. That a
+# bridge is up it says up to a second late; until then it is unknown.
 state() {
 	on sh -c 'ip -d -j link; ip -j address; ip -j route show table all; ip -j -6 route show table all; iptables-save; ip6tables-save' |
 		sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//' >"$1.raw"
 	jq -S 'map(select(.ifname? != "eth0" and .dev? != "eth0") | select((.dst? // "") | startswith("fe80") or startswith("ff00") | not) |
-		{ifname, mtu, master, operstate, linkinfo: .linkinfo?.info_kind, bridge: (.linkinfo?.info_data // {} | {forward_delay, ageing_time, stp_state}),
+		{ifname, mtu, master, operstate: (if .operstate == "UNKNOWN" then "UP" else .operstate end), linkinfo: .linkinfo?.info_kind, bridge: (.linkinfo?.info_data // {} | {forward_delay, ageing_time, stp_state}),
 		 vxlan: (if .linkinfo?.info_kind == "vxlan" then [.mtu, .address, (.flags | sort), .linkinfo.info_data] else null end),
 		 addresses: ((.addr_info // []) | map(select(.scope != "link") | {local, prefixlen, broadcast, scope}) | sort_by(.local)),
 		 dst, gateway, dev, prefsrc, metric, table, protocol, type, scope}) | sort_by(tojson)' <(grep '^\[' "$1.raw") >"$1"
@@ -215,6 +216,23 @@ networkd_site() {
 	neap.route { to = "10.20.0.0/16", link = "br0", source = "10.10.1.1", persist = "networkd" }
 	neap.route { to = "10.30.0.0/16", via = "10.10.1.77", link = "br0", persist = "networkd" }
 	neap.route { to = "10.10.3.0/24", link = "lone", table = 100, metric = 7, persist = "networkd" }
+
+	-- Over somebody's link; over a bridge, and in another; with nothing that is said; over one of the others.
+	neap.address { link = "vx0", address = "10.50.1.0/32", persist = "networkd" }
+	neap.route { to = "10.50.2.0/24", via = "10.50.2.0", link = "vx0", persist = "networkd" }
+	neap.route { to = "10.50.2.0/32", link = "vx0", persist = "networkd" }
+	neap.vxlan {
+		name = "vx0", id = 42, local_address = "10.79.0.1", link = "w0", mac = "0a:58:0a:32:01:00", mtu = 1440, learning = false, ttl = 9,
+		peers = { "10.79.0.2", "10.79.0.3" }, fdb = { ["0a:58:0a:32:02:00"] = "10.79.0.2" },
+		neighbours = { ["10.50.2.0"] = "0a:58:0a:32:02:00", ["fd50::2"] = "0a:58:0a:32:02:00" }, persist = "networkd",
+	}
+	neap.bridge { name = "br1", members = { "vx1" }, stp = false, forward_delay = "0s", persist = "networkd" }
+	neap.vxlan {
+		name = "vx1", id = 43, local_address = "fd00::1", link = "br0", mac = "0a:58:0a:33:01:00", learning = true, ttl = 0,
+		peers = { "fd00::2", "fd00::3" }, fdb = { ["0a:58:0a:33:02:00"] = "fd00::2" }, persist = "networkd",
+	}
+	neap.vxlan { name = "vx2", id = 0, port = 8472, up = false, mac = "0a:58:0a:34:01:00", peers = { "10.79.0.2" }, persist = "networkd" }
+	neap.vxlan { name = "vx3", id = 44, link = "vx0", mac = "0a:58:0a:35:01:00", persist = "networkd" }
 	LUA
 }
 
@@ -240,6 +258,8 @@ anew() { # another host, for what a test before has left
 	networkd_site
 	converges
 	state before
+	[ "$(grep -c '^00:00:00:00:00:00 dev vx[012] dst' before)" = 5 ]
+	[ "$(grep -c 'dev vx0 lladdr 0a:58:0a:32:02:00 PERMANENT\|^0a:58:0a:3[23]:02:00 dev vx[01] dst' before)" = 4 ]
 	for boot in "host_reboot web" power_cut; do
 		$boot
 		booted
@@ -248,6 +268,10 @@ anew() { # another host, for what a test before has left
 		diff -u before after
 		[ -z "$(on systemctl --failed --plain --no-legend)" ]
 	done
+	on systemctl restart systemd-networkd
+	settled
+	state after
+	diff -u before after
 }
 
 @test "from networkd to a unit and back: one way takes the place of the other" {
@@ -264,4 +288,26 @@ anew() { # another host, for what a test before has left
 	host_reboot web
 	booted
 	settled
+}
+
+@test "by networkd: neighbours of a vxlan without mac are back, and stay when networkd starts again" {
+	anew
+	recipe <<-'LUA'
+	neap.unit { name = "systemd-networkd.service", enabled = true }
+	neap.vxlan {
+		name = "vx0", id = 42, peers = { "10.77.0.2" }, fdb = { ["0a:58:0a:32:02:00"] = "10.77.0.2" },
+		neighbours = { ["10.50.2.0"] = "0a:58:0a:32:02:00", ["fd50::2"] = "0a:58:0a:32:02:00" }, persist = "networkd",
+	}
+	LUA
+	converges
+	host_reboot web
+	booted
+	settled
+	# It was told its address, which udev then leaves as it is.
+	[ "$(on cat /sys/class/net/vx0/addr_assign_type)" = 3 ]
+	state before
+	on systemctl restart systemd-networkd
+	settled
+	state after
+	diff -u before after
 }

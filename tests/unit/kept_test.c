@@ -141,10 +141,9 @@ static void set_pair(struct fixture *f, uint32_t number, const char *param, cons
 	set(f, number, param, (struct neap_value){ .kind = NEAP_MAP, .map = { &pair, 1 } });
 }
 
-static void kept__a_vxlan_says_its_port_and_whom_it_knows(void **state)
+/* x0 with nothing, x1 with all there is. */
+static void vxlans(struct fixture *f, const char *way)
 {
-	struct fixture *f = *state;
-	struct neap_machine *machine = machine_with("eth1");
 	struct neap_value peers[] = { neap_value_string("fd00::3"), neap_value_string("fd00::2") };
 	uint32_t number;
 
@@ -152,7 +151,7 @@ static void kept__a_vxlan_says_its_port_and_whom_it_knows(void **state)
 	set(f, number, "name", neap_value_string("x0"));
 	set(f, number, "id", (struct neap_value){ .kind = NEAP_INTEGER, .integer = 0 });
 	set(f, number, "up", (struct neap_value){ .kind = NEAP_BOOLEAN });
-	set(f, number, "persist", neap_value_string("unit"));
+	set(f, number, "persist", neap_value_string(way));
 	neap_graph_end(f->graph, number);
 	number = begin(f, found("vxlan"), 2);
 	set(f, number, "name", neap_value_string("x1"));
@@ -167,9 +166,17 @@ static void kept__a_vxlan_says_its_port_and_whom_it_knows(void **state)
 	set(f, number, "peers", (struct neap_value){ .kind = NEAP_LIST, .list = { peers, 2 } });
 	set_pair(f, number, "fdb", "02:00:00:00:00:02", "fd00::2");
 	set_pair(f, number, "neighbours", "10.0.0.2", "02:00:00:00:00:02");
-	set(f, number, "persist", neap_value_string("unit"));
+	set(f, number, "persist", neap_value_string(way));
 	neap_graph_end(f->graph, number);
 	finish_good(f);
+}
+
+static void kept__a_vxlan_says_its_port_and_whom_it_knows(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+
+	vxlans(f, "unit");
 	apply(f, machine);
 	assert_string_equal(lines(f, machine, "/etc/neap/network.d/30-vxlan-x0.conf"),
 			    "link add name x0 type vxlan id 0 dstport 4789\n");
@@ -184,6 +191,72 @@ static void kept__a_vxlan_says_its_port_and_whom_it_knows(void **state)
 		"fdb replace 02:00:00:00:00:02 dev x1 dst fd00::2 self permanent\n"
 		"neighbour replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev x1 nud permanent\n");
 	neap_machine_free(machine);
+}
+
+static void kept__by_networkd_a_vxlan_is_asked_for_by_its_link_or_independent(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	static const char eth1[] = "[Match]\nName=eth1\n";
+
+	neap_host_memory_put(machine, "/etc/systemd/network", NEAP_FILE_DIRECTORY, 0755, 0, 0, NULL, 0);
+	neap_host_memory_put(machine, "/etc/systemd/network/60-eth1.network", NEAP_FILE_REGULAR, 0644, 0, 0,
+			     eth1, strlen(eth1));
+	vxlans(f, "networkd");
+	apply(f, machine);
+	assert_string_equal(lines(f, machine, "/etc/systemd/network/50-neap-x0.netdev"),
+			    "[NetDev]\nName=x0\nKind=vxlan\n\n"
+			    "[VXLAN]\nVNI=0\nDestinationPort=4789\nUDPChecksum=yes\nIndependent=yes\n");
+	assert_string_equal(lines(f, machine, "/etc/systemd/network/50-neap-x0.network"),
+			    "[Match]\nName=x0\n\n"
+			    "[Link]\nActivationPolicy=manual\nRequiredForOnline=no\n\n"
+			    "[Network]\nConfigureWithoutCarrier=yes\n");
+	assert_string_equal(lines(f, machine, "/etc/systemd/network/50-neap-x1.netdev"),
+			    "[NetDev]\nName=x1\nKind=vxlan\nMACAddress=02:00:00:00:00:01\n\n"
+			    "[VXLAN]\nVNI=42\nLocal=fd00::1\nDestinationPort=8472\nMacLearning=no\nTTL=0\n"
+			    "UDPChecksum=yes\n");
+	assert_string_equal(lines(f, machine, "/etc/systemd/network/50-neap-x1.network"),
+			    "[Match]\nName=x1\n\n"
+			    "[Link]\nMTUBytes=1400\nRequiredForOnline=no-carrier\n\n"
+			    "[Network]\nConfigureWithoutCarrier=yes\n\n"
+			    "[BridgeFDB]\nMACAddress=00:00:00:00:00:00\nDestination=fd00::3\n\n"
+			    "[BridgeFDB]\nMACAddress=00:00:00:00:00:00\nDestination=fd00::2\n\n"
+			    "[BridgeFDB]\nMACAddress=02:00:00:00:00:02\nDestination=fd00::2\n\n"
+			    "[Neighbor]\nAddress=10.0.0.2\nLinkLayerAddress=02:00:00:00:00:02\n");
+	assert_string_equal(lines(f, machine, "/etc/systemd/network/60-eth1.network.d/neap-vxlan-x1.conf"),
+			    "[Network]\nVXLAN=x1\n");
+	assert_false(is_there(machine, "/etc/neap"));
+	neap_machine_free(machine);
+}
+
+static void knows_many(struct fixture *f, int line, size_t count, const char *way)
+{
+	struct neap_value *peers = neap_arena_array_of(f->problems.arena, struct neap_value, count);
+	uint32_t number = begin(f, found("vxlan"), line);
+
+	for (size_t i = 0; i < count; i++)
+		peers[i] = neap_value_string(
+			neap_arena_printf(f->problems.arena, "10.%zu.%zu.1", i / 250, i % 250));
+	set(f, number, "name", neap_value_string(neap_arena_printf(f->problems.arena, "x%d", line)));
+	set(f, number, "id", (struct neap_value){ .kind = NEAP_INTEGER, .integer = line });
+	set(f, number, "peers", (struct neap_value){ .kind = NEAP_LIST, .list = { peers, count } });
+	set_pair(f, number, "fdb", "02:00:00:00:00:02", "10.0.0.1");
+	set_pair(f, number, "neighbours", "10.9.0.2", "02:00:00:00:00:02");
+	set(f, number, "mac", neap_value_string("02:00:00:00:00:01"));
+	set(f, number, "persist", neap_value_string(way));
+	neap_graph_end(f->graph, number);
+}
+
+static void kept__more_than_networkd_takes_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	knows_many(f, 1, 1023, "networkd");
+	knows_many(f, 2, 1024, "networkd");
+	knows_many(f, 3, 1024, "unit");
+	assert_string_equal(finish_bad(f),
+			    "2: vxlan[x2]: persist: networkd takes 1024 of peers and fdb together, and "
+			    "these are 1025 (persist = \"unit\" takes any number)\n");
 }
 
 static void kept__rules_are_numbered_in_their_chain_by_their_turn(void **state)
@@ -362,6 +435,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(kept__lines_say_what_is_given_and_nothing_else),
 		TEST(kept__a_vxlan_says_its_port_and_whom_it_knows),
+		TEST(kept__by_networkd_a_vxlan_is_asked_for_by_its_link_or_independent),
+		TEST(kept__more_than_networkd_takes_is_refused),
 		TEST(kept__rules_are_numbered_in_their_chain_by_their_turn),
 		TEST(kept__the_unit_stands_when_any_is_kept_whoever_failed),
 		TEST(kept__each_half_is_said_and_repaired_alone),
