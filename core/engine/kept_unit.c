@@ -19,9 +19,9 @@
 
 /*
  * Once the network is as others make it, and before anybody is told that it is there. All links first, as the
- * lines of one may name another, and routes to gateways last, as others may lead there. A device that comes
- * late, or an IPv6 source that is not settled, is waited for, half a minute in all. What begins with "fdb" is
- * bridge(8)'s, and its links are there by then.
+ * lines of one may name another, then what bridge(8) is told of them ("fdb"), and routes last, those to
+ * gateways after the ways there. What comes late is waited for, half a minute each: devices, and what
+ * routes stand on, as that a link is up or an IPv6 source settled.
  */
 static const char network[] =
 	"# Made by neap, for resources with persist = \"unit\".\n"
@@ -37,24 +37,25 @@ static const char network[] =
 	"Type=oneshot\n"
 	"RemainAfterExit=yes\n" BOOTING "ExecStart=/bin/sh -c '\\\n"
 	"  cd /etc/neap/network.d || exit 0; n=0; failed=0; \\\n"
-	"  pause() { n=$$((n + 1)); sleep 0.1; }; \\\n"
 	"  { grep -hs \"^link add \" *.conf; \\\n"
-	"    grep -hsv -e \"^#\" -e \"^link add \" -e \"^fdb \" -e \"^route .* via \" *.conf; \\\n"
-	"    grep -hs \"^route .* via \" *.conf; } | \\\n"
+	"    grep -hsv -e \"^#\" -e \"^link add \" -e \"^fdb \" -e \"^route \" *.conf; } | \\\n"
 	"  while read -r line; do \\\n"
-	"    set -- $$line; dev= src=; \\\n"
-	"    while [ $$# -gt 1 ]; do \\\n"
-	"      case $$1:$$2 in dev:*) dev=$$2 ;; src:*:*) src=$$2 ;; esac; shift; \\\n"
+	"    set -- $$line; dev=; \\\n"
+	"    while [ $$# -gt 1 ]; do [ \"$$1\" != dev ] || dev=$$2; shift; done; \\\n"
+	"    until [ -z \"$$dev\" ] || [ -e \"/sys/class/net/$$dev\" ] || [ $$n -ge 300 ]; do \\\n"
+	"      n=$$((n + 1)); sleep 0.1; \\\n"
 	"    done; \\\n"
-	"    until [ -z \"$$dev\" ] || [ -e \"/sys/class/net/$$dev\" ] || [ $$n -ge 300 ]; do pause; done; "
-	"\\\n"
-	"    until [ -z \"$$src\" ] || [ $$n -ge 300 ] || \\\n"
-	"      [ -n \"$$(ip -6 -o address show to \"$$src\" -tentative)\" ]; do pause; done; \\\n"
 	"    echo \"$$line\"; \\\n"
 	"  done | ip -force -batch - || failed=1; \\\n"
 	"  if grep -qs \"^fdb \" *.conf; then \\\n"
 	"    grep -hs \"^fdb \" *.conf | bridge -force -batch - || failed=1; \\\n"
 	"  fi; \\\n"
+	"  routes() { \\\n"
+	"    { grep -hs \"^route \" *.conf | grep -v \" via \"; grep -hs \"^route .* via \" *.conf; } | \\\n"
+	"    ip -force -batch -; \\\n"
+	"  }; \\\n"
+	"  until routes 2>/dev/null || [ $$n -ge 300 ]; do n=$$((n + 1)); sleep 0.1; done; \\\n"
+	"  [ $$n -lt 300 ] || routes || failed=1; \\\n"
 	"  exit $$failed'\n"
 	"\n"
 	"[Install]\n"

@@ -36,7 +36,7 @@ converges() {
 	jq -S "$what" <<<"$output" >planned
 	run -0 --separate-stderr apply --format json
 	jq -S "$what" <<<"$output" | diff -u planned -
-	run -0 plan
+	plan
 }
 
 # Links, addresses, routes and rules: without what is the kernel's to choose, such as numbers and MAC addresses. That a
@@ -70,7 +70,7 @@ brings_back() { # brings_back COMMAND: COMMAND boots the host anew
 	booted
 	state after
 	diff -u before after
-	run -0 plan
+	plan
 	[ -z "$(on systemctl --failed --plain --no-legend)" ]
 }
 
@@ -144,7 +144,7 @@ site() {
 	on systemctl restart neap-iptables.service neap-network.service
 	state after
 	diff -u before after
-	run -0 plan
+	plan
 }
 
 @test "by units: a unit of the recipe may see to it that it is enabled, and its plan is true before and after a reload" {
@@ -159,7 +159,7 @@ site() {
 	LUA
 	converges
 	on systemctl daemon-reload
-	run -0 plan
+	plan
 	brings_back host_reboot web
 }
 
@@ -170,7 +170,7 @@ site() {
 	neap.veth { name = "w0", peer = "w1", persist = "unit" }
 	neap.unit {
 		name = "late.service", enabled = true,
-		content = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'sleep 2; ip link add late type veth peer late2; ip link set late up'\n"
+		content = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'sleep 2; ip link add late type veth peer late2; sleep 2; ip link set late up'\n"
 			.. "[Install]\nWantedBy=multi-user.target\n",
 	}
 	LUA
@@ -184,7 +184,7 @@ site() {
 		on sh -c "echo '$line' >>/etc/neap/network.d/10-veth-v0.conf"
 		host_reboot web
 		booted
-		run -0 plan
+		plan
 		[ "$(on systemctl is-failed neap-network.service)" = failed ]
 		[ "$(on ip -o link show v0 | wc -l)" = 1 ]
 		[ "$(on bridge fdb show dev vx0 | grep -c 'dst 10.77.0')" = 3 ]
