@@ -26,6 +26,8 @@ enum {
 	UP,
 	ENSURE,
 	PERSIST,
+	CONFIRM_WITHIN,
+	CONFIRM_PROBE,
 	PARAM_COUNT
 };
 
@@ -524,6 +526,12 @@ static int set(struct neap_host *host, const struct vxlan_want *want, const stru
 	return fields ? neap_host_net(host, &change, err) : 0;
 }
 
+/* Its neighbours: a link that goes down, or is called otherwise, does. */
+static bool forgets(const struct vxlan_want *want, const struct vxlan_have *have)
+{
+	return mac_differs(want, have) || (up_differs(want, have) && !wants_up(want));
+}
+
 static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
 		       const void *had, struct neap_error **err)
 {
@@ -537,8 +545,7 @@ static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, c
 	if ((found ? set(host, want, have, err) : add(host, want, err)) < 0)
 		return -1;
 	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
-		/* A link that goes down, or is called otherwise, forgets its neighbours. */
-		bool all = !found || up_differs(want, have) || mac_differs(want, have);
+		bool all = !found || (kind == NEAP_NET_NEIGHBOUR && forgets(want, have));
 		struct neap_acquaintance unread;
 
 		if (!have)
@@ -671,15 +678,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct vxlan_want, ensure),
 	},
-	[PERSIST] = {
-		.name = "persist",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_rules,
-		.fallback = "what is kept is not looked at",
-		.offset = offsetof(struct vxlan_want, live.persist),
-	},
+	NEAP_LIVE_PARAMS(struct vxlan_want, neap_persist_rules, NEAP_PERSIST_RULES_DOC),
 };
 
 static const char description[] =

@@ -248,10 +248,22 @@ static void told(const char *command, struct neap_buf *ret)
 static void inverse__links_of_any_kind_are_made_again(void **state)
 {
 	static const char *const kinds[] = {
-		"vxlan id 42 local 10.0.0.1 dev under dstport 4789 nolearning",
-		"vxlan id 43 remote 10.0.0.9 dstport 8472 ttl 9",
+		"vxlan id 42 local 10.0.0.1 dev under dstport 4789 nolearning && "
+		"bridge fdb append 00:00:00:00:00:00 dev x0 dst 10.0.0.7 && "
+		"bridge fdb append 00:00:00:00:00:00 dev x0 dst 10.0.0.8 port 99 && "
+		"bridge fdb append 01:00:5e:00:00:05 dev x0 dst 10.0.0.7 && "
+		"bridge fdb add 02:00:00:00:00:02 dev x0 dst 10.0.0.7 && "
+		"bridge fdb add 02:00:00:00:00:03 dev x0 dst 10.0.0.7 static && "
+		"bridge fdb add 02:00:00:00:00:04 dev x0 dst 10.0.0.7 extern_learn",
+		"vxlan id 43 remote 10.0.0.9 dstport 8472 ttl 9 && "
+		"bridge fdb append 00:00:00:00:00:00 dev x0 dst 10.0.0.7",
 		"dummy",
 		"bridge stp_state 1 forward_delay 400 ageing_time 1000",
+		/* What it was made with to send to, it has no more. */
+		"vxlan id 44 remote 10.0.0.9 dstport 8472 && bridge fdb del 00:00:00:00:00:00 dev x0 dst "
+		"10.0.0.9",
+		"vxlan id 45 remote 10.0.0.9 dev under dstport 8472 && "
+		"bridge fdb del 00:00:00:00:00:00 dev x0 dst 10.0.0.9 via under",
 	};
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 	struct neap_machine *machine;
@@ -272,12 +284,14 @@ static void inverse__links_of_any_kind_are_made_again(void **state)
 		struct neap_net_change net = { .op = NEAP_NET_LINK_REMOVE, .link.name = "x0" };
 		struct neap_change change = { .kind = NEAP_CHANGE_NET, .net = &net };
 		const struct neap_change *list = &change;
-		const char *show = "ip -d link show x0; ip addr show x0; ip route show dev x0";
-		char command[200];
+		const char *show = "ip -d link show x0; ip addr show x0; ip route show dev x0; "
+				   "ip neigh show dev x0 nud permanent; bridge fdb show dev x0 | sort";
+		char command[1000];
 
 		snprintf(command, sizeof(command),
 			 "ip link add x0 type %s && ip link set x0 up && ip addr add 10.7.0.1/24 dev x0 && "
-			 "ip route add 10.8.0.0/16 via 10.7.0.2 2>/dev/null",
+			 "ip route add 10.8.0.0/16 via 10.7.0.2 && "
+			 "ip neigh add 10.7.0.3 lladdr 02:00:00:00:00:02 dev x0 nud permanent",
 			 kinds[i]);
 		if (system(command) != 0)
 			continue; /* this kernel does not know the kind */

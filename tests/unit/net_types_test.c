@@ -584,12 +584,32 @@ static void net__neighbours_are_put_again_after_the_link_has_changed(void **stat
 	uint32_t number = vxlan(f, 1, "x0", 42);
 
 	know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.2", mac_two);
+	know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.3", mac_two); /* it need not be told to forget that one */
 	set_pair(f, number, "neighbours", "10.0.0.2", "02:00:00:00:00:02");
 	set(f, number, "mac", neap_value_string("02:00:00:00:00:07"));
 	set(f, number, "up", (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = false });
 	neap_graph_end(f->graph, number);
 	finish_good(f);
-	assert_string_equal(says(f, machine, number), "update mac up");
+	assert_string_equal(says(f, machine, number), "update neighbours mac up");
+}
+
+/* One that comes up knows whom it knew. */
+static void net__a_link_that_is_brought_up_is_told_to_forget(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with_vxlan();
+	uint32_t number = vxlan(f, 1, "x0", 42);
+
+	change_link(machine, NEAP_NET_LINK_SET, "x0", "vxlan", NEAP_NET_UP,
+		    (struct neap_net_link){ .up = false });
+	know(machine, NEAP_NET_PEER, "192.0.2.9", mac_two);
+	know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.2", mac_two);
+	know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.3", mac_two);
+	set_pair(f, number, "neighbours", "10.0.0.2", "02:00:00:00:00:02");
+	set_peers(f, number, "192.0.2.2", NULL);
+	neap_graph_end(f->graph, number);
+	finish_good(f);
+	assert_string_equal(knows(f, machine), "192.0.2.2\n10.0.0.2 02:00:00:00:00:02\n");
 }
 
 static void net__an_mtu_that_does_not_fit_fails_in_the_plan(void **state)
@@ -734,6 +754,7 @@ int main(void)
 		TEST(net__peers_that_left_the_list_go),
 		TEST(net__an_entry_that_leads_elsewhere_is_put_right),
 		TEST(net__neighbours_are_put_again_after_the_link_has_changed),
+		TEST(net__a_link_that_is_brought_up_is_told_to_forget),
 		TEST(net__an_mtu_that_does_not_fit_fails_in_the_plan),
 		TEST(net__a_missing_peer_behind_a_command_is_unknown),
 		TEST(net__a_vxlan_goes_with_its_link),
