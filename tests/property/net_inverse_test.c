@@ -169,52 +169,6 @@ static void add(struct step *step, struct neap_net_change change)
 		step->changes[step->count++] = change;
 }
 
-static void draw_step(struct step *step)
-{
-	static const unsigned vxlan[] = { NEAP_NET_LEARNING, NEAP_NET_TTL, NEAP_NET_ADDRESS, NEAP_NET_MTU,
-					  NEAP_NET_UP };
-	const char *x = pick(2) ? "x0" : "x1";
-	unsigned fields = vxlan[pick(5)];
-	struct neap_net_change change;
-
-	fields |= vxlan[pick(5)];
-	step->count = 0;
-	switch (pick(9)) {
-	case 0:
-		add(step, of_link(NEAP_NET_LINK_REMOVE, links[pick(LINKS)], "", 0));
-		return;
-	case 1:
-		x = "x2";
-		add(step, of_vxlan(x, 3));
-		break;
-	case 2:
-		if (pick(2))
-			add(step, of_address(NEAP_NET_ADDRESS_ADD, true));
-		else
-			add(step, of_address(NEAP_NET_ADDRESS_REMOVE, false));
-		return;
-	case 3:
-		add(step, of_route(pick(2) ? NEAP_NET_ROUTE_PUT : NEAP_NET_ROUTE_REMOVE));
-		return;
-	case 4:
-		add(step, of_link(NEAP_NET_LINK_SET, "b0", "bridge",
-				  NEAP_NET_FORWARD_DELAY | NEAP_NET_AGEING_TIME | NEAP_NET_UP));
-		change = of_link(NEAP_NET_LINK_SET, links[pick(LINKS)], "", NEAP_NET_MASTER);
-		neap_net_set_name(change.link.master, pick(3) ? "b0" : "");
-		add(step, change);
-		return;
-	case 5:
-		add(step, of_link(NEAP_NET_LINK_SET, links[3 + pick(2)], "", NEAP_NET_UP));
-		return;
-	case 6: /* only whom it knows */
-		break;
-	default:
-		add(step, of_link(NEAP_NET_LINK_SET, x, "vxlan", fields));
-	}
-	for (unsigned n = pick(8); n > 0; n--)
-		add(step, of_neighbour(pick(3) ? NEAP_NET_NEIGHBOUR_PUT : NEAP_NET_NEIGHBOUR_REMOVE, x));
-}
-
 /* ---- worlds ----------------------------------------------------------------------------------------------
  */
 
@@ -237,8 +191,8 @@ static void put_odd(void)
 		"ip neigh replace 192.0.2.8 lladdr 02:00:00:00:00:03 dev x0 nud stale",
 		"ip neigh replace 10.0.2.7 lladdr 02:00:00:00:00:03 dev b0 nud permanent",
 		"ip link del x1; ip link add x1 type vxlan id 2 dstport 4789 remote 192.0.2.7 ageing 99",
-		"ip link del x1; ip link add x1 up type vxlan id 2 dstport 4789 remote 192.0.2.7; "
-		"bridge fdb del 00:00:00:00:00:00 dev x1 dst 192.0.2.7",
+		("ip link del x1; ip link add x1 up type vxlan id 2 dstport 4789 remote 192.0.2.7; "
+		 "bridge fdb del 00:00:00:00:00:00 dev x1 dst 192.0.2.7"),
 	};
 	char command[200];
 
@@ -280,6 +234,69 @@ static void make_world(void)
 	for (unsigned n = pick(12); n > 0; n--)
 		put(of_neighbour(NEAP_NET_NEIGHBOUR_PUT, links[pick(2)]));
 	put_odd();
+}
+
+/* ---- steps -----------------------------------------------------------------------------------------------
+ */
+
+/* Up, where it is down, and the other way round. */
+static struct neap_net_change turned(struct neap_net_change change)
+{
+	const struct neap_net_link *is;
+	const struct neap_net *net;
+
+	neap_local_net_drop(local);
+	assert_int_equal(neap_local_net(&machine->view, NEAP_NET_LINKS, &net, NULL), 0);
+	is = neap_net_link(net, change.link.name);
+	if (is && (change.fields & NEAP_NET_UP))
+		change.link.up = !is->up;
+	return change;
+}
+
+static void draw_step(struct step *step)
+{
+	static const unsigned vxlan[] = { NEAP_NET_LEARNING, NEAP_NET_TTL, NEAP_NET_ADDRESS,
+					  NEAP_NET_MTU,      NEAP_NET_UP,  NEAP_NET_ADDRESS };
+	const char *x = pick(2) ? "x0" : "x1";
+	unsigned fields = vxlan[pick(6)];
+	struct neap_net_change change;
+
+	fields |= vxlan[pick(6)];
+	step->count = 0;
+	switch (pick(10)) {
+	case 0:
+		add(step, of_link(NEAP_NET_LINK_REMOVE, links[pick(LINKS)], "", 0));
+		return;
+	case 1:
+		x = "x2";
+		add(step, of_vxlan(x, 3));
+		break;
+	case 2:
+		if (pick(2))
+			add(step, of_address(NEAP_NET_ADDRESS_ADD, true));
+		else
+			add(step, of_address(NEAP_NET_ADDRESS_REMOVE, false));
+		return;
+	case 3:
+		add(step, of_route(pick(2) ? NEAP_NET_ROUTE_PUT : NEAP_NET_ROUTE_REMOVE));
+		return;
+	case 4:
+		add(step, of_link(NEAP_NET_LINK_SET, "b0", "bridge",
+				  NEAP_NET_FORWARD_DELAY | NEAP_NET_AGEING_TIME | NEAP_NET_UP));
+		change = of_link(NEAP_NET_LINK_SET, links[pick(LINKS)], "", NEAP_NET_MASTER);
+		neap_net_set_name(change.link.master, pick(3) ? "b0" : "");
+		add(step, change);
+		return;
+	case 5:
+		add(step, turned(of_link(NEAP_NET_LINK_SET, links[pick(LINKS)], "", NEAP_NET_UP)));
+		return;
+	case 6: /* only whom it knows */
+		break;
+	default:
+		add(step, turned(of_link(NEAP_NET_LINK_SET, x, "vxlan", fields)));
+	}
+	for (unsigned n = pick(8); n > 0; n--)
+		add(step, of_neighbour(pick(3) ? NEAP_NET_NEIGHBOUR_PUT : NEAP_NET_NEIGHBOUR_REMOVE, x));
 }
 
 /* ---- what is there ---------------------------------------------------------------------------------------
@@ -455,10 +472,16 @@ static unsigned go(uint64_t seed, unsigned call)
 	return made;
 }
 
+static unsigned number_from(const char *name, unsigned otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
 static void net_inverse__what_nobody_confirms_is_as_it_was(void **unused)
 {
-	unsigned seed = getenv("NEAP_SEED") ? (unsigned)strtoul(getenv("NEAP_SEED"), NULL, 10) : 1;
-	unsigned rounds = getenv("NEAP_ROUNDS") ? (unsigned)strtoul(getenv("NEAP_ROUNDS"), NULL, 10) : ROUNDS;
+	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", ROUNDS);
 
 	(void)unused;
 	if (!machine) {

@@ -287,34 +287,46 @@ static void inverse__links_of_any_kind_are_made_again(void **state)
 		const char *show = "ip -d link show x0; ip addr show x0; ip route show dev x0; "
 				   "ip neigh show dev x0 nud permanent; bridge fdb show dev x0 | sort";
 		char command[1000];
+		bool bridge = strncmp(kinds[i], "bridge", 6) == 0;
 
 		snprintf(command, sizeof(command),
 			 "ip link add x0 type %s && ip link set x0 up && ip addr add 10.7.0.1/24 dev x0 && "
+			 "ip addr add 10.7.0.4/24 dev x0 && "
 			 "ip route add 10.8.0.0/16 via 10.7.0.2 && "
 			 "ip neigh add 10.7.0.3 lladdr 02:00:00:00:00:02 dev x0 nud permanent",
 			 kinds[i]);
 		if (system(command) != 0)
 			continue; /* this kernel does not know the kind */
 		told(show, &before);
+		neap_buf_putc(&before, '\0');
+		before.len--;
 		neap_local_net_drop(local);
 		if (neap_inverse_net(local, &list, 1, &lines, &err) < 0)
 			fail_msg("%s: %s", kinds[i], err->message);
 		assert_int_equal(neap_local_land_net(local, &net, &err), 0);
 		assert_int_not_equal(system("ip link show x0 >/dev/null 2>&1"), 0);
-		neap_inverse_net_undo(local, (struct neap_str){ lines.data, lines.len }, &left);
-		if (left.len)
-			fail_msg("%s: %s", kinds[i], left.data);
-		for (unsigned tries = 0; tries < 40; tries++) { /* IPv6 makes sure of its address */
-			told(show, &after);
-			if (after.len == before.len && memcmp(after.data, before.data, after.len) == 0)
-				break;
-			usleep(100000);
+		/* The second time as if a call had failed the first: the second address came first. */
+		for (unsigned twice = 0; twice < 2; twice++) {
+			if (twice)
+				assert_int_equal(
+					system("ip -4 addr flush dev x0 && ip addr add 10.7.0.4/24 dev x0 && "
+					       "ip addr add 10.7.0.1/24 dev x0"),
+					0);
+			neap_inverse_net_undo(local, (struct neap_str){ lines.data, lines.len }, &left);
+			if (left.len)
+				fail_msg("%s: %s", kinds[i], left.data);
+			/* IPv6 makes sure of its address; of a bridge moments count down. */
+			for (unsigned tries = bridge ? 39 : 0; tries < 40; tries++) {
+				told(show, &after);
+				if (after.len == before.len &&
+				    memcmp(after.data, before.data, after.len) == 0)
+					break;
+				usleep(100000);
+			}
+			neap_buf_putc(&after, '\0');
+			if (!bridge)
+				assert_string_equal(after.data, before.data);
 		}
-		neap_buf_putc(&before, '\0');
-		neap_buf_putc(&after, '\0');
-		/* Moments count down, and what was seen may have been on its way. */
-		if (strcmp(kinds[i], kinds[3]) != 0)
-			assert_string_equal(after.data, before.data);
 		assert_int_equal(system("ip link del x0"), 0);
 	}
 	neap_machine_free(machine);
