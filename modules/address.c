@@ -4,8 +4,7 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
-#include "engine/confirm.h"
-#include "engine/kept_net.h"
+#include "engine/live.h"
 #include "engine/net.h"
 
 enum { LINK, ADDRESS, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
@@ -13,14 +12,14 @@ enum { LINK, ADDRESS, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUN
 struct address_want {
 	struct neap_want base;
 	const char *link, *address;
-	unsigned ensure, persist;
-	struct neap_confirm_want confirm;
+	unsigned ensure;
+	struct neap_live_want live;
 };
 
 struct address_have {
-	bool running, found;
+	struct neap_live_have live;
+	bool found;
 	struct neap_net_address address;
-	struct neap_kept_state kept;
 };
 
 static struct neap_net_prefix prefix_of(const struct address_want *want)
@@ -41,29 +40,17 @@ static struct neap_net_change change_of(const struct address_want *want)
 	};
 }
 
-static struct neap_kept_net kept_of(const struct address_want *want, const struct neap_net_change *change,
-				    struct neap_arena *arena)
+static void address_kept(const void *wanted, struct neap_arena *arena, struct neap_kept_net *ret)
 {
+	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix = prefix_of(want);
+	struct neap_net_change *change = neap_arena_new_of(arena, struct neap_net_change);
 
-	return (struct neap_kept_net){
-		.type = "address",
-		.name = neap_arena_printf(arena, "%s-%s", want->link, neap_kept_net_name(&prefix, arena)),
-		.given = neap_given(want, PERSIST),
-		.persist = want->persist,
-		.absent = want->ensure == NEAP_ABSENT,
-		.changes = change,
-		.count = 1,
-	};
-}
-
-static int check_kept(const struct address_want *want, struct neap_error **err)
-{
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, arena);
-
-	return neap_kept_net_check(&kept, err);
+	*change = change_of(want);
+	ret->name = neap_arena_printf(arena, "%s-%s", want->link, neap_kept_net_name(&prefix, arena));
+	ret->absent = want->ensure == NEAP_ABSENT;
+	ret->changes = change;
+	ret->count = 1;
 }
 
 static int address_check(const void *wanted, struct neap_error **err)
@@ -71,12 +58,10 @@ static int address_check(const void *wanted, struct neap_error **err)
 	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix;
 
-	if (neap_net_check_name("link", want->link, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
+	if (neap_net_check_name("link", want->link, err) < 0)
 		return -1;
 	if (strchr(want->address, '/') || !neap_net_ip_parse(want->address, &prefix.ip))
-		return neap_net_check_prefix("address", want->address, &prefix, err) < 0
-			       ? -1
-			       : check_kept(want, err);
+		return neap_net_check_prefix("address", want->address, &prefix, err);
 	neap_error_set(err, "address: \"%s\" says no length of its network", want->address);
 	return neap_error_hint(err, "alone in it: %s/%u", want->address, prefix.ip.family == 4 ? 32 : 128);
 }
@@ -86,11 +71,8 @@ static void address_claim(const void *wanted, struct neap_claims *claims)
 	const struct address_want *want = wanted;
 	struct neap_net_prefix prefix = prefix_of(want);
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, arena);
 	char text[NEAP_NET_TEXT];
 
-	neap_kept_net_claim(&kept, claims);
 	/* IPv6 has an address once on a link, whatever its length. */
 	if (prefix.ip.family == 6)
 		neap_claim_sole(claims, neap_arena_printf(arena, "the address %s on %s",
@@ -101,18 +83,18 @@ static void address_claim(const void *wanted, struct neap_claims *claims)
 	neap_claim_network(claims, &prefix);
 }
 
-static int read_live(const struct neap_view *view, const struct address_want *want, struct address_have *have,
-		     struct neap_error **err)
+static int address_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+			void *had, struct neap_error **err)
 {
+	const struct address_want *want = wanted;
+	struct address_have *have = had;
 	struct neap_net_prefix prefix = prefix_of(want);
 	struct neap_net_address_key key = neap_net_address_key(want->link, &prefix);
 	struct neap_net_link link;
 	bool found = true;
 	int r = 0;
 
-	have->running = neap_view_running(view);
-	if (!have->running)
-		return 0;
+	(void)ctx;
 	if (want->ensure == NEAP_PRESENT)
 		r = neap_view_net_link(view, want->link, &link, &found, err);
 	if (r == 0 && !found)
@@ -129,39 +111,23 @@ static int read_live(const struct neap_view *view, const struct address_want *wa
 	return neap_error_hint(err, "an IPv6 address is once on a link: remove that one by hand first");
 }
 
-static int address_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-			void *had, struct neap_error **err)
+static bool differs(const struct address_want *want, const struct address_have *have)
 {
-	const struct address_want *want = wanted;
-	struct address_have *have = had;
-	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
-	int r = read_live(view, want, have, err);
-
-	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
+	return have->found != (want->ensure == NEAP_PRESENT);
 }
 
-static bool live_differs(const struct address_want *want, const struct address_have *have)
-{
-	return have->running && have->found != (want->ensure == NEAP_PRESENT);
-}
-
-static int address_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-			struct neap_diff *diff, struct neap_error **err)
+static void address_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+			 struct neap_diff *diff)
 {
 	const struct address_want *want = wanted;
 	const struct address_have *have = had;
 
 	(void)ctx;
-	(void)err;
-	if (live_differs(want, have)) {
-		neap_diff_action(diff, have->found ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
-		neap_diff_string(diff, "live", have->found ? want->address : NULL,
-				 have->found ? NULL : want->address);
-	}
-	neap_confirm_diff(&want->confirm, diff);
-	neap_kept_diff(&have->kept, diff);
-	return 0;
+	if (!differs(want, have))
+		return;
+	neap_diff_action(diff, have->found ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
+	neap_diff_string(diff, "live", have->found ? want->address : NULL,
+			 have->found ? NULL : want->address);
 }
 
 static int address_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
@@ -170,16 +136,20 @@ static int address_apply(struct neap_host *host, const struct neap_context *ctx,
 	const struct address_want *want = wanted;
 	const struct address_have *have = had;
 	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
 
-	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if ((have ? live_differs(want, have) : neap_view_running(&host->view)) &&
-	    neap_host_net(host, &change, err) < 0)
-		return -1;
-	if (neap_confirm_changes(host, &want->confirm, err) < 0)
-		return -1;
-	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
+	(void)ctx;
+	return have && !differs(want, have) ? 0 : neap_host_net(host, &change, err);
 }
+
+static const struct neap_live live = {
+	.persist = PERSIST,
+	.check = address_check,
+	.claim = address_claim,
+	.read = address_read,
+	.diff = address_diff,
+	.apply = address_apply,
+	.net = address_kept,
+};
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[LINK] = {
@@ -204,17 +174,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct address_want, ensure),
 	},
-	[PERSIST] = {
-		.name = "persist",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
-		       "enabled. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_net,
-		.fallback = "what is kept is not looked at",
-		.offset = offsetof(struct address_want, persist),
-	},
-	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct address_want, confirm),
+	NEAP_LIVE_PARAMS(struct address_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
 static const char description[] =
@@ -241,10 +201,6 @@ const struct neap_resource_type neap_type_address = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct address_want),
 	.have_size = sizeof(struct address_have),
-	.check = address_check,
-	.claim = address_claim,
-	.read = address_read,
-	.diff = address_diff,
-	.apply = address_apply,
+	NEAP_LIVE_TYPE(live),
 	.undone_by_others = true,
 };

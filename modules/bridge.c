@@ -5,8 +5,7 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
-#include "engine/confirm.h"
-#include "engine/kept_net.h"
+#include "engine/live.h"
 #include "engine/net.h"
 
 enum {
@@ -35,16 +34,16 @@ struct bridge_want {
 	struct neap_strings members;
 	int64_t mtu, forward_delay, ageing_time;
 	bool stp, up;
-	unsigned ensure, persist;
-	struct neap_confirm_want confirm;
+	unsigned ensure;
+	struct neap_live_want live;
 };
 
 struct bridge_have {
-	bool running, found;
+	struct neap_live_have live;
+	bool found;
 	struct neap_net_link link;
 	const char **masters; /* of the members wanted; "" for none */
 	size_t joined;        /* so many of them are members */
-	struct neap_kept_state kept;
 };
 
 static bool wants_up(const struct bridge_want *want)
@@ -85,43 +84,32 @@ static struct neap_net_change joining(const struct bridge_want *want, size_t mem
 	return change;
 }
 
-static struct neap_kept_net kept_of(const struct bridge_want *want, struct neap_arena *arena)
+static void bridge_kept(const void *wanted, struct neap_arena *arena, struct neap_kept_net *ret)
 {
+	const struct bridge_want *want = wanted;
 	struct neap_net_change *changes =
 		neap_arena_array_of(arena, struct neap_net_change, want->members.count + 2);
-	struct neap_kept_net kept = { .type = KIND,
-				      .name = want->name,
-				      .given = neap_given(want, PERSIST),
-				      .persist = want->persist,
-				      .absent = want->ensure == NEAP_ABSENT,
-				      .changes = changes };
 
-	changes[kept.count++] = adding(want);
+	ret->name = want->name;
+	ret->absent = want->ensure == NEAP_ABSENT;
+	ret->changes = changes;
+	changes[ret->count++] = adding(want);
 	for (size_t i = 0; i < want->members.count; i++)
-		changes[kept.count++] = joining(want, i);
+		changes[ret->count++] = joining(want, i);
 	if (neap_given(want, MTU)) /* last, as in bridge_apply() */
-		changes[kept.count++] = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
-	return kept;
+		changes[ret->count++] = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
 }
 
 /* ---- what is wanted ------------------------------------------------------------------------------------ */
-
-static int check_kept(const struct bridge_want *want, struct neap_error **err)
-{
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_kept_net kept = kept_of(want, arena);
-
-	return neap_kept_net_check(&kept, err);
-}
 
 static int bridge_check(const void *wanted, struct neap_error **err)
 {
 	const struct bridge_want *want = wanted;
 
-	if (neap_net_check_name("name", want->name, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
+	if (neap_net_check_name("name", want->name, err) < 0)
 		return -1;
 	if (want->ensure == NEAP_ABSENT)
-		return neap_absent_check(want, MEMBERS, ENSURE, err) < 0 ? -1 : check_kept(want, err);
+		return neap_absent_check(want, MEMBERS, ENSURE, err);
 	for (size_t i = 0; i < want->members.count; i++) {
 		if (neap_net_check_name("members", want->members.items[i], err) < 0)
 			return -1;
@@ -136,16 +124,14 @@ static int bridge_check(const void *wanted, struct neap_error **err)
 	    (want->forward_delay < STP_DELAY_MIN || want->forward_delay > STP_DELAY_MAX))
 		return neap_error_set(err, "with stp = true the kernel takes a forward_delay from %ds to %ds",
 				      STP_DELAY_MIN, STP_DELAY_MAX);
-	return check_kept(want, err);
+	return 0;
 }
 
 static void bridge_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct bridge_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_kept_net kept = kept_of(want, arena);
 
-	neap_kept_net_claim(&kept, claims);
 	neap_claim_link(claims, want->name,
 			want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
 	for (size_t i = 0; i < want->members.count; i++) {
@@ -179,15 +165,9 @@ static int bridge_read(const struct neap_view *view, const struct neap_context *
 {
 	const struct bridge_want *want = wanted;
 	struct bridge_have *have = had;
-	struct neap_kept_net kept = kept_of(want, ctx->scratch);
-	int r = 0;
+	int r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
 
-	have->running = neap_view_running(view);
-	if (have->running)
-		r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
-	if (r == 0 && have->running && want->ensure == NEAP_PRESENT)
-		r = read_members(view, ctx, want, have, err);
-	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
+	return r == 0 && want->ensure == NEAP_PRESENT ? read_members(view, ctx, want, have, err) : r;
 }
 
 static bool mtu_differs(const struct bridge_want *want, const struct bridge_have *have)
@@ -230,13 +210,15 @@ static void diff_members(const struct neap_context *ctx, const struct bridge_wan
 	neap_diff_list(diff, "members", before, count, want->members.items, want->members.count);
 }
 
-static void diff_live(const struct neap_context *ctx, const struct bridge_want *want,
-		      const struct bridge_have *have, struct neap_diff *diff)
+static void bridge_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+			struct neap_diff *diff)
 {
+	const struct bridge_want *want = wanted;
+	const struct bridge_have *have = had;
 	struct neap_arena *arena = neap_diff_arena(diff);
 	bool found = have->found;
 
-	if (!have->running || (want->ensure == NEAP_ABSENT && !found))
+	if (want->ensure == NEAP_ABSENT && !found)
 		return;
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
@@ -265,19 +247,6 @@ static void diff_live(const struct neap_context *ctx, const struct bridge_want *
 	if (!found || have->link.up != wants_up(want))
 		neap_diff_string(diff, "up", found ? have->link.up ? "true" : "false" : NULL,
 				 wants_up(want) ? "true" : "false");
-}
-
-static int bridge_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		       struct neap_diff *diff, struct neap_error **err)
-{
-	const struct bridge_want *want = wanted;
-	const struct bridge_have *have = had;
-
-	(void)err;
-	diff_live(ctx, want, have, diff);
-	neap_confirm_diff(&want->confirm, diff);
-	neap_kept_diff(&have->kept, diff);
-	return 0;
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */
@@ -320,13 +289,16 @@ static int join(struct neap_host *host, const struct bridge_want *want, const st
 	return 0;
 }
 
-static int apply_live(struct neap_host *host, const struct bridge_want *want, const struct bridge_have *have,
-		      struct neap_error **err)
+static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+			const void *had, struct neap_error **err)
 {
+	const struct bridge_want *want = wanted;
+	const struct bridge_have *have = had;
 	struct neap_net_change last = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
 	struct neap_net_change gone = change_of(want, NEAP_NET_LINK_REMOVE, 0);
 	bool found = have && have->found;
 
+	(void)ctx;
 	if (want->ensure == NEAP_ABSENT)
 		return have && !found ? 0 : neap_host_net(host, &gone, err);
 	if ((found ? set_settings(host, want, have, err) : add(host, want, err)) < 0 ||
@@ -339,20 +311,15 @@ static int apply_live(struct neap_host *host, const struct bridge_want *want, co
 		       : 0;
 }
 
-static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-			const void *had, struct neap_error **err)
-{
-	const struct bridge_want *want = wanted;
-	const struct bridge_have *have = had;
-	struct neap_kept_net kept = kept_of(want, ctx->scratch);
-
-	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (neap_view_running(&host->view) && apply_live(host, want, have, err) < 0)
-		return -1;
-	if (neap_confirm_changes(host, &want->confirm, err) < 0)
-		return -1;
-	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
-}
+static const struct neap_live live = {
+	.persist = PERSIST,
+	.check = bridge_check,
+	.claim = bridge_claim,
+	.read = bridge_read,
+	.diff = bridge_diff,
+	.apply = bridge_apply,
+	.net = bridge_kept,
+};
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -418,17 +385,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct bridge_want, ensure),
 	},
-	[PERSIST] = {
-		.name = "persist",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
-		       "enabled. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_net,
-		.fallback = "what is kept is not looked at",
-		.offset = offsetof(struct bridge_want, persist),
-	},
-	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct bridge_want, confirm),
+	NEAP_LIVE_PARAMS(struct bridge_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
 static const char description[] =
@@ -454,10 +411,6 @@ const struct neap_resource_type neap_type_bridge = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct bridge_want),
 	.have_size = sizeof(struct bridge_have),
-	.check = bridge_check,
-	.claim = bridge_claim,
-	.read = bridge_read,
-	.diff = bridge_diff,
-	.apply = bridge_apply,
+	NEAP_LIVE_TYPE(live),
 	.undone_by_others = true,
 };

@@ -6,9 +6,8 @@
  * a plan.
  */
 #include "base/map.h"
-#include "engine/confirm.h"
 #include "engine/firewall.h"
-#include "engine/kept_rules.h"
+#include "engine/live.h"
 
 enum {
 	FAMILY,
@@ -31,8 +30,8 @@ struct chain_want {
 	unsigned family, table;
 	const char *name;
 	struct neap_strings rules;
-	unsigned policy, foreign, ensure, persist;
-	struct neap_confirm_want confirm;
+	unsigned policy, foreign, ensure;
+	struct neap_live_want live;
 };
 
 static const char *const policy_choices[] = { [ACCEPT] = "ACCEPT", [DROP] = "DROP", NULL };
@@ -43,8 +42,8 @@ struct list { /* in the memory of the step */
 };
 
 struct chain_have {
+	struct neap_live_have live;
 	const char *by; /* which iptables */
-	bool looked;    /* at what is in force */
 	bool there;
 	const char *policy;
 	struct list wanted;  /* in the form of iptables */
@@ -53,7 +52,6 @@ struct chain_have {
 	size_t foreign;      /* so many of them are others' */
 	size_t in_place;     /* of the wanted: the first so many are */
 	size_t moved;        /* of the rest so many are there, and go to the end anew */
-	struct neap_kept_state kept;
 };
 
 static struct neap_table table_of(const struct chain_want *want)
@@ -92,27 +90,25 @@ static int check_twins(const struct chain_want *want, struct neap_error **err)
 	return twin ? neap_error_set(err, "rules: \"%s\" is there twice", twin) : 0;
 }
 
-static struct neap_kept_rules kept_of(const struct chain_want *want)
+static void chain_kept(const struct neap_context *ctx, const void *wanted, struct neap_kept_rules *ret)
 {
-	return (struct neap_kept_rules){
-		.given = neap_given(want, PERSIST),
-		.persist = want->persist,
-		.absent = want->ensure == NEAP_ABSENT,
-		.table = table_of(want),
-		.chain = want->name,
-		.whole = true,
-		.policy = neap_given(want, POLICY) ? policy_choices[want->policy] : NULL,
-		.alone = owns_all(want),
-		.last = drops(want) && !owns_all(want),
-		.rules = want->rules,
-	};
+	const struct chain_want *want = wanted;
+
+	(void)ctx;
+	ret->absent = want->ensure == NEAP_ABSENT;
+	ret->table = table_of(want);
+	ret->chain = want->name;
+	ret->whole = true;
+	ret->policy = neap_given(want, POLICY) ? policy_choices[want->policy] : NULL;
+	ret->alone = owns_all(want);
+	ret->last = drops(want) && !owns_all(want);
+	ret->rules = want->rules;
 }
 
 static int chain_check(const void *wanted, struct neap_error **err)
 {
 	const struct chain_want *want = wanted;
 	bool built_in = is_built_in(want);
-	struct neap_kept_rules kept = kept_of(want);
 
 	if (neap_chain_check("name", want->name, err) < 0)
 		return -1;
@@ -129,7 +125,7 @@ static int chain_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
 	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
 		return neap_error_set(err, "foreign has no meaning without rules");
-	return neap_confirm_check(&want->confirm, err) < 0 ? -1 : neap_kept_rules_check(&kept, err);
+	return 0;
 }
 
 static void chain_claim(const void *wanted, struct neap_claims *claims)
@@ -138,9 +134,7 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_table table = table_of(want);
 	unsigned aspects = NEAP_ASPECT_EXISTENCE | (owns_all(want) ? NEAP_ASPECT_CONTENT : 0);
-	struct neap_kept_rules kept = kept_of(want);
 
-	neap_kept_rules_claim(&kept, claims);
 	/* What lets one in has to be in force before all else is dropped. A built-in chain need not be made,
 	 * so nothing comes before its rules; and who opens a chain does it before rules go. */
 	if (drops(want) && !owns_all(want)) {
@@ -279,15 +273,11 @@ static int read_rules(const struct neap_view *view, const struct neap_context *c
 	return r;
 }
 
-/* In an image there is only what is kept. */
-static bool looks_live(const struct neap_view *view, const struct chain_want *want)
+static int chain_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
 {
-	return neap_view_running(view) || !neap_given(want, PERSIST);
-}
-
-static int read_live(const struct neap_view *view, const struct neap_context *ctx,
-		     const struct chain_want *want, struct chain_have *have, struct neap_error **err)
-{
+	const struct chain_want *want = wanted;
+	struct chain_have *have = had;
 	struct neap_table table = table_of(want);
 	const struct neap_chain *chain;
 	int r = neap_view_chain(view, &table, want->name, &chain, err);
@@ -305,20 +295,6 @@ static int read_live(const struct neap_view *view, const struct neap_context *ct
 	return 0;
 }
 
-static int chain_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		      void *had, struct neap_error **err)
-{
-	const struct chain_want *want = wanted;
-	struct chain_have *have = had;
-	struct neap_kept_rules kept = kept_of(want);
-	int r = 0;
-
-	have->looked = looks_live(view, want);
-	if (have->looked)
-		r = read_live(view, ctx, want, have, err);
-	return r == 0 ? neap_kept_rules_read(view, ctx, &kept, &have->kept, err) : r;
-}
-
 /* ---- what differs ---------------------------------------------------------------------------------- */
 
 static bool rules_differ(const struct chain_have *have)
@@ -332,9 +308,14 @@ static bool policy_differs(const struct chain_want *want, const struct chain_hav
 	       (!have->policy || strcmp(have->policy, policy_choices[want->policy]) != 0);
 }
 
-static void diff_live(const struct chain_want *want, const struct chain_have *have, struct neap_diff *diff)
+static void chain_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		       struct neap_diff *diff)
 {
-	if (!have->looked || (want->ensure == NEAP_ABSENT && !have->there))
+	const struct chain_want *want = wanted;
+	const struct chain_have *have = had;
+
+	(void)ctx;
+	if (want->ensure == NEAP_ABSENT && !have->there)
 		return;
 	if (want->ensure == NEAP_ABSENT || !have->there)
 		neap_diff_action(diff, want->ensure == NEAP_ABSENT ? NEAP_ACTION_DELETE : NEAP_ACTION_CREATE);
@@ -354,20 +335,6 @@ static void diff_live(const struct chain_want *want, const struct chain_have *ha
 	if (have->foreign)
 		neap_diff_reason(diff, "removes %zu rule%s of others", have->foreign,
 				 have->foreign == 1 ? "" : "s");
-}
-
-static int chain_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		      struct neap_diff *diff, struct neap_error **err)
-{
-	const struct chain_want *want = wanted;
-	const struct chain_have *have = had;
-
-	(void)ctx;
-	(void)err;
-	diff_live(want, have, diff);
-	neap_confirm_diff(&want->confirm, diff);
-	neap_kept_diff(&have->kept, diff);
-	return 0;
 }
 
 /* ---- changing -------------------------------------------------------------------------------------- */
@@ -393,9 +360,10 @@ static int put_policy(struct neap_host *host, const struct chain_want *want, con
 					  : 0;
 }
 
-static int apply_live(struct neap_host *host, const struct chain_want *want, const struct chain_have *had,
-		      struct neap_error **err)
+static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		       const void *had, struct neap_error **err)
 {
+	const struct chain_want *want = wanted;
 	/* What is there is not known: all that was wanted, as it was written. */
 	static const struct chain_have nothing;
 	const struct chain_have *have = had ? had : &nothing;
@@ -403,6 +371,7 @@ static int apply_live(struct neap_host *host, const struct chain_want *want, con
 	const char *const *added = had ? have->wanted.items + have->in_place : want->rules.items;
 	size_t count = had ? have->wanted.count - have->in_place : want->rules.count;
 
+	(void)ctx;
 	if (want->ensure == NEAP_ABSENT && had && !have->there)
 		return 0;
 	if (want->ensure == NEAP_PRESENT && !have->there && !is_built_in(want) &&
@@ -420,22 +389,18 @@ static int apply_live(struct neap_host *host, const struct chain_want *want, con
 	return want->policy == DROP ? put_policy(host, want, have, err) : 0;
 }
 
-static int chain_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		       const void *had, struct neap_error **err)
-{
-	const struct chain_want *want = wanted;
-	const struct chain_have *have = had;
-	struct neap_kept_rules kept = kept_of(want);
-
-	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (looks_live(&host->view, want) && apply_live(host, want, have, err) < 0)
-		return -1;
-	if (neap_confirm_changes(host, &want->confirm, err) < 0)
-		return -1;
-	return neap_kept_rules_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
-}
-
 static const char *const foreign_choices[] = { "keep", "remove", NULL };
+
+static const struct neap_live live = {
+	.persist = PERSIST,
+	.refuses_images = true,
+	.check = chain_check,
+	.claim = chain_claim,
+	.read = chain_read,
+	.diff = chain_diff,
+	.apply = chain_apply,
+	.rules = chain_kept,
+};
 
 static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_TABLE_PARAMS(struct chain_want),
@@ -478,16 +443,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct chain_want, ensure),
 	},
-	[PERSIST] = {
-		.name = "persist",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_rules,
-		.fallback = "what is kept is not looked at",
-		.offset = offsetof(struct chain_want, persist),
-	},
-	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct chain_want, confirm),
+	NEAP_LIVE_PARAMS(struct chain_want, neap_persist_rules, NEAP_PERSIST_RULES_DOC),
 };
 
 static const char description[] =
@@ -532,9 +488,5 @@ const struct neap_resource_type neap_type_iptables_chain = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct chain_want),
 	.have_size = sizeof(struct chain_have),
-	.check = chain_check,
-	.claim = chain_claim,
-	.read = chain_read,
-	.diff = chain_diff,
-	.apply = chain_apply,
+	NEAP_LIVE_TYPE(live),
 };

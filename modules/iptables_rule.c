@@ -7,9 +7,8 @@
  */
 #include <errno.h>
 
-#include "engine/confirm.h"
 #include "engine/firewall.h"
-#include "engine/kept_rules.h"
+#include "engine/live.h"
 
 enum { FAMILY, TABLE, CHAIN, RULE, POSITION, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
 enum { LAST, FIRST };
@@ -18,16 +17,16 @@ struct rule_want {
 	struct neap_want base;
 	unsigned family, table;
 	const char *chain, *rule;
-	unsigned position, ensure, persist;
-	struct neap_confirm_want confirm;
+	unsigned position, ensure;
+	struct neap_live_want live;
 };
 
 struct rule_have {
+	struct neap_live_have live;
 	const char *by; /* which iptables */
 	struct neap_rule_form form;
 	size_t *counts; /* how often each of the form is there */
 	size_t there;   /* so many of them are */
-	struct neap_kept_state kept;
 };
 
 static struct neap_table table_of(const struct rule_want *want)
@@ -35,30 +34,13 @@ static struct neap_table table_of(const struct rule_want *want)
 	return (struct neap_table){ (enum neap_family)want->family, neap_table_choices[want->table] };
 }
 
-/* Without its number in the chain, which is for read() to know. */
-static struct neap_kept_rules kept_of(const struct rule_want *want)
-{
-	return (struct neap_kept_rules){
-		.given = neap_given(want, PERSIST),
-		.persist = want->persist,
-		.absent = want->ensure == NEAP_ABSENT,
-		.table = table_of(want),
-		.chain = want->chain,
-		.rules = { .items = &want->rule, .count = 1 },
-		.first = want->position == FIRST,
-	};
-}
-
 static int rule_check(const void *wanted, struct neap_error **err)
 {
 	const struct rule_want *want = wanted;
-	struct neap_kept_rules kept = kept_of(want);
 
 	if (neap_chain_check("chain", want->chain, err) < 0 || neap_rule_check(want->rule, err) < 0)
 		return -1;
-	if (want->ensure == NEAP_ABSENT && neap_absent_check(want, POSITION, POSITION, err) < 0)
-		return -1;
-	return neap_confirm_check(&want->confirm, err) < 0 ? -1 : neap_kept_rules_check(&kept, err);
+	return want->ensure == NEAP_ABSENT ? neap_absent_check(want, POSITION, POSITION, err) : 0;
 }
 
 static void rule_claim(const void *wanted, struct neap_claims *claims)
@@ -66,9 +48,7 @@ static void rule_claim(const void *wanted, struct neap_claims *claims)
 	const struct rule_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_table table = table_of(want);
-	struct neap_kept_rules kept = kept_of(want);
 
-	neap_kept_rules_claim(&kept, claims);
 	if (want->ensure == NEAP_PRESENT)
 		neap_claim_entries(claims, neap_firewall_path(&table, want->chain, arena));
 	neap_rule_claim(claims, &table, want->chain, want->rule, want->ensure == NEAP_ABSENT);
@@ -105,25 +85,34 @@ static size_t number_of(const struct neap_context *ctx, const struct rule_want *
 	struct neap_declared declared;
 	size_t number = 0;
 
-	for (size_t at = 0; ctx->declared && ctx->declared(ctx, &at, &declared) && declared.want != want;) {
+	for (size_t at = 0;
+	     ctx && ctx->declared && ctx->declared(ctx, &at, &declared) && declared.want != want;) {
 		const struct rule_want *other = declared.want;
 
-		number += other->persist == NEAP_PERSIST_UNIT && other->ensure == NEAP_PRESENT &&
+		number += other->live.persist == NEAP_PERSIST_UNIT && other->ensure == NEAP_PRESENT &&
 			  other->family == want->family && other->table == want->table &&
 			  strcmp(other->chain, want->chain) == 0;
 	}
 	return number;
 }
 
-/* In an image there is only what is kept. */
-static bool looks_live(const struct neap_view *view, const struct rule_want *want)
+static void rule_kept(const struct neap_context *ctx, const void *wanted, struct neap_kept_rules *ret)
 {
-	return neap_view_running(view) || !neap_given(want, PERSIST);
+	const struct rule_want *want = wanted;
+
+	ret->absent = want->ensure == NEAP_ABSENT;
+	ret->table = table_of(want);
+	ret->chain = want->chain;
+	ret->rules = (struct neap_strings){ .items = &want->rule, .count = 1 };
+	ret->first = want->position == FIRST;
+	ret->number = number_of(ctx, want);
 }
 
-static int read_live(const struct neap_view *view, const struct neap_context *ctx,
-		     const struct rule_want *want, struct rule_have *have, struct neap_error **err)
+static int rule_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		     void *had, struct neap_error **err)
 {
+	const struct rule_want *want = wanted;
+	struct rule_have *have = had;
 	struct neap_table table = table_of(want);
 	struct others walk = { ctx, want, 0 };
 	const struct neap_rule_others others = { next_other, &walk };
@@ -155,19 +144,6 @@ static int read_live(const struct neap_view *view, const struct neap_context *ct
 	return r;
 }
 
-static int rule_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		     void *had, struct neap_error **err)
-{
-	const struct rule_want *want = wanted;
-	struct rule_have *have = had;
-	struct neap_kept_rules kept = kept_of(want);
-	int r = looks_live(view, want) ? read_live(view, ctx, want, have, err) : 0;
-
-	if (kept.given)
-		kept.number = number_of(ctx, want);
-	return r == 0 ? neap_kept_rules_read(view, ctx, &kept, &have->kept, err) : r;
-}
-
 /* Those that are to be made, or to go. */
 static const char *const *differing(const struct rule_want *want, const struct rule_have *have,
 				    struct neap_arena *arena, size_t *ret_count)
@@ -181,9 +157,11 @@ static const char *const *differing(const struct rule_want *want, const struct r
 	return rules;
 }
 
-static void diff_live(const struct neap_context *ctx, const struct rule_want *want,
-		      const struct rule_have *have, struct neap_diff *diff)
+static void rule_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff)
 {
+	const struct rule_want *want = wanted;
+	const struct rule_have *have = had;
 	bool absent = want->ensure == NEAP_ABSENT;
 	size_t count;
 	const char *const *rules = differing(want, have, ctx->scratch, &count);
@@ -203,19 +181,6 @@ static void diff_live(const struct neap_context *ctx, const struct rule_want *wa
 	else
 		neap_diff_reason(diff, "by %s, %s in %s", have->by,
 				 want->position == FIRST ? "first" : "last", want->chain);
-}
-
-static int rule_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		     struct neap_diff *diff, struct neap_error **err)
-{
-	const struct rule_want *want = wanted;
-	const struct rule_have *have = had;
-
-	(void)err;
-	diff_live(ctx, want, have, diff);
-	neap_confirm_diff(&want->confirm, diff);
-	neap_kept_diff(&have->kept, diff);
-	return 0;
 }
 
 static int put(struct neap_host *host, const struct rule_want *want, const char *rule,
@@ -239,11 +204,14 @@ static int take(struct neap_host *host, const struct rule_want *want, const char
 	return 0;
 }
 
-static int apply_live(struct neap_host *host, const struct rule_want *want, const struct rule_have *have,
-		      struct neap_error **err)
+static int rule_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
 {
+	const struct rule_want *want = wanted;
+	const struct rule_have *have = had;
 	size_t count = have ? have->form.count : 0;
 
+	(void)ctx;
 	if (!have)
 		return want->ensure == NEAP_ABSENT ? take(host, want, want->rule, 1, err)
 						   : put(host, want, want->rule, err);
@@ -262,24 +230,18 @@ static int apply_live(struct neap_host *host, const struct rule_want *want, cons
 	return 0;
 }
 
-static int rule_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		      const void *had, struct neap_error **err)
-{
-	const struct rule_want *want = wanted;
-	const struct rule_have *have = had;
-	struct neap_kept_rules kept = kept_of(want);
-
-	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (looks_live(&host->view, want) && apply_live(host, want, have, err) < 0)
-		return -1;
-	if (neap_confirm_changes(host, &want->confirm, err) < 0)
-		return -1;
-	if (kept.given)
-		kept.number = number_of(ctx, want);
-	return neap_kept_rules_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
-}
-
 static const char *const position_choices[] = { "last", "first", NULL };
+
+static const struct neap_live live = {
+	.persist = PERSIST,
+	.refuses_images = true,
+	.check = rule_check,
+	.claim = rule_claim,
+	.read = rule_read,
+	.diff = rule_diff,
+	.apply = rule_apply,
+	.rules = rule_kept,
+};
 
 static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_TABLE_PARAMS(struct rule_want),
@@ -312,16 +274,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct rule_want, ensure),
 	},
-	[PERSIST] = {
-		.name = "persist",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_rules,
-		.fallback = "what is kept is not looked at",
-		.offset = offsetof(struct rule_want, persist),
-	},
-	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct rule_want, confirm),
+	NEAP_LIVE_PARAMS(struct rule_want, neap_persist_rules, NEAP_PERSIST_RULES_DOC),
 };
 
 static const char description[] =
@@ -363,9 +316,5 @@ const struct neap_resource_type neap_type_iptables_rule = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct rule_want),
 	.have_size = sizeof(struct rule_have),
-	.check = rule_check,
-	.claim = rule_claim,
-	.read = rule_read,
-	.diff = rule_diff,
-	.apply = rule_apply,
+	NEAP_LIVE_TYPE(live),
 };

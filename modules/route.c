@@ -4,8 +4,7 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
-#include "engine/confirm.h"
-#include "engine/kept_net.h"
+#include "engine/live.h"
 #include "engine/net.h"
 
 enum { TO, TABLE, METRIC, VIA, LINK, SOURCE, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
@@ -16,14 +15,14 @@ struct route_want {
 	struct neap_want base;
 	const char *to, *via, *link, *source;
 	int64_t table, metric;
-	unsigned ensure, persist;
-	struct neap_confirm_want confirm;
+	unsigned ensure;
+	struct neap_live_want live;
 };
 
 struct route_have {
-	bool running, found;
+	struct neap_live_have live;
+	bool found;
 	struct neap_net_route route;
-	struct neap_kept_state kept;
 };
 
 static struct neap_net_prefix to_of(const struct route_want *want)
@@ -67,35 +66,18 @@ static struct neap_net_change change_of(const struct route_want *want)
 	return change;
 }
 
-static struct neap_kept_net kept_of(const struct route_want *want, const struct neap_net_change *change,
-				    struct neap_arena *arena)
+static void route_kept(const void *wanted, struct neap_arena *arena, struct neap_kept_net *ret)
 {
+	const struct route_want *want = wanted;
 	struct neap_net_prefix to = to_of(want);
+	struct neap_net_change *change = neap_arena_new_of(arena, struct neap_net_change);
 
-	return (struct neap_kept_net){
-		.type = "route",
-		.name = neap_arena_printf(arena, "%s-table-%u-metric-%u", neap_kept_net_name(&to, arena),
-					  change->route.key.table, change->route.key.metric),
-		.given = neap_given(want, PERSIST),
-		.persist = want->persist,
-		.absent = want->ensure == NEAP_ABSENT,
-		.changes = change,
-		.count = 1,
-	};
-}
-
-static int check_kept(const struct route_want *want, struct neap_error **err)
-{
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, arena);
-
-	if (want->persist == NEAP_PERSIST_NETWORKD && want->ensure == NEAP_PRESENT &&
-	    !neap_given(want, LINK)) {
-		neap_error_set(err, "persist = \"networkd\" needs link");
-		return neap_error_hint(err, "networkd keeps a route with the link that it goes through");
-	}
-	return neap_kept_net_check(&kept, err);
+	*change = change_of(want);
+	ret->name = neap_arena_printf(arena, "%s-table-%u-metric-%u", neap_kept_net_name(&to, arena),
+				      change->route.key.table, change->route.key.metric);
+	ret->absent = want->ensure == NEAP_ABSENT;
+	ret->changes = change;
+	ret->count = 1;
 }
 
 static int check_to(const struct route_want *want, struct neap_error **err)
@@ -138,12 +120,12 @@ static int route_check(const void *wanted, struct neap_error **err)
 	const struct route_want *want = wanted;
 	struct neap_net_ip via;
 
-	if (check_to(want, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
+	if (check_to(want, err) < 0)
 		return -1;
 	if (neap_given(want, TABLE) && want->table == TABLE_LOCAL)
 		return neap_error_set(err, "table: %d is the kernel's own", TABLE_LOCAL);
 	if (want->ensure == NEAP_ABSENT)
-		return neap_absent_check(want, VIA, ENSURE, err) < 0 ? -1 : check_kept(want, err);
+		return neap_absent_check(want, VIA, ENSURE, err);
 	if (!neap_given(want, VIA) && !neap_given(want, LINK))
 		return neap_error_set(err, "via or link is required, unless ensure = \"absent\"");
 	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
@@ -152,9 +134,12 @@ static int route_check(const void *wanted, struct neap_error **err)
 	    check_ip(want, SOURCE, "source", want->source, err) < 0)
 		return -1;
 	via = ip_of(want, VIA, want->via);
-	return neap_net_link_local(&via) && !neap_given(want, LINK)
-		       ? neap_error_set(err, "via: %s is on every link: link says which", want->via)
-		       : check_kept(want, err);
+	if (neap_net_link_local(&via) && !neap_given(want, LINK))
+		return neap_error_set(err, "via: %s is on every link: link says which", want->via);
+	if (want->live.persist != NEAP_PERSIST_NETWORKD || neap_given(want, LINK))
+		return 0;
+	neap_error_set(err, "persist = \"networkd\" needs link");
+	return neap_error_hint(err, "networkd keeps a route with the link that it goes through");
 }
 
 static void route_claim(const void *wanted, struct neap_claims *claims)
@@ -164,10 +149,7 @@ static void route_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_net_prefix to = to_of(want);
 	struct neap_net_ip via = ip_of(want, VIA, want->via), source = ip_of(want, SOURCE, want->source);
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, arena);
 
-	neap_kept_net_claim(&kept, claims);
 	neap_claim_sole(claims, neap_arena_printf(arena, "the route to %s, metric %u in table %u", want->to,
 						  key.metric, key.table));
 	if (want->ensure == NEAP_ABSENT)
@@ -191,17 +173,17 @@ static bool differs(const struct route_want *want, const struct route_have *have
 	       (source.family && !neap_net_ip_equal(&source, &have->route.source));
 }
 
-static int read_live(const struct neap_view *view, const struct route_want *want, struct route_have *have,
-		     struct neap_error **err)
+static int route_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
 {
+	const struct route_want *want = wanted;
+	struct route_have *have = had;
 	struct neap_net_route_key key = key_of(want);
 	struct neap_net_link link;
 	bool found = true;
 	int r = 0;
 
-	have->running = neap_view_running(view);
-	if (!have->running)
-		return 0;
+	(void)ctx;
 	if (want->ensure == NEAP_PRESENT && neap_given(want, LINK))
 		r = neap_view_net_link(view, want->link, &link, &found, err);
 	if (r == 0 && !found)
@@ -216,18 +198,6 @@ static int read_live(const struct neap_view *view, const struct route_want *want
 			       want->ensure == NEAP_PRESENT
 				       ? "it stays; metric = … is for another one beside it"
 				       : "it goes with the address: neap.address { …, ensure = \"absent\" }");
-}
-
-static int route_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		      void *had, struct neap_error **err)
-{
-	const struct route_want *want = wanted;
-	struct route_have *have = had;
-	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
-	int r = read_live(view, want, have, err);
-
-	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 static const char *shown(struct neap_arena *arena, const struct neap_net_ip *ip)
@@ -248,13 +218,17 @@ static void diff_ip(struct neap_diff *diff, const char *param, const struct neap
 
 static bool live_differs(const struct route_want *want, const struct route_have *have)
 {
-	return have->running && (want->ensure == NEAP_ABSENT ? have->found : differs(want, have));
+	return want->ensure == NEAP_ABSENT ? have->found : differs(want, have);
 }
 
-static void diff_live(const struct route_want *want, const struct route_have *have, struct neap_diff *diff)
+static void route_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		       struct neap_diff *diff)
 {
+	const struct route_want *want = wanted;
+	const struct route_have *have = had;
 	struct neap_net_ip via = ip_of(want, VIA, want->via), source = ip_of(want, SOURCE, want->source);
 
+	(void)ctx;
 	if (!live_differs(want, have))
 		return;
 	if (want->ensure == NEAP_ABSENT || !have->found) {
@@ -272,36 +246,26 @@ static void diff_live(const struct route_want *want, const struct route_have *ha
 	diff_ip(diff, "source", &have->route.source, &source);
 }
 
-static int route_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		      struct neap_diff *diff, struct neap_error **err)
-{
-	const struct route_want *want = wanted;
-	const struct route_have *have = had;
-
-	(void)ctx;
-	(void)err;
-	diff_live(want, have, diff);
-	neap_confirm_diff(&want->confirm, diff);
-	neap_kept_diff(&have->kept, diff);
-	return 0;
-}
-
 static int route_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
 		       const void *had, struct neap_error **err)
 {
 	const struct route_want *want = wanted;
 	const struct route_have *have = had;
 	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
 
-	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if ((have ? live_differs(want, have) : neap_view_running(&host->view)) &&
-	    neap_host_net(host, &change, err) < 0)
-		return -1;
-	if (neap_confirm_changes(host, &want->confirm, err) < 0)
-		return -1;
-	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
+	(void)ctx;
+	return have && !live_differs(want, have) ? 0 : neap_host_net(host, &change, err);
 }
+
+static const struct neap_live live = {
+	.persist = PERSIST,
+	.check = route_check,
+	.claim = route_claim,
+	.read = route_read,
+	.diff = route_diff,
+	.apply = route_apply,
+	.net = route_kept,
+};
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[TO] = {
@@ -362,17 +326,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct route_want, ensure),
 	},
-	[PERSIST] = {
-		.name = "persist",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
-		       "enabled. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_net,
-		.fallback = "what is kept is not looked at",
-		.offset = offsetof(struct route_want, persist),
-	},
-	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct route_want, confirm),
+	NEAP_LIVE_PARAMS(struct route_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
 static const char description[] =
@@ -401,10 +355,6 @@ const struct neap_resource_type neap_type_route = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct route_want),
 	.have_size = sizeof(struct route_have),
-	.check = route_check,
-	.claim = route_claim,
-	.read = route_read,
-	.diff = route_diff,
-	.apply = route_apply,
+	NEAP_LIVE_TYPE(live),
 	.undone_by_others = true,
 };

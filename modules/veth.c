@@ -4,8 +4,7 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
-#include "engine/confirm.h"
-#include "engine/kept_net.h"
+#include "engine/live.h"
 #include "engine/net.h"
 
 enum { NAME, PEER, MTU, UP, ENSURE, PERSIST, CONFIRM_WITHIN, CONFIRM_PROBE, PARAM_COUNT };
@@ -17,14 +16,14 @@ struct veth_want {
 	const char *name, *peer;
 	int64_t mtu;
 	bool up;
-	unsigned ensure, persist;
-	struct neap_confirm_want confirm;
+	unsigned ensure;
+	struct neap_live_want live;
 };
 
 struct veth_have {
-	bool running, found;
+	struct neap_live_have live;
+	bool found;
 	struct neap_net_link ends[2]; /* the second one without a name when it is elsewhere */
-	struct neap_kept_state kept;
 };
 
 static bool wants_up(const struct veth_want *want)
@@ -45,30 +44,23 @@ static struct neap_net_change adding(const struct veth_want *want)
 	return change;
 }
 
-static struct neap_kept_net kept_of(const struct veth_want *want, const struct neap_net_change *change)
+static void veth_kept(const void *wanted, struct neap_arena *arena, struct neap_kept_net *ret)
 {
-	return (struct neap_kept_net){ .type = KIND,
-				       .name = want->name,
-				       .given = neap_given(want, PERSIST),
-				       .persist = want->persist,
-				       .absent = want->ensure == NEAP_ABSENT,
-				       .changes = change,
-				       .count = 1 };
-}
+	const struct veth_want *want = wanted;
+	struct neap_net_change *change = neap_arena_new_of(arena, struct neap_net_change);
 
-static int check_kept(const struct veth_want *want, struct neap_error **err)
-{
-	struct neap_net_change change = adding(want);
-	struct neap_kept_net kept = kept_of(want, &change);
-
-	return neap_kept_net_check(&kept, err);
+	*change = adding(want);
+	ret->name = want->name;
+	ret->absent = want->ensure == NEAP_ABSENT;
+	ret->changes = change;
+	ret->count = 1;
 }
 
 static int veth_check(const void *wanted, struct neap_error **err)
 {
 	const struct veth_want *want = wanted;
 
-	if (neap_net_check_name("name", want->name, err) < 0 || neap_confirm_check(&want->confirm, err) < 0)
+	if (neap_net_check_name("name", want->name, err) < 0)
 		return -1;
 	if (want->ensure == NEAP_ABSENT) {
 		if (neap_absent_check(want, MTU, UP, err) < 0)
@@ -77,21 +69,18 @@ static int veth_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "peer is required, unless ensure = \"absent\"");
 	}
 	if (!neap_given(want, PEER))
-		return check_kept(want, err);
+		return 0;
 	if (neap_net_check_name("peer", want->peer, err) < 0)
 		return -1;
 	return strcmp(want->name, want->peer) == 0 ? neap_error_set(err, "peer is another link than name")
-						   : check_kept(want, err);
+						   : 0;
 }
 
 static void veth_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct veth_want *want = wanted;
 	enum neap_link_claim claim = want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES;
-	struct neap_net_change change = adding(want);
-	struct neap_kept_net kept = kept_of(want, &change);
 
-	neap_kept_net_claim(&kept, claims);
 	neap_claim_link(claims, want->name, claim);
 	if (neap_given(want, PEER))
 		neap_claim_link(claims, want->peer, claim);
@@ -111,16 +100,15 @@ static int read_place_of_peer(const struct neap_view *view, const struct veth_wa
 	return neap_error_hint(err, "choose another name, or remove it by hand");
 }
 
-static int read_live(const struct neap_view *view, const struct veth_want *want, struct veth_have *have,
-		     struct neap_error **err)
+static int veth_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		     void *had, struct neap_error **err)
 {
+	const struct veth_want *want = wanted;
+	struct veth_have *have = had;
 	bool found;
-	int r;
+	int r = neap_net_read_link(view, want->name, KIND, &have->ends[0], &have->found, err);
 
-	have->running = neap_view_running(view);
-	if (!have->running)
-		return 0;
-	r = neap_net_read_link(view, want->name, KIND, &have->ends[0], &have->found, err);
+	(void)ctx;
 	if (r == 0 && !have->found && want->ensure == NEAP_PRESENT)
 		return read_place_of_peer(view, want, err);
 	if (r != 0 || !have->found || !neap_given(want, PEER) || !have->ends[0].peer[0])
@@ -133,28 +121,20 @@ static int read_live(const struct neap_view *view, const struct veth_want *want,
 	return neap_view_net_link(view, want->peer, &have->ends[1], &found, err);
 }
 
-static int veth_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		     void *had, struct neap_error **err)
-{
-	const struct veth_want *want = wanted;
-	struct veth_have *have = had;
-	struct neap_net_change change = adding(want);
-	struct neap_kept_net kept = kept_of(want, &change);
-	int r = read_live(view, want, have, err);
-
-	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
-}
-
 static bool mtu_differs(const struct veth_want *want, const struct neap_net_link *end)
 {
 	return neap_given(want, MTU) && end->mtu != want->mtu;
 }
 
-static void diff_live(const struct veth_want *want, const struct veth_have *have, struct neap_diff *diff)
+static void veth_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		      struct neap_diff *diff)
 {
+	const struct veth_want *want = wanted;
+	const struct veth_have *have = had;
 	bool said_mtu = false, said_up = false;
 
-	if (!have->running || (want->ensure == NEAP_ABSENT && !have->found))
+	(void)ctx;
+	if (want->ensure == NEAP_ABSENT && !have->found)
 		return;
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
@@ -189,25 +169,14 @@ static void diff_live(const struct veth_want *want, const struct veth_have *have
 	}
 }
 
-static int veth_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		     struct neap_diff *diff, struct neap_error **err)
+static int veth_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		      const void *had, struct neap_error **err)
 {
 	const struct veth_want *want = wanted;
 	const struct veth_have *have = had;
-
-	(void)ctx;
-	(void)err;
-	diff_live(want, have, diff);
-	neap_confirm_diff(&want->confirm, diff);
-	neap_kept_diff(&have->kept, diff);
-	return 0;
-}
-
-static int apply_live(struct neap_host *host, const struct veth_want *want, const struct veth_have *have,
-		      struct neap_error **err)
-{
 	struct neap_net_change change = adding(want);
 
+	(void)ctx;
 	if (want->ensure == NEAP_ABSENT) {
 		change.op = NEAP_NET_LINK_REMOVE;
 		return have && !have->found ? 0 : neap_host_net(host, &change, err);
@@ -228,21 +197,15 @@ static int apply_live(struct neap_host *host, const struct veth_want *want, cons
 	return 0;
 }
 
-static int veth_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		      const void *had, struct neap_error **err)
-{
-	const struct veth_want *want = wanted;
-	const struct veth_have *have = had;
-	struct neap_net_change change = adding(want);
-	struct neap_kept_net kept = kept_of(want, &change);
-
-	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (neap_view_running(&host->view) && apply_live(host, want, have, err) < 0)
-		return -1;
-	if (neap_confirm_changes(host, &want->confirm, err) < 0)
-		return -1;
-	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
-}
+static const struct neap_live live = {
+	.persist = PERSIST,
+	.check = veth_check,
+	.claim = veth_claim,
+	.read = veth_read,
+	.diff = veth_diff,
+	.apply = veth_apply,
+	.net = veth_kept,
+};
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -282,17 +245,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct veth_want, ensure),
 	},
-	[PERSIST] = {
-		.name = "persist",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
-		       "enabled. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_net,
-		.fallback = "what is kept is not looked at",
-		.offset = offsetof(struct veth_want, persist),
-	},
-	NEAP_CONFIRM_PARAMS(CONFIRM_WITHIN, CONFIRM_PROBE, struct veth_want, confirm),
+	NEAP_LIVE_PARAMS(struct veth_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
 static const char description[] =
@@ -318,10 +271,6 @@ const struct neap_resource_type neap_type_veth = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct veth_want),
 	.have_size = sizeof(struct veth_have),
-	.check = veth_check,
-	.claim = veth_claim,
-	.read = veth_read,
-	.diff = veth_diff,
-	.apply = veth_apply,
+	NEAP_LIVE_TYPE(live),
 	.undone_by_others = true,
 };

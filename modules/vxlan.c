@@ -7,7 +7,7 @@
  */
 #include "base/map.h"
 #include "engine/acquaintance.h"
-#include "engine/kept_net.h"
+#include "engine/live.h"
 #include "engine/net.h"
 
 enum {
@@ -26,6 +26,8 @@ enum {
 	UP,
 	ENSURE,
 	PERSIST,
+	CONFIRM_WITHIN,
+	CONFIRM_PROBE,
 	PARAM_COUNT
 };
 
@@ -40,14 +42,15 @@ struct vxlan_want {
 	struct neap_strings peers;
 	struct neap_texts fdb, neighbours;
 	bool learning, up;
-	unsigned ensure, persist;
+	unsigned ensure;
+	struct neap_live_want live;
 };
 
 struct vxlan_have {
-	bool running, found;
+	struct neap_live_have live;
+	bool found;
 	struct neap_net_link link;
 	struct neap_acquaintance knows[NEAP_NET_NEIGHBOUR_KINDS];
-	struct neap_kept_state kept;
 };
 
 static const unsigned lists[NEAP_NET_NEIGHBOUR_KINDS] = {
@@ -137,32 +140,29 @@ static size_t wanted_count(const struct vxlan_want *want, enum neap_net_neighbou
 
 static bool keeps(const struct vxlan_want *want)
 {
-	return neap_given(want, PERSIST) && want->persist != NEAP_PERSIST_NOT && want->ensure == NEAP_PRESENT;
+	return want->live.persist != NEAP_PERSIST_NOT && want->ensure == NEAP_PRESENT;
 }
 
-/* In the order of apply_live(). */
-static struct neap_kept_net kept_of(const struct vxlan_want *want, struct neap_arena *arena)
+/* In the order of vxlan_apply(). */
+static void vxlan_kept(const void *wanted, struct neap_arena *arena, struct neap_kept_net *ret)
 {
+	const struct vxlan_want *want = wanted;
 	size_t most = want->peers.count + want->fdb.count + want->neighbours.count + 2;
 	struct neap_net_change *changes = neap_arena_array_of(arena, struct neap_net_change, most);
-	struct neap_kept_net kept = { .type = KIND,
-				      .name = want->name,
-				      .given = neap_given(want, PERSIST),
-				      .persist = want->persist,
-				      .absent = want->ensure == NEAP_ABSENT,
-				      .changes = changes };
 
-	changes[kept.count++] = adding(want);
+	ret->name = want->name;
+	ret->absent = want->ensure == NEAP_ABSENT;
+	ret->changes = changes;
+	changes[ret->count++] = adding(want);
 	if (!keeps(want)) /* the rest is not looked at, and may be long */
-		return kept;
+		return;
 	if (neap_given(want, MTU))
-		changes[kept.count++] = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
+		changes[ret->count++] = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
 	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++)
 		for (size_t i = 0; i < wanted_count(want, kind); i++)
-			changes[kept.count++] =
+			changes[ret->count++] =
 				(struct neap_net_change){ .op = NEAP_NET_NEIGHBOUR_PUT,
 							  .neighbour = wanted_of(want, kind, i) };
-	return kept;
 }
 
 /* ---- checking ------------------------------------------------------------------------------------------ */
@@ -257,17 +257,13 @@ static int check_lists(const struct vxlan_want *want, struct neap_error **err)
 
 static int check_kept(const struct vxlan_want *want, struct neap_error **err)
 {
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_kept_net kept = kept_of(want, arena);
-
-	if (keeps(want) && want->persist == NEAP_PERSIST_UNIT && wanted_count(want, NEAP_NET_NEIGHBOUR) &&
-	    !neap_given(want, MAC) && !neap_awaited(want, MAC)) {
-		neap_error_set(err, "neighbours are not kept for the boot without mac");
-		return neap_error_hint(
-			err, "say mac: a vxlan without one is given another by udev, at any moment of the "
-			     "boot, and the kernel then forgets its neighbours");
-	}
-	return neap_kept_net_check(&kept, err);
+	if (want->live.persist != NEAP_PERSIST_UNIT || !keeps(want) ||
+	    !wanted_count(want, NEAP_NET_NEIGHBOUR) || neap_given(want, MAC) || neap_awaited(want, MAC))
+		return 0;
+	neap_error_set(err, "neighbours are not kept for the boot without mac");
+	return neap_error_hint(err,
+			       "say mac: a vxlan without one is given another by udev, at any moment of the "
+			       "boot, and the kernel then forgets its neighbours");
 }
 
 static int vxlan_check(const void *wanted, struct neap_error **err)
@@ -279,7 +275,7 @@ static int vxlan_check(const void *wanted, struct neap_error **err)
 	if (neap_net_check_name("name", want->name, err) < 0)
 		return -1;
 	if (want->ensure == NEAP_ABSENT)
-		return neap_absent_check(want, ID, UP, err) < 0 ? -1 : check_kept(want, err);
+		return neap_absent_check(want, ID, UP, err);
 	if (!neap_given(want, ID) && !neap_awaited(want, ID))
 		return neap_error_set(err, "id is required, unless ensure = \"absent\"");
 	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
@@ -300,9 +296,7 @@ static void vxlan_claim(const void *wanted, struct neap_claims *claims)
 {
 	const struct vxlan_want *want = wanted;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_kept_net kept = kept_of(want, arena);
 
-	neap_kept_net_claim(&kept, claims);
 	neap_claim_link(claims, want->name,
 			want->ensure == NEAP_ABSENT ? NEAP_LINK_REMOVES : NEAP_LINK_MAKES);
 	if (want->ensure == NEAP_ABSENT)
@@ -394,15 +388,13 @@ static int check_under(const struct neap_view *view, const struct vxlan_want *wa
 			       neap_net_overhead(&own), under.mtu - neap_net_overhead(&own));
 }
 
-static int read_live(const struct neap_view *view, const struct neap_context *ctx,
-		     const struct vxlan_want *want, struct vxlan_have *have, struct neap_error **err)
+static int vxlan_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
+		      void *had, struct neap_error **err)
 {
-	int r;
+	const struct vxlan_want *want = wanted;
+	struct vxlan_have *have = had;
+	int r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
 
-	have->running = neap_view_running(view);
-	if (!have->running)
-		return 0;
-	r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
 	if (r != 0 || want->ensure == NEAP_ABSENT)
 		return r;
 	if (have->found && check_same(ctx, want, &have->link, err) < 0)
@@ -415,17 +407,6 @@ static int read_live(const struct neap_view *view, const struct neap_context *ct
 						   err);
 	}
 	return r;
-}
-
-static int vxlan_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
-		      void *had, struct neap_error **err)
-{
-	const struct vxlan_want *want = wanted;
-	struct vxlan_have *have = had;
-	struct neap_kept_net kept = kept_of(want, ctx->scratch);
-	int r = read_live(view, ctx, want, have, err);
-
-	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
 /* ---- comparing ----------------------------------------------------------------------------------------- */
@@ -479,12 +460,16 @@ static void diff_new(const struct vxlan_want *want, struct neap_diff *diff)
 		neap_diff_string(diff, "link", NULL, want->link);
 }
 
-static void diff_live(const struct vxlan_want *want, const struct vxlan_have *have, struct neap_diff *diff)
+static void vxlan_diff(const struct neap_context *ctx, const void *wanted, const void *had,
+		       struct neap_diff *diff)
 {
+	const struct vxlan_want *want = wanted;
+	const struct vxlan_have *have = had;
 	bool found = have->found;
 	char mac[NEAP_NET_MAC_TEXT];
 
-	if (!have->running || (want->ensure == NEAP_ABSENT && !found))
+	(void)ctx;
+	if (want->ensure == NEAP_ABSENT && !found)
 		return;
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
@@ -516,19 +501,6 @@ static void diff_live(const struct vxlan_want *want, const struct vxlan_have *ha
 				 wants_up(want) ? "true" : "false");
 }
 
-static int vxlan_diff(const struct neap_context *ctx, const void *wanted, const void *had,
-		      struct neap_diff *diff, struct neap_error **err)
-{
-	const struct vxlan_want *want = wanted;
-	const struct vxlan_have *have = had;
-
-	(void)ctx;
-	(void)err;
-	diff_live(want, have, diff);
-	neap_kept_diff(&have->kept, diff);
-	return 0;
-}
-
 /* ---- applying ------------------------------------------------------------------------------------------ */
 
 /* The kernel cuts the MTU of a new one to what fits, without a word; of one that is there it refuses. */
@@ -554,9 +526,17 @@ static int set(struct neap_host *host, const struct vxlan_want *want, const stru
 	return fields ? neap_host_net(host, &change, err) : 0;
 }
 
-static int apply_live(struct neap_host *host, const struct neap_context *ctx, const struct vxlan_want *want,
-		      const struct vxlan_have *have, struct neap_error **err)
+/* Its neighbours: a link that goes down, or is called otherwise, does. */
+static bool forgets(const struct vxlan_want *want, const struct vxlan_have *have)
 {
+	return mac_differs(want, have) || (up_differs(want, have) && !wants_up(want));
+}
+
+static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
+		       const void *had, struct neap_error **err)
+{
+	const struct vxlan_want *want = wanted;
+	const struct vxlan_have *have = had;
 	struct neap_net_change gone = change_of(want, NEAP_NET_LINK_REMOVE, 0);
 	bool found = have && have->found;
 
@@ -565,8 +545,7 @@ static int apply_live(struct neap_host *host, const struct neap_context *ctx, co
 	if ((found ? set(host, want, have, err) : add(host, want, err)) < 0)
 		return -1;
 	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
-		/* A link that goes down, or is called otherwise, forgets its neighbours. */
-		bool all = !found || up_differs(want, have) || mac_differs(want, have);
+		bool all = !found || (kind == NEAP_NET_NEIGHBOUR && forgets(want, have));
 		struct neap_acquaintance unread;
 
 		if (!have)
@@ -577,18 +556,15 @@ static int apply_live(struct neap_host *host, const struct neap_context *ctx, co
 	return 0;
 }
 
-static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
-		       const void *had, struct neap_error **err)
-{
-	const struct vxlan_want *want = wanted;
-	const struct vxlan_have *have = had;
-	struct neap_kept_net kept = kept_of(want, ctx->scratch);
-
-	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (neap_view_running(&host->view) && apply_live(host, ctx, want, have, err) < 0)
-		return -1;
-	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
-}
+static const struct neap_live live = {
+	.persist = PERSIST,
+	.check = vxlan_check,
+	.claim = vxlan_claim,
+	.read = vxlan_read,
+	.diff = vxlan_diff,
+	.apply = vxlan_apply,
+	.net = vxlan_kept,
+};
 
 static const struct neap_param params[PARAM_COUNT] = {
 	[NAME] = {
@@ -702,16 +678,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.choices = neap_ensure_choices,
 		.offset = offsetof(struct vxlan_want, ensure),
 	},
-	[PERSIST] = {
-		.name = "persist",
-		.kind = NEAP_PARAM_CHOICE,
-		.flags = NEAP_PARAM_OR_FALSE,
-		.doc = "By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "
-		       "enabled. With `false` by nothing: what was kept goes.",
-		.choices = neap_persist_net,
-		.fallback = "what is kept is not looked at",
-		.offset = offsetof(struct vxlan_want, persist),
-	},
+	NEAP_LIVE_PARAMS(struct vxlan_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
 static const char description[] =
@@ -756,10 +723,6 @@ const struct neap_resource_type neap_type_vxlan = {
 	.param_count = PARAM_COUNT,
 	.want_size = sizeof(struct vxlan_want),
 	.have_size = sizeof(struct vxlan_have),
-	.check = vxlan_check,
-	.claim = vxlan_claim,
-	.read = vxlan_read,
-	.diff = vxlan_diff,
-	.apply = vxlan_apply,
+	NEAP_LIVE_TYPE(live),
 	.undone_by_others = true,
 };

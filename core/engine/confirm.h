@@ -1,7 +1,7 @@
 /*
  * What the types whose changes may cut off who makes them share: the parameters `confirm_within` and
- * `confirm_probe`, and what is done with them. A type has a `struct neap_confirm_want confirm` in its want,
- *two rows in its table, and calls
+ * `confirm_probe`, and what is done with them. live.h has all of it for types of the kernel's state; another
+ * has a `struct neap_confirm_want confirm` in its want, two rows in its table, and calls
  *
  *	neap_confirm_check     in check()
  *	neap_confirm_diff      in diff(), once what differs in force is said

@@ -19,6 +19,12 @@ enum neap_persist { /* by the choices below */
 /* For a parameter NEAP_PARAM_OR_FALSE. */
 extern const char *const neap_persist_net[];   /* all three */
 extern const char *const neap_persist_rules[]; /* without networkd */
+#define NEAP_PERSIST_NET_DOC                                                                                 \
+	"By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be "    \
+	"enabled. With `false` by nothing: what was kept goes."
+#define NEAP_PERSIST_RULES_DOC                                                                               \
+	"By what it is there again after a boot: a unit of neap's. With `false` by nothing: what was kept "  \
+	"goes."
 
 /* A unit of neap's own that runs once at boot and makes what the files in its directory say. */
 struct neap_kept_unit {

@@ -187,7 +187,7 @@ static struct neap_str lines_of(const struct neap_kept_net *net, struct neap_are
 
 static bool is_by(const struct neap_kept_net *net, enum neap_persist way)
 {
-	return net->given && net->persist == way && !net->absent;
+	return net->persist == way && !net->absent;
 }
 
 static int check_name(const char *name, struct neap_error **err)
@@ -200,7 +200,7 @@ static int check_name(const char *name, struct neap_error **err)
 
 int neap_kept_net_check(const struct neap_kept_net *net, struct neap_error **err)
 {
-	for (size_t i = 0; net->given && i < net->count; i++) {
+	for (size_t i = 0; i < net->count; i++) {
 		const struct neap_net_change *change = &net->changes[i];
 		const char *const names[] = { change->link.name,         change->link.peer,
 					      change->link.master,       change->link.under,
@@ -223,8 +223,6 @@ static struct neap_kept known(const struct neap_kept_net *net, struct neap_arena
 	struct neap_kept kept = { .files = files, .absent = net->absent };
 	size_t own;
 
-	if (!net->given)
-		return kept;
 	files[kept.count++] = (struct neap_kept_file){
 		.param = "persistent",
 		.path = path_of(net, arena),
@@ -249,9 +247,9 @@ static int look(const struct neap_view *view, struct neap_arena *arena, const st
 
 	if (wanted)
 		r = neap_kept_networkd_check(view, arena, net, err);
-	if (net->given && r == 0)
+	if (r == 0)
 		r = neap_kept_networkd_dropped_in(view, arena, net, wanted, &dropped, &count, err);
-	if (net->given && r == 0 && count) {
+	if (r == 0 && count) {
 		all = neap_arena_array_of(arena, struct neap_kept_file, kept.count + count);
 		memcpy(all, kept.files, kept.count * sizeof *all);
 		memcpy(all + kept.count, dropped, count * sizeof *all);
@@ -284,13 +282,11 @@ int neap_kept_net_read(const struct neap_view *view, const struct neap_context *
 	return r == 0 ? neap_kept_read(view, ctx, &kept, ret, err) : r;
 }
 
-int neap_kept_net_apply(struct neap_host *host, struct neap_arena *arena, const struct neap_kept_net *net,
-			const struct neap_kept_state *state, struct neap_error **err)
+int neap_kept_net_make(struct neap_host *host, struct neap_arena *arena, const struct neap_kept_net *net,
+		       struct neap_error **err)
 {
 	struct neap_kept kept;
 
-	if (state)
-		return neap_kept_apply(host, state, err);
 	/* In a plan: where what is dropped in goes may not be known either. */
 	if (look(&host->view, arena, net, &kept, NULL) != 0)
 		kept = known(net, arena);

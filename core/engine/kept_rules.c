@@ -64,8 +64,6 @@ static struct neap_kept kept_of(const struct neap_kept_rules *rules, struct neap
 	struct neap_kept_file *file = neap_arena_new_of(arena, struct neap_kept_file);
 	bool by_unit = rules->persist == NEAP_PERSIST_UNIT && !rules->absent;
 
-	if (!rules->given)
-		return (struct neap_kept){ 0 };
 	*file = (struct neap_kept_file){
 		.param = "persistent",
 		.path = neap_arena_printf(arena, "%s/%s", neap_kept_iptables.directory,
@@ -134,7 +132,7 @@ static int check_rule(const char *rule, struct neap_error **err)
 
 int neap_kept_rules_check(const struct neap_kept_rules *rules, struct neap_error **err)
 {
-	bool kept = rules->given && rules->persist == NEAP_PERSIST_UNIT && !rules->absent;
+	bool kept = rules->persist == NEAP_PERSIST_UNIT && !rules->absent;
 
 	for (size_t i = 0; kept && i < rules->rules.count; i++)
 		if (check_rule(rules->rules.items[i], err) < 0)
@@ -202,14 +200,10 @@ int neap_kept_rules_read(const struct neap_view *view, const struct neap_context
 	return r == 0 ? neap_kept_read(view, ctx, &kept, ret, err) : r;
 }
 
-int neap_kept_rules_apply(struct neap_host *host, struct neap_arena *arena,
-			  const struct neap_kept_rules *rules, const struct neap_kept_state *state,
-			  struct neap_error **err)
+int neap_kept_rules_make(struct neap_host *host, struct neap_arena *arena,
+			 const struct neap_kept_rules *rules, struct neap_error **err)
 {
-	struct neap_kept kept;
+	struct neap_kept kept = kept_of(rules, arena);
 
-	if (state)
-		return neap_kept_apply(host, state, err);
-	kept = kept_of(rules, arena);
 	return neap_kept_make(host, &kept, err);
 }

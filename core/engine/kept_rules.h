@@ -8,7 +8,6 @@
 #include "engine/kept.h"
 
 struct neap_kept_rules {
-	bool given;       /* persist is; else nothing is looked at */
 	unsigned persist; /* enum neap_persist */
 	bool absent;      /* the resource shall be */
 	struct neap_table table;
@@ -32,7 +31,6 @@ void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_clai
 int neap_kept_rules_read(const struct neap_view *view, const struct neap_context *ctx,
 			 const struct neap_kept_rules *rules, struct neap_kept_state *ret,
 			 struct neap_error **err);
-/* `state` NULL: what is there is not known. */
-int neap_kept_rules_apply(struct neap_host *host, struct neap_arena *arena,
-			  const struct neap_kept_rules *rules, const struct neap_kept_state *state,
-			  struct neap_error **err);
+/* What is there is not known: all of it. */
+int neap_kept_rules_make(struct neap_host *host, struct neap_arena *arena,
+			 const struct neap_kept_rules *rules, struct neap_error **err);

@@ -368,4 +368,5 @@ struct neap_resource_type {
 	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		      unsigned index, struct neap_text *ret, struct neap_error **err);
 	const struct neap_measure *measure; /* or NULL; not of a type with read_all */
+	const struct neap_live *live; /* or NULL: whose functions are those of live.h has its own there */
 };

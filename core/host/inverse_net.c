@@ -1,7 +1,7 @@
 /*
  * Changes of links, addresses and routes of the real machine, and how they are taken back. What goes along
  *with a change is kept as the kernel has said it, message for message, for it has more to say of an address
- *or a route than neap looks at. It must not know who asks.
+ *or a route than neap looks at. Whom links know: inverse_neighbours.c. It must not know who asks.
  *
  *	net                                    what follows is of the network
  *	added-link NAME KIND                   what is done, in this order:
@@ -22,8 +22,7 @@
 #include <stdlib.h>
 
 #include "base/lines.h"
-#include "host/inverse.h"
-#include "host/netlink.h"
+#include "host/inverse_net.h"
 
 #define SKIP_STATISTICS ((uint32_t)1 << 3) /* RTEXT_FILTER_SKIP_STATS */
 #define TABLE_LOCAL 255
@@ -46,7 +45,7 @@ struct raw_link {
 	uint32_t index;
 	uint8_t mac[MAC_SIZE];
 	size_t mac_len;
-	bool bridge;
+	bool bridge, vxlan;
 	const struct rtattr *settings; /* of its kind, or NULL */
 };
 
@@ -55,6 +54,7 @@ struct picture {
 	NEAP_VEC(struct raw_link) links;
 	NEAP_VEC(struct raw) addresses;
 	NEAP_VEC(struct raw) routes;
+	struct neap_known known;
 };
 
 static void picture_done(struct picture *picture)
@@ -62,6 +62,7 @@ static void picture_done(struct picture *picture)
 	neap_vec_done(&picture->links);
 	neap_vec_done(&picture->addresses);
 	neap_vec_done(&picture->routes);
+	neap_known_done(&picture->known);
 }
 
 static void take_link(void *ctx, const struct nlmsghdr *message)
@@ -89,6 +90,7 @@ static void take_link(void *ctx, const struct nlmsghdr *message)
 		neap_netlink_attributes(RTA_DATA(of[IFLA_LINKINFO]), RTA_PAYLOAD(of[IFLA_LINKINFO]), info,
 					IFLA_INFO_MAX);
 	link.bridge = info[IFLA_INFO_KIND] && strcmp(RTA_DATA(info[IFLA_INFO_KIND]), "bridge") == 0;
+	link.vxlan = info[IFLA_INFO_KIND] && strcmp(RTA_DATA(info[IFLA_INFO_KIND]), "vxlan") == 0;
 	link.settings = info[IFLA_INFO_DATA];
 	neap_vec_push(&picture->links, link);
 }
@@ -144,6 +146,14 @@ static void routes_again(void *ctx)
 	((struct picture *)ctx)->routes.count = 0;
 }
 
+static bool has_vxlan(const struct picture *picture)
+{
+	for (size_t i = 0; i < picture->links.count; i++)
+		if (picture->links.items[i].vxlan)
+			return true;
+	return false;
+}
+
 static int look(struct neap_netlink *netlink, struct picture *picture, struct neap_error **err)
 {
 	const struct ifinfomsg links = { .ifi_family = AF_UNSPEC };
@@ -159,7 +169,10 @@ static int look(struct neap_netlink *netlink, struct picture *picture, struct ne
 	if (neap_netlink_dump(netlink, &request, take_raw, addresses_again, picture, err) < 0)
 		return -1;
 	neap_request_begin(&request, RTM_GETROUTE, 0, &routes, sizeof(routes));
-	return neap_netlink_dump(netlink, &request, take_raw, routes_again, picture, err);
+	if (neap_netlink_dump(netlink, &request, take_raw, routes_again, picture, err) < 0)
+		return -1;
+	picture->known.arena = picture->arena;
+	return neap_known_look(netlink, has_vxlan(picture), &picture->known, err);
 }
 
 static const struct raw_link *raw_link(const struct picture *picture, const char *name)
@@ -180,7 +193,7 @@ struct writer {
 	struct neap_buf *lines;
 };
 
-static void put_hex(struct neap_buf *lines, const void *data, size_t len)
+void neap_inverse_put_hex(struct neap_buf *lines, const void *data, size_t len)
 {
 	const uint8_t *bytes = data;
 
@@ -188,14 +201,13 @@ static void put_hex(struct neap_buf *lines, const void *data, size_t len)
 		neap_buf_printf(lines, "%02x", bytes[i]);
 }
 
-/* The message that puts it back, as the kernel would have it from others. */
-static int put_message(struct neap_buf *lines, const struct nlmsghdr *message, unsigned flags,
-		       struct neap_error **err)
+int neap_inverse_put_message(struct neap_buf *lines, const struct nlmsghdr *message, unsigned flags,
+			     struct neap_error **err)
 {
 	struct neap_request request;
 
 	if (message->nlmsg_len > sizeof(request.bytes))
-		return neap_error_set(err, "an address or a route is too long to be kept");
+		return neap_error_set(err, "what the kernel says of the network is too long to be kept");
 	memcpy(request.bytes, message, message->nlmsg_len);
 	request.header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_CREATE | flags);
 	request.header.nlmsg_seq = request.header.nlmsg_pid = 0;
@@ -203,16 +215,24 @@ static int put_message(struct neap_buf *lines, const struct nlmsghdr *message, u
 		struct rtmsg *own = NLMSG_DATA(&request.header);
 
 		own->rtm_flags &= RTNH_F_ONLINK | RTNH_F_PERVASIVE; /* the others say how it is with it now */
+	} else if (message->nlmsg_type == RTM_NEWNEIGH) {
+		struct ndmsg *own = NLMSG_DATA(&request.header);
+
+		/* Whom nobody has said may be another by then: he is asked for when he is needed. */
+		if (own->ndm_family != AF_BRIDGE && !(own->ndm_state & (NUD_PERMANENT | NUD_NOARP)))
+			own->ndm_state = NUD_STALE;
 	}
-	put_hex(lines, request.bytes, message->nlmsg_len);
+	neap_inverse_put_hex(lines, request.bytes, message->nlmsg_len);
 	neap_buf_putc(lines, '\n');
 	return 0;
 }
 
 static void put_link(struct neap_buf *lines, const struct neap_net_link *link)
 {
-	neap_buf_printf(lines, " %d:%u:%d:%u:%u:%s", link->up, link->mtu, link->stp, link->forward_delay,
-			link->ageing_time, link->master[0] ? link->master : NO_LINK);
+	neap_buf_printf(lines, " %d:%u:%d:%u:%u:%d:%u:", link->up, link->mtu, link->stp, link->forward_delay,
+			link->ageing_time, link->learning, link->ttl);
+	neap_inverse_put_hex(lines, link->mac, sizeof(link->mac));
+	neap_buf_printf(lines, ":%s", link->master[0] ? link->master : NO_LINK);
 }
 
 static void put_set(struct writer *writer, const struct neap_net_link *was, const struct neap_net_link *now,
@@ -224,16 +244,17 @@ static void put_set(struct writer *writer, const struct neap_net_link *was, cons
 	neap_buf_putc(writer->lines, '\n');
 }
 
-/* A bridge takes the address of a member for its own. */
-static void put_mac(struct writer *writer, const char *bridge)
+/* A bridge takes the address of a member for its own, and forgets its neighbours. */
+static int put_mac(struct writer *writer, const char *bridge, struct neap_error **err)
 {
 	const struct raw_link *raw = bridge[0] ? raw_link(writer->picture, bridge) : NULL;
 
 	if (!raw || !raw->bridge || !raw->mac_len)
-		return;
+		return 0;
 	neap_buf_printf(writer->lines, "mac %s ", bridge);
-	put_hex(writer->lines, raw->mac, raw->mac_len);
+	neap_inverse_put_hex(writer->lines, raw->mac, raw->mac_len);
 	neap_buf_putc(writer->lines, '\n');
+	return neap_known_put_along(&writer->picture->known, raw->index, false, writer->lines, err);
 }
 
 static int by_scope(const void *a, const void *b)
@@ -274,7 +295,7 @@ static bool is_through(const struct raw *raw, const struct rtattr *ways, const s
 	return raw->index == link->index;
 }
 
-/* Addresses of the link and routes through it or from an address of it. */
+/* Addresses of the link, routes through it or from an address of it, and its neighbours. */
 static int put_along(struct writer *writer, const char *name, struct neap_error **err)
 {
 	const struct raw_link *link = raw_link(writer->picture, name);
@@ -289,7 +310,7 @@ static int put_along(struct writer *writer, const char *name, struct neap_error 
 		if (raw->index != link->index)
 			continue;
 		neap_buf_puts(writer->lines, "along ");
-		r = put_message(writer->lines, raw->message, 0, err);
+		r = neap_inverse_put_message(writer->lines, raw->message, 0, err);
 	}
 	for (size_t i = 0; i < writer->picture->routes.count; i++) {
 		const struct raw *raw = &writer->picture->routes.items[i];
@@ -305,10 +326,19 @@ static int put_along(struct writer *writer, const char *name, struct neap_error 
 		qsort(routes.items, routes.count, sizeof(*routes.items), by_scope);
 	for (size_t i = 0; r == 0 && i < routes.count; i++) {
 		neap_buf_puts(writer->lines, "along ");
-		r = put_message(writer->lines, routes.items[i]->message, 0, err);
+		r = neap_inverse_put_message(writer->lines, routes.items[i]->message, 0, err);
 	}
 	neap_vec_done(&routes);
-	return r;
+	return r == 0 ? neap_known_put_along(&writer->picture->known, link->index, false, writer->lines, err)
+		      : r;
+}
+
+static int put_neighbours(struct writer *writer, const char *name, struct neap_error **err)
+{
+	const struct raw_link *link = raw_link(writer->picture, name);
+
+	return link ? neap_known_put_along(&writer->picture->known, link->index, false, writer->lines, err)
+		    : 0;
 }
 
 static int set_link(struct writer *writer, const struct neap_net_change *change, struct neap_error **err)
@@ -320,12 +350,15 @@ static int set_link(struct writer *writer, const struct neap_net_change *change,
 		return 0;
 	now = *was;
 	neap_net_merge(&now, &change->link, change->fields);
-	if (change->fields & NEAP_NET_MASTER) {
-		put_mac(writer, was->master);
-		put_mac(writer, now.master);
-	}
+	if ((change->fields & (NEAP_NET_MASTER | NEAP_NET_ADDRESS)) &&
+	    (put_mac(writer, was->master, err) < 0 || put_mac(writer, now.master, err) < 0))
+		return -1;
 	put_set(writer, was, &now, change->fields);
-	return was->up && !now.up ? put_along(writer, was->name, err) : 0;
+	/* What goes when it is set down, now or as it is taken back. */
+	if (was->up != now.up)
+		return put_along(writer, was->name, err);
+	/* The kernel forgets them when it is set to what it is, too. */
+	return change->fields & NEAP_NET_ADDRESS ? put_neighbours(writer, was->name, err) : 0;
 }
 
 /* Settings of a bridge that it can be made with. */
@@ -366,6 +399,16 @@ static void put_settings(struct neap_request *request, const struct rtattr *data
 		}
 }
 
+/* Whom a vxlan sends to, as it was. */
+static int put_forwards(struct writer *writer, const struct raw_link *raw, struct neap_error **err)
+{
+	const struct neap_known *known = &writer->picture->known;
+
+	if (raw->settings)
+		neap_known_put_default(known, raw->index, raw->settings, writer->lines);
+	return neap_known_put_along(known, raw->index, true, writer->lines, err);
+}
+
 static void put_likeness(struct neap_request *request, const struct raw_link *raw,
 			 const struct neap_net_link *link)
 {
@@ -375,9 +418,32 @@ static void put_likeness(struct neap_request *request, const struct raw_link *ra
 	neap_request_put_u32(request, IFLA_MTU, link->mtu);
 }
 
-static int remove_link(struct writer *writer, const struct neap_net_change *change, struct neap_error **err)
+static int remove_link(struct writer *writer, const char *name, struct neap_error **err);
+
+/* Vxlans go with the link that they go over; each is made again after it, so it is said before it. */
+static int remove_over(struct writer *writer, const char *name, struct neap_error **err)
 {
-	const struct neap_net_link *link = neap_net_link(writer->net, change->link.name), *peer = NULL;
+	for (size_t i = 0; i < writer->net->links.count; i++) {
+		const struct neap_net_link *over = writer->net->links.entries[i].value;
+
+		if (over && strcmp(over->under, name) == 0 && remove_link(writer, over->name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The MTU that the kernel makes it with, without a word: what it goes over may be smaller by now. */
+static uint32_t fits_now(const struct writer *writer, const struct neap_net_link *link)
+{
+	const struct neap_net_link *under = link->under[0] ? neap_net_link(writer->net, link->under) : NULL;
+	uint32_t most = under ? under->mtu - neap_net_overhead(link) : link->mtu;
+
+	return link->mtu < most ? link->mtu : most;
+}
+
+static int remove_link(struct writer *writer, const char *name, struct neap_error **err)
+{
+	const struct neap_net_link *link = neap_net_link(writer->net, name), *peer = NULL;
 	const struct raw_link *raw = link ? raw_link(writer->picture, link->name) : NULL, *other = NULL;
 	struct ifinfomsg own = { .ifi_family = AF_UNSPEC };
 	struct neap_net_link bare;
@@ -396,6 +462,8 @@ static int remove_link(struct writer *writer, const struct neap_net_change *chan
 				      link->kind[0] ? link->kind : "device",
 				      strcmp(link->kind, "veth") == 0 ? ", whose other end is elsewhere,"
 								      : "");
+	if (remove_over(writer, name, err) < 0 || (peer && remove_over(writer, peer->name, err) < 0))
+		return -1;
 	own.ifi_index = (int)raw->index;
 	neap_request_begin(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &own, sizeof(own));
 	put_likeness(&request, raw, link);
@@ -405,7 +473,7 @@ static int remove_link(struct writer *writer, const struct neap_net_change *chan
 	if (raw->bridge && raw->settings)
 		put_bridge(&request, raw->settings);
 	else if (raw->settings)
-		put_settings(&request, raw->settings, strcmp(link->kind, "vxlan") == 0);
+		put_settings(&request, raw->settings, raw->vxlan);
 	if (other) {
 		size_t at;
 
@@ -417,15 +485,17 @@ static int remove_link(struct writer *writer, const struct neap_net_change *chan
 	neap_request_close(&request, data);
 	neap_request_close(&request, info);
 	neap_buf_puts(writer->lines, "removed-link ");
-	put_hex(writer->lines, request.bytes, request.header.nlmsg_len);
+	neap_inverse_put_hex(writer->lines, request.bytes, request.header.nlmsg_len);
 	neap_buf_putc(writer->lines, '\n');
 	/* Made again they are down, and in no bridge. */
 	for (const struct neap_net_link *at = link; at; at = at == link ? peer : NULL) {
 		bare = *at;
 		bare.up = false;
 		bare.master[0] = '\0';
-		put_mac(writer, at->master);
-		put_set(writer, at, &bare, NEAP_NET_UP | NEAP_NET_MASTER);
+		bare.mtu = fits_now(writer, at);
+		if (put_mac(writer, at->master, err) < 0)
+			return -1;
+		put_set(writer, at, &bare, NEAP_NET_UP | NEAP_NET_MASTER | NEAP_NET_MTU);
 	}
 	for (size_t i = 0; i < writer->net->links.count; i++) {
 		const struct neap_net_link *member = writer->net->links.entries[i].value;
@@ -437,6 +507,8 @@ static int remove_link(struct writer *writer, const struct neap_net_change *chan
 		put_set(writer, member, &bare, NEAP_NET_MASTER);
 	}
 	if (put_along(writer, link->name, err) < 0)
+		return -1;
+	if (raw->vxlan && put_forwards(writer, raw, err) < 0)
 		return -1;
 	return peer ? put_along(writer, peer->name, err) : 0;
 }
@@ -475,9 +547,20 @@ static int change_route(struct writer *writer, const struct neap_net_change *cha
 				route->link[0] ? route->link : NO_LINK);
 	neap_buf_putc(writer->lines, ' ');
 	if (was)
-		return put_message(writer->lines, was->message, puts ? NLM_F_REPLACE : 0, err);
+		return neap_inverse_put_message(writer->lines, was->message, puts ? NLM_F_REPLACE : 0, err);
 	neap_buf_puts(writer->lines, "-\n");
 	return 0;
+}
+
+static bool has_four(const struct writer *writer, const char *link)
+{
+	for (size_t i = 0; i < writer->net->addresses.count; i++) {
+		const struct neap_net_address *address = writer->net->addresses.entries[i].value;
+
+		if (address && address->key.family == 4 && strcmp(address->key.link, link) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int change_address(struct writer *writer, const struct neap_net_change *change,
@@ -486,11 +569,25 @@ static int change_address(struct writer *writer, const struct neap_net_change *c
 	const struct neap_net_prefix prefix = neap_net_address_prefix(&change->address);
 	char text[NEAP_NET_TEXT];
 
-	if (change->op == NEAP_NET_ADDRESS_REMOVE)
-		return put_along(writer, change->address.key.link, err);
-	neap_buf_printf(writer->lines, "added-address %s %s\n", change->address.key.link,
-			neap_net_prefix_print(&prefix, text));
-	return 0;
+	if (change->op == NEAP_NET_ADDRESS_ADD)
+		neap_buf_printf(writer->lines, "added-address %s %s\n", change->address.key.link,
+				neap_net_prefix_print(&prefix, text));
+	/* With its last one of IPv4 a link loses more. */
+	return change->op == NEAP_NET_ADDRESS_REMOVE || !has_four(writer, change->address.key.link)
+		       ? put_along(writer, change->address.key.link, err)
+		       : 0;
+}
+
+/* Of a link that was made in this step he goes with it. */
+static int change_neighbour(struct writer *writer, const struct neap_net_change *change,
+			    struct neap_error **err)
+{
+	const char *name = change->neighbour.key.link;
+	const struct raw_link *link = raw_link(writer->picture, name);
+
+	if (!link || neap_map_get(writer->added, neap_str(name)))
+		return 0;
+	return neap_known_put_change(&writer->picture->known, link->index, change, writer->lines, err);
 }
 
 static int write_line(struct writer *writer, const struct neap_net_change *change, struct neap_error **err)
@@ -505,7 +602,7 @@ static int write_line(struct writer *writer, const struct neap_net_change *chang
 	case NEAP_NET_LINK_SET:
 		return set_link(writer, change, err);
 	case NEAP_NET_LINK_REMOVE:
-		return remove_link(writer, change, err);
+		return remove_link(writer, change->link.name, err);
 	case NEAP_NET_ADDRESS_ADD:
 	case NEAP_NET_ADDRESS_REMOVE:
 		return change_address(writer, change, err);
@@ -513,8 +610,8 @@ static int write_line(struct writer *writer, const struct neap_net_change *chang
 	case NEAP_NET_ROUTE_REMOVE:
 		break;
 	case NEAP_NET_NEIGHBOUR_PUT:
-	case NEAP_NET_NEIGHBOUR_REMOVE: /* of a vxlan, which cannot be confirmed */
-		return neap_error_set(err, "whom a vxlan knows cannot be taken back");
+	case NEAP_NET_NEIGHBOUR_REMOVE:
+		return change_neighbour(writer, change, err);
 	}
 	return change_route(writer, change, err);
 }

@@ -1,6 +1,6 @@
 /*
- * Changes of links, addresses and routes taken back by the lines of inverse_net.c, against what is there by
- * now: what others have changed since is theirs.
+ * Changes of links, addresses, routes and neighbours taken back by the lines of inverse_net.c and
+ * inverse_neighbours.c, against what is there by now: what others have changed since is theirs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,8 @@ struct reader {
 	struct neap_netlink *netlink;
 	struct neap_arena *arena;
 	struct neap_buf *left;
-	uint32_t first; /* of this link the first address of a network has come back */
+	const struct neap_net *net;    /* as it was seen last, or NULL */
+	NEAP_VEC(const char *) firsts; /* addresses that are the first of their networks, and were not */
 };
 
 static const char *next(struct reader *reader, struct neap_str *rest)
@@ -37,10 +38,11 @@ static void leave(struct reader *reader, const char *what, const char *why)
 /* The network as it is now; NULL: it cannot be seen. */
 static const struct neap_net *now(struct reader *reader)
 {
-	const struct neap_net *net;
-
+	reader->net = NULL;
 	neap_local_net_drop(reader->local);
-	return neap_local_net(&reader->local->machine.view, NEAP_NET_ALL, &net, NULL) < 0 ? NULL : net;
+	if (neap_local_net(&reader->local->machine.view, NEAP_NET_ALL, &reader->net, NULL) < 0)
+		reader->net = NULL;
+	return reader->net;
 }
 
 static void change(struct reader *reader, const struct neap_net_change *change, int fine)
@@ -56,14 +58,19 @@ static unsigned nibble(char c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
 }
 
+static void read_bytes(const char *hex, void *ret, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)ret)[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+}
+
 static bool read_hex(const char *hex, struct neap_request *ret)
 {
 	size_t len = strlen(hex) / 2;
 
 	if (len < NLMSG_HDRLEN || len > sizeof(ret->bytes) || strspn(hex, "0123456789abcdef") != strlen(hex))
 		return false;
-	for (size_t i = 0; i < len; i++)
-		ret->bytes[i] = (char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+	read_bytes(hex, ret->bytes, len);
 	return ret->header.nlmsg_len == len;
 }
 
@@ -84,15 +91,19 @@ static int send_hex(struct reader *reader, const char *hex, const char **ret_sai
 
 static bool read_link(const char *text, struct neap_net_link *ret)
 {
-	unsigned up, stp;
+	unsigned up, stp, learning, ttl;
+	char mac[2 * NEAP_NET_MAC + 1];
 	int at = 0;
 
-	if (sscanf(text, "%u:%u:%u:%u:%u:%n", &up, &ret->mtu, &stp, &ret->forward_delay, &ret->ageing_time,
-		   &at) < 5 ||
-	    !at)
+	if (sscanf(text, "%u:%u:%u:%u:%u:%u:%u:%12[0-9a-f]:%n", &up, &ret->mtu, &stp, &ret->forward_delay,
+		   &ret->ageing_time, &learning, &ttl, mac, &at) < 8 ||
+	    !at || strlen(mac) != sizeof(mac) - 1)
 		return false;
 	ret->up = up;
 	ret->stp = stp;
+	ret->learning = learning;
+	ret->ttl = (uint16_t)ttl;
+	read_bytes(mac, ret->mac, sizeof(ret->mac));
 	if (strcmp(text + at, NO_LINK) != 0)
 		snprintf(ret->master, sizeof(ret->master), "%s", text + at);
 	return true;
@@ -116,6 +127,13 @@ static unsigned still(const struct neap_net_link *is, const struct neap_net_link
 		kept |= NEAP_NET_FORWARD_DELAY;
 	if (is->ageing_time == set->ageing_time && is->ageing_time != was->ageing_time)
 		kept |= NEAP_NET_AGEING_TIME;
+	if (is->learning == set->learning && is->learning != was->learning)
+		kept |= NEAP_NET_LEARNING;
+	if (is->ttl == set->ttl && is->ttl != was->ttl)
+		kept |= NEAP_NET_TTL;
+	if (memcmp(is->mac, set->mac, sizeof(is->mac)) == 0 &&
+	    memcmp(is->mac, was->mac, sizeof(is->mac)) != 0)
+		kept |= NEAP_NET_ADDRESS;
 	return kept & fields;
 }
 
@@ -147,8 +165,11 @@ static void undo_set(struct reader *reader, struct neap_str rest)
 		change(reader, &back, 0);
 		fields &= ~(unsigned)NEAP_NET_STP;
 	}
-	back.fields = fields;
-	if (fields)
+	back.fields = fields & ~(unsigned)NEAP_NET_MTU;
+	if (back.fields)
+		change(reader, &back, 0);
+	back.fields = fields & NEAP_NET_MTU; /* it may be that it does not fit any more: the rest is done */
+	if (back.fields)
 		change(reader, &back, 0);
 }
 
@@ -205,6 +226,25 @@ static void put_back(struct reader *reader, const char *what, const char *hex)
 		leave(reader, what, said);
 }
 
+/* Whether it is the one of the message: by what of it people choose. */
+static bool is_way_of(const struct neap_net_route *is, const char *hex)
+{
+	const struct rtattr *of[RTA_MAX + 1];
+	struct neap_request request;
+	const struct rtmsg *own = NLMSG_DATA(&request.header);
+
+	if (!read_hex(hex, &request) || request.header.nlmsg_len < NLMSG_LENGTH(sizeof(*own)))
+		return false;
+	neap_netlink_attributes(RTM_RTA(own), RTM_PAYLOAD(&request.header), of, RTA_MAX);
+	if (is->plain !=
+	    (own->rtm_type == RTN_UNICAST && !of[RTA_MULTIPATH] && !of[RTA_VIA] && !of[RTA_ENCAP]))
+		return false;
+	if (!of[RTA_GATEWAY])
+		return !is->via.family;
+	return RTA_PAYLOAD(of[RTA_GATEWAY]) == (is->via.family == 4 ? 4 : 16) &&
+	       memcmp(RTA_DATA(of[RTA_GATEWAY]), is->via.bytes, RTA_PAYLOAD(of[RTA_GATEWAY])) == 0;
+}
+
 static void undo_put_route(struct reader *reader, struct neap_str rest)
 {
 	struct neap_net_change back = { .op = NEAP_NET_ROUTE_REMOVE };
@@ -223,7 +263,9 @@ static void undo_put_route(struct reader *reader, struct neap_str rest)
 	is = neap_net_route(net, &back.route.key);
 	if (is && (!is->plain || !neap_net_ip_equal(&is->via, &via) ||
 		   (strcmp(link, NO_LINK) != 0 && strcmp(link, is->link) != 0))) {
-		leave(reader, neap_net_object(&back, reader->arena), "others have put another in its place");
+		if (strcmp(hex, "-") == 0 || !is_way_of(is, hex)) /* else it has been taken back before */
+			leave(reader, neap_net_object(&back, reader->arena),
+			      "others have put another in its place");
 		return;
 	}
 	if (strcmp(hex, "-") != 0)
@@ -274,8 +316,7 @@ static void undo_mac(struct reader *reader, struct neap_str rest)
 
 	if (was.len > MAC_SIZE)
 		return;
-	for (size_t i = 0; i < was.len; i++)
-		was.bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+	read_bytes(hex, was.bytes, was.len);
 	neap_request_begin(&request, RTM_GETLINK, 0, &own, sizeof(own));
 	neap_request_put_text(&request, IFLA_IFNAME, name);
 	if (neap_netlink_ask(reader->netlink, &request, take_mac, &is, NULL) < 0 ||
@@ -292,47 +333,171 @@ static void undo_removed_link(struct reader *reader, struct neap_str rest)
 	put_back(reader, "make a link again", next(reader, &rest));
 }
 
-/* Whether the message is about an IPv4 address that was not the first of its network. */
-static bool is_secondary(const struct neap_request *request)
+/* Of an address of IPv4: whether it was not the first of its network, and whether it is. */
+static bool is_secondary(const struct nlmsghdr *message)
 {
-	const struct ifaddrmsg *own = NLMSG_DATA(&request->header);
+	const struct ifaddrmsg *own = NLMSG_DATA(message);
 	const struct rtattr *of[IFA_MAX + 1];
 	uint32_t flags;
 
-	if (request->header.nlmsg_type != RTM_NEWADDR || own->ifa_family != AF_INET)
-		return false;
-	neap_netlink_attributes(IFA_RTA(own), IFA_PAYLOAD(&request->header), of, IFA_MAX);
+	neap_netlink_attributes(IFA_RTA(own), IFA_PAYLOAD(message), of, IFA_MAX);
 	flags = of[IFA_FLAGS] ? neap_netlink_u32(of[IFA_FLAGS]) : own->ifa_flags;
 	return flags & IFA_F_SECONDARY;
 }
 
-/*
- * What goes along comes back when all it needs is there: a second try for what came too early. An address
- * that took the place of the first of its network, as that went, goes for a moment, so that they are in their
- * order again.
- */
-static void undo_along(struct reader *reader, struct neap_str rest)
+struct sought {
+	const struct nlmsghdr *message;
+	bool secondary;
+};
+
+static void take_address(void *ctx, const struct nlmsghdr *message)
 {
-	const char *hex = next(reader, &rest);
+	struct sought *sought = ctx;
+	const struct ifaddrmsg *own = NLMSG_DATA(message), *its = NLMSG_DATA(sought->message);
+	const struct rtattr *of[IFA_MAX + 1], *at[IFA_MAX + 1];
+
+	if (message->nlmsg_type != RTM_NEWADDR || own->ifa_index != its->ifa_index ||
+	    own->ifa_prefixlen != its->ifa_prefixlen)
+		return;
+	neap_netlink_attributes(IFA_RTA(own), IFA_PAYLOAD(message), of, IFA_MAX);
+	neap_netlink_attributes(IFA_RTA(its), IFA_PAYLOAD(sought->message), at, IFA_MAX);
+	if (of[IFA_LOCAL] && at[IFA_LOCAL] &&
+	    neap_netlink_u32(of[IFA_LOCAL]) == neap_netlink_u32(at[IFA_LOCAL]))
+		sought->secondary = is_secondary(message);
+}
+
+static void address_again(void *ctx)
+{
+	((struct sought *)ctx)->secondary = false;
+}
+
+static bool is_secondary_now(struct reader *reader, const struct nlmsghdr *message)
+{
+	const struct ifaddrmsg own = { .ifa_family = AF_INET };
+	struct sought sought = { .message = message };
+	struct neap_request request;
+
+	neap_request_begin(&request, RTM_GETADDR, 0, &own, sizeof(own));
+	return neap_netlink_dump(reader->netlink, &request, take_address, address_again, &sought, NULL) ==
+		       0 &&
+	       sought.secondary;
+}
+
+static uint32_t index_of(const char *hex)
+{
 	struct neap_request request;
 	const struct ifaddrmsg *own = NLMSG_DATA(&request.header);
-	int errnum = send_hex(reader, hex, NULL);
 
-	if (!read_hex(hex, &request) || request.header.nlmsg_type != RTM_NEWADDR)
-		return;
-	if (errnum == 0 && own->ifa_family == AF_INET && !is_secondary(&request)) {
-		reader->first = own->ifa_index;
-	} else if (errnum == EEXIST && reader->first == own->ifa_index && is_secondary(&request)) {
-		request.header.nlmsg_type = RTM_DELADDR;
-		request.header.nlmsg_flags = NLM_F_REQUEST;
-		(void)neap_netlink_ask(reader->netlink, &request, NULL, NULL, NULL);
-		(void)send_hex(reader, hex, NULL);
+	return read_hex(hex, &request) ? own->ifa_index : 0;
+}
+
+/*
+ * An address that took the place of the first of its network, as that went or did not come at once, goes for
+ * a moment, so that they are in their order again; those that it takes along come back before it.
+ */
+static int put_along(struct reader *reader, const char *hex, const char **ret_said)
+{
+	struct neap_request request;
+	const struct ifaddrmsg *own = NLMSG_DATA(&request.header);
+	int errnum = send_hex(reader, hex, ret_said);
+	bool moved = false;
+
+	if (!read_hex(hex, &request) || request.header.nlmsg_type != RTM_NEWADDR ||
+	    own->ifa_family != AF_INET)
+		return errnum;
+	if (!is_secondary(&request.header)) {
+		if (errnum == 0 || (errnum == EEXIST && is_secondary_now(reader, &request.header)))
+			neap_vec_push(&reader->firsts, hex);
+		return errnum;
 	}
+	for (size_t i = 0; errnum == EEXIST && i < reader->firsts.count; i++) {
+		if (index_of(reader->firsts.items[i]) != own->ifa_index)
+			continue;
+		if (!moved) {
+			request.header.nlmsg_type = RTM_DELADDR;
+			request.header.nlmsg_flags = NLM_F_REQUEST;
+			(void)neap_netlink_ask(reader->netlink, &request, NULL, NULL, NULL);
+			moved = true;
+		}
+		(void)send_hex(reader, reader->firsts.items[i], NULL);
+	}
+	return moved ? send_hex(reader, hex, ret_said) : errnum;
+}
+
+/* What goes along comes back when all it needs is there: a second try for what came too early. */
+static void undo_along(struct reader *reader, struct neap_str rest)
+{
+	(void)put_along(reader, next(reader, &rest), NULL);
 }
 
 static void undo_along_again(struct reader *reader, struct neap_str rest)
 {
-	put_back(reader, "an address or a route that went along", next(reader, &rest));
+	const char *said;
+	int errnum = put_along(reader, next(reader, &rest), &said);
+
+	if (errnum && errnum != EEXIST)
+		leave(reader, "what went along", said);
+}
+
+/* Whether it is the one of the message. */
+static bool is_of(const struct neap_net_neighbour *is, const char *hex)
+{
+	const struct rtattr *of[NDA_MAX + 1];
+	struct neap_request request;
+	const struct ndmsg *own = NLMSG_DATA(&request.header);
+	bool more;
+
+	if (!read_hex(hex, &request) || request.header.nlmsg_len < NLMSG_LENGTH(sizeof(*own)))
+		return false;
+	neap_netlink_attributes((const struct rtattr *)(const void *)(own + 1),
+				NLMSG_PAYLOAD(&request.header, sizeof(*own)), of, NDA_MAX);
+	more = of[NDA_PORT] || of[NDA_VNI] || of[NDA_SRC_VNI] || of[NDA_IFINDEX] || of[NDA_NH_ID];
+	if (!of[NDA_LLADDR] || memcmp(RTA_DATA(of[NDA_LLADDR]), is->mac, sizeof(is->mac)) != 0)
+		return false;
+	if (!is->ip.family)
+		return more;
+	return !more && of[NDA_DST] && RTA_PAYLOAD(of[NDA_DST]) == (is->ip.family == 4 ? 4 : 16) &&
+	       memcmp(RTA_DATA(of[NDA_DST]), is->ip.bytes, RTA_PAYLOAD(of[NDA_DST])) == 0;
+}
+
+/* There may be thousands, each another one: it is looked once for all of them. */
+static void undo_put_neighbour(struct reader *reader, struct neap_str rest)
+{
+	struct neap_net_change back = { .op = NEAP_NET_NEIGHBOUR_REMOVE };
+	const struct neap_net *net = reader->net ? reader->net : now(reader);
+	const char *link = next(reader, &rest);
+	unsigned long kind = strtoul(next(reader, &rest), NULL, 10);
+	const struct neap_net_neighbour *is;
+	uint8_t mac[NEAP_NET_MAC];
+	struct neap_net_ip ip;
+	const char *hex;
+
+	if (!net || kind >= NEAP_NET_NEIGHBOUR_KINDS || !neap_net_ip_parse(next(reader, &rest), &ip) ||
+	    !neap_net_mac_parse(next(reader, &rest), mac))
+		return;
+	hex = next(reader, &rest);
+	back.neighbour = neap_net_neighbour_of(link, (enum neap_net_neighbour_kind)kind, &ip, mac);
+	is = neap_net_neighbour(net, &back.neighbour.key);
+	if (is &&
+	    (!neap_net_ip_equal(&is->ip, &ip) || memcmp(is->mac, back.neighbour.mac, sizeof(mac)) != 0)) {
+		if (!is_of(is, hex)) /* else it has been taken back before */
+			leave(reader, neap_net_object(&back, reader->arena),
+			      "others have put another in its place");
+	} else if (strcmp(hex, "-") != 0) {
+		put_back(reader, neap_net_object(&back, reader->arena), hex);
+	} else if (is) {
+		change(reader, &back, ENOENT);
+	}
+}
+
+static void undo_removed_neighbour(struct reader *reader, struct neap_str rest)
+{
+	put_back(reader, "who was known", next(reader, &rest));
+}
+
+static void undo_made_along(struct reader *reader, struct neap_str rest)
+{
+	(void)send_hex(reader, next(reader, &rest), NULL);
 }
 
 void neap_inverse_net_undo(struct neap_local *local, struct neap_str lines, struct neap_buf *left)
@@ -343,13 +508,16 @@ void neap_inverse_net_undo(struct neap_local *local, struct neap_str lines, stru
 		bool backwards;
 		void (*undo)(struct reader *, struct neap_str rest);
 	} passes[] = {
+		{ "put-neighbour", true, undo_put_neighbour },
 		{ "added-address", true, undo_added_address },
 		{ "added-link", true, undo_added_link },
 		{ "removed-link", true, undo_removed_link },
+		{ "made-along", false, undo_made_along },
 		{ "set-link", true, undo_set },
 		{ "mac", false, undo_mac },
 		{ "along", false, undo_along },
 		{ "along", false, undo_along_again },
+		{ "removed-neighbour", false, undo_removed_neighbour },
 		{ "put-route", true, undo_put_route },
 		{ "removed-route", true, undo_removed_route },
 	};
@@ -368,7 +536,8 @@ void neap_inverse_net_undo(struct neap_local *local, struct neap_str lines, stru
 		neap_vec_push(&all, neap_line_bytes(lines, line));
 		at = line.next;
 	}
-	for (size_t pass = 0; pass < sizeof(passes) / sizeof(*passes); pass++)
+	for (size_t pass = 0; pass < sizeof(passes) / sizeof(*passes); pass++) {
+		reader.firsts.count = 0;
 		for (size_t i = 0; i < all.count; i++) {
 			struct neap_str rest = all.items[passes[pass].backwards ? all.count - 1 - i : i];
 			struct neap_str word = neap_inverse_word(&rest);
@@ -376,6 +545,8 @@ void neap_inverse_net_undo(struct neap_local *local, struct neap_str lines, stru
 			if (neap_str_equal(word, neap_str(passes[pass].word)))
 				passes[pass].undo(&reader, rest);
 		}
+	}
+	neap_vec_done(&reader.firsts);
 	neap_vec_done(&all);
 	neap_netlink_close(reader.netlink);
 	neap_local_net_drop(local);

@@ -567,6 +567,14 @@ static int change_link(struct neap_local_net *known, const struct neap_net_chang
 	struct neap_request request;
 	uint32_t master = 0, under = 0;
 
+	if (!adds && (change->fields & VXLAN_FIELDS) && (change->fields & NEAP_NET_MTU)) {
+		/* The kernel does not take both at once. */
+		struct neap_net_change first = *change, then = *change;
+
+		first.fields = NEAP_NET_MTU;
+		then.fields &= ~(unsigned)NEAP_NET_MTU;
+		return change_link(known, &first, err) < 0 ? -1 : change_link(known, &then, err);
+	}
 	if ((change->fields & NEAP_NET_MASTER) && link->master[0] &&
 	    index_of(known, link->master, &master, err) < 0)
 		return -1;

@@ -14,6 +14,7 @@ void neap_memory_confirm_done(struct memory *memory)
 	neap_vec_done(&memory->armed.links);
 	neap_vec_done(&memory->armed.addresses);
 	neap_vec_done(&memory->armed.routes);
+	neap_vec_done(&memory->armed.neighbours);
 	memory->armed.waits = false;
 }
 
@@ -52,6 +53,7 @@ int neap_memory_arm(struct neap_machine *machine, const char *what, const struct
 	COPY(memory->armed.links, memory->net.links);
 	COPY(memory->armed.addresses, memory->net.addresses);
 	COPY(memory->armed.routes, memory->net.routes);
+	COPY(memory->armed.neighbours, memory->net.neighbours);
 	memory->armed.net = count && changes[0].kind == NEAP_CHANGE_NET;
 	memory->armed.waits = true;
 	return 0;
@@ -83,6 +85,7 @@ static void take_back(struct memory *memory)
 		COPY(memory->net.links, memory->armed.links);
 		COPY(memory->net.addresses, memory->armed.addresses);
 		COPY(memory->net.routes, memory->armed.routes);
+		COPY(memory->net.neighbours, memory->armed.neighbours);
 		if (memory->net.net.parts)
 			neap_net_done(&memory->net.net);
 	}

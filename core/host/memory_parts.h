@@ -51,6 +51,7 @@ struct memory {
 		NEAP_VEC(struct neap_memory_link) links;
 		NEAP_VEC(struct neap_net_address) addresses;
 		NEAP_VEC(struct neap_net_route) routes;
+		NEAP_VEC(struct neap_net_neighbour) neighbours;
 	} armed;
 
 	bool manager;             /* one runs */

@@ -636,6 +636,8 @@ function neap.veth(params) end
 ---@field up? boolean Whether it is up. Not given: true.
 ---@field ensure? "present"|"absent" With `"absent"` it is removed, and with it its addresses and routes. Not given: "present".
 ---@field persist? false|"unit"|"networkd" By what it is there again after a boot: a unit of neap's, or systemd-networkd, which has to be enabled. With `false` by nothing: what was kept goes. Not given: what is kept is not looked at.
+---@field confirm_within? string What is changed in force is taken back unless it is confirmed in this time, also when neap is killed. Not given: it stays at once.
+---@field confirm_probe? string[] A command that confirms it by exit code 0: that the way in still works. It only looks, and is run each second. Not given: somebody says `neap confirm`.
 
 ---@class neap.vxlan: neap.handle, neap.vxlan.params
 

@@ -408,6 +408,9 @@ network() {
 				.linkinfo.info_data.topology_change_timer))"
 			ip -j route show table all | jq -S "sort_by(.dst, .table, .type, .dev, .prefsrc)"
 			ip -j -6 route show table all | jq -S "sort_by(.dst, .table, .type, .dev)"
+			ip -j neigh show nud permanent | jq -S "sort_by(.dev, .dst)"
+			bridge -j fdb show | jq -S "map(select((.flags | index(\"self\")) and .state != \"\" and (.ifname | startswith(\"vx\")))) |
+				sort_by(.ifname, .mac, .dst)"
 		}
 		tries() {
 			printf "local neap = require \"neap\"\nneap.%s\n" "$1" >site.lua
@@ -449,6 +452,92 @@ network() {
 		tries "veth { name = \"e0\", peer = \"e1\", up = false, confirm_within = \"1s\" }"
 		tries "veth { name = \"x0\", peer = \"x1\", confirm_within = \"1s\" }"
 		tries "veth { name = \"p0\", ensure = \"absent\", confirm_within = \"1s\" }"'
+}
+
+# vxlans SCRIPT: as network, and there are vx0 over e0, in br0, and vx1, which know others.
+vxlans() {
+	unshare --net ip link add v type vxlan id 1 dstport 4789 2>/dev/null || skip "the kernel has no vxlan"
+	network '
+		ip link add vx0 mtu 1400 type vxlan id 42 dev e0 local 10.0.0.1 dstport 4789 ttl 9 nolearning
+		ip link set vx0 address 02:00:00:00:00:01; ip link set vx0 master br0; ip link set vx0 up
+		ip link add vx1 type vxlan id 43 dstport 8472 remote 10.0.0.9 ageing 99; ip link set vx1 up
+		ip addr add 10.7.0.1/24 dev vx1; ip addr add fd07::1/64 dev vx1 nodad
+		ip route add 10.8.0.0/16 via 10.7.0.2
+		for peer in 2 3; do bridge fdb append 00:00:00:00:00:00 dev vx0 dst 10.0.0.$peer; done
+		bridge fdb add 02:00:00:00:00:02 dev vx0 dst 10.0.0.2
+		bridge fdb add 02:00:00:00:00:03 dev vx0 dst 10.0.0.3 port 99
+		bridge fdb append 01:00:5e:00:00:05 dev vx0 dst 10.0.0.3
+		bridge fdb add 02:00:00:00:00:04 dev vx1 dst 10.0.0.4 static
+		for at in 0 1; do
+			ip neigh add 10.7.0.2 lladdr 02:00:00:00:00:02 dev vx$at nud permanent
+			ip neigh add fd07::2 lladdr 02:00:00:00:00:02 dev vx$at nud permanent
+		done
+		ip neigh add 10.5.0.9 lladdr 02:00:00:00:00:09 dev br0 nud permanent
+		sleep 2
+		'"$1"
+}
+
+@test "vxlans are taken back exactly: made, changed, and removed with all that lay on them" {
+	vxlans '
+		tries "vxlan { name = \"vx2\", id = 44, link = \"e0\", peers = { \"10.0.0.2\" }, neighbours = { [\"10.7.0.2\"] = \"02:00:00:00:00:02\" }, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx0\", id = 42, learning = true, ttl = 3, mtu = 1300, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx0\", id = 42, mac = \"02:00:00:00:00:77\", confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx0\", id = 42, up = false, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx0\", ensure = \"absent\", confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx1\", id = 43, up = false, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx1\", ensure = \"absent\", confirm_within = \"1s\" }"
+		# What can not be had any more is said, and the rest is taken back.
+		ip link set e0 mtu 1440
+		printf "local neap = require \"neap\"\nneap.vxlan { name = \"vx0\", ensure = \"absent\", confirm_within = \"1s\" }\n" >site.lua
+		code 4 apply >out.txt 2>&1
+		grep "taken back, but not all: set up the link vx0: .*Invalid argument$" out.txt
+		[ "$(ip -j link show vx0 | jq -r ".[0] | .mtu, .operstate, .master" | tr "\n" " ")" = "1390 UNKNOWN br0 " ]
+		bridge fdb show dev vx0 | grep "02:00:00:00:00:03 dst 10.0.0.3 port 99"
+		ip link set e0 mtu 1500
+		ip link set vx0 mtu 1400; sleep 2
+		# It goes with what it goes over.
+		tries "veth { name = \"e0\", ensure = \"absent\", confirm_within = \"1s\" }"
+		# Down, it knows somebody, who is forgotten when it is set down again.
+		ip link set vx1 down
+		ip neigh add 10.7.0.3 lladdr 02:00:00:00:00:03 dev vx1 nud permanent
+		ip addr add fd07::3/64 dev vx1 nodad
+		tries "vxlan { name = \"vx1\", id = 43, confirm_within = \"1s\" }"'
+}
+
+@test "whom a vxlan knows is taken back exactly: peers, fdb and neighbours that came, went or changed" {
+	vxlans '
+		tries "vxlan { name = \"vx0\", id = 42, peers = { \"10.0.0.2\", \"10.0.0.5\" }, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx0\", id = 42, peers = {}, fdb = {}, neighbours = {}, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx0\", id = 42, fdb = { [\"02:00:00:00:00:02\"] = \"10.0.0.7\", [\"02:00:00:00:00:03\"] = \"10.0.0.3\",
+			[\"02:00:00:00:00:08\"] = \"10.0.0.8\" }, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx0\", id = 42, neighbours = { [\"10.7.0.2\"] = \"02:00:00:00:00:07\", [\"10.7.0.8\"] = \"02:00:00:00:00:08\" }, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx0\", id = 42, mac = \"02:00:00:00:00:77\", neighbours = { [\"10.7.0.2\"] = \"02:00:00:00:00:07\" }, confirm_within = \"1s\" }"
+		tries "vxlan { name = \"vx1\", id = 43, peers = { \"10.0.0.8\" }, confirm_within = \"1s\" }"'
+}
+
+@test "of a vxlan, too: killed it is taken back, what others have put since is theirs, and confirmed it stays" {
+	vxlans '
+		printf "local neap = require \"neap\"\nneap.vxlan { name = \"vx0\", id = 42, fdb = { [\"02:00:00:00:00:02\"] = \"10.0.0.7\" }, confirm_within = \"2s\" }\n" >site.lua
+		snap >was.json
+		killed
+		bridge fdb show dev vx0 | grep "02:00:00:00:00:02 dst 10.0.0.7"
+		until_over
+		snap | diff was.json -
+		apply >out.txt 2>&1 &
+		until_armed
+		bridge fdb replace 02:00:00:00:00:02 dev vx0 dst 10.0.0.99
+		bridge fdb add 02:00:00:00:00:09 dev vx0 dst 10.0.0.99
+		code 4 wait $!
+		grep "the forwarding 02:00:00:00:00:02 10.0.0.7 on vx0: others have put another in its place" out.txt
+		bridge fdb show dev vx0 | grep "02:00:00:00:00:02 dst 10.0.0.99"
+		bridge fdb show dev vx0 | grep "02:00:00:00:00:09 dst 10.0.0.99"
+		bridge fdb show dev vx0 | grep "02:00:00:00:00:03 dst 10.0.0.3 port 99"
+		sed -i s/2s/20s/ site.lua
+		apply >out.txt 2>&1 &
+		until_armed
+		confirm
+		code 0 wait $!
+		plan'
 }
 
 @test "of the network, too: confirmed it stays, killed it is taken back, and what others have set since is theirs" {

@@ -83,6 +83,25 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	grep -q "^10.0.0.8 dev vx1" neigh.txt
 }
 
+@test "vxlan: an MTU and a setting that the kernel does not take at once change in one run; who is forgotten is not told to go" {
+	recipe <<-'LUA'
+	neap.vxlan {
+		name = "vx0", id = 42, mtu = 1300, ttl = 9, learning = false, mac = "02:00:00:00:00:01",
+		neighbours = { ["10.0.0.2"] = "02:00:00:00:00:02" },
+	}
+	LUA
+	inside '
+		ip link add vx0 type vxlan id 42 dstport 4789
+		ip link set vx0 up
+		ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev vx0 nud permanent
+		converges
+		ip -d -j link show vx0 >vx0.json
+		ip neigh show dev vx0 >neigh.txt'
+	jq -e '.[0] | .mtu == 1300 and (.linkinfo.info_data | .ttl == 9 and .learning == false)' vx0.json
+	grep -q "^10.0.0.2" neigh.txt
+	run ! grep -q "10.0.0.9" neigh.txt
+}
+
 @test "vxlan: an entry with a port of its own is put right, and neighbours come back with the link" {
 	recipe <<-'LUA'
 	neap.vxlan {

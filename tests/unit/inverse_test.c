@@ -248,10 +248,22 @@ static void told(const char *command, struct neap_buf *ret)
 static void inverse__links_of_any_kind_are_made_again(void **state)
 {
 	static const char *const kinds[] = {
-		"vxlan id 42 local 10.0.0.1 dev under dstport 4789 nolearning",
-		"vxlan id 43 remote 10.0.0.9 dstport 8472 ttl 9",
+		"vxlan id 42 local 10.0.0.1 dev under dstport 4789 nolearning && "
+		"bridge fdb append 00:00:00:00:00:00 dev x0 dst 10.0.0.7 && "
+		"bridge fdb append 00:00:00:00:00:00 dev x0 dst 10.0.0.8 port 99 && "
+		"bridge fdb append 01:00:5e:00:00:05 dev x0 dst 10.0.0.7 && "
+		"bridge fdb add 02:00:00:00:00:02 dev x0 dst 10.0.0.7 && "
+		"bridge fdb add 02:00:00:00:00:03 dev x0 dst 10.0.0.7 static && "
+		"bridge fdb add 02:00:00:00:00:04 dev x0 dst 10.0.0.7 extern_learn",
+		"vxlan id 43 remote 10.0.0.9 dstport 8472 ttl 9 && "
+		"bridge fdb append 00:00:00:00:00:00 dev x0 dst 10.0.0.7",
 		"dummy",
 		"bridge stp_state 1 forward_delay 400 ageing_time 1000",
+		/* What it was made with to send to, it has no more. */
+		"vxlan id 44 remote 10.0.0.9 dstport 8472 && bridge fdb del 00:00:00:00:00:00 dev x0 dst "
+		"10.0.0.9",
+		"vxlan id 45 remote 10.0.0.9 dev under dstport 8472 && "
+		"bridge fdb del 00:00:00:00:00:00 dev x0 dst 10.0.0.9 via under",
 	};
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 	struct neap_machine *machine;
@@ -272,35 +284,49 @@ static void inverse__links_of_any_kind_are_made_again(void **state)
 		struct neap_net_change net = { .op = NEAP_NET_LINK_REMOVE, .link.name = "x0" };
 		struct neap_change change = { .kind = NEAP_CHANGE_NET, .net = &net };
 		const struct neap_change *list = &change;
-		const char *show = "ip -d link show x0; ip addr show x0; ip route show dev x0";
-		char command[200];
+		const char *show = "ip -d link show x0; ip addr show x0; ip route show dev x0; "
+				   "ip neigh show dev x0 nud permanent; bridge fdb show dev x0 | sort";
+		char command[1000];
+		bool bridge = strncmp(kinds[i], "bridge", 6) == 0;
 
 		snprintf(command, sizeof(command),
 			 "ip link add x0 type %s && ip link set x0 up && ip addr add 10.7.0.1/24 dev x0 && "
-			 "ip route add 10.8.0.0/16 via 10.7.0.2 2>/dev/null",
+			 "ip addr add 10.7.0.4/24 dev x0 && "
+			 "ip route add 10.8.0.0/16 via 10.7.0.2 && "
+			 "ip neigh add 10.7.0.3 lladdr 02:00:00:00:00:02 dev x0 nud permanent",
 			 kinds[i]);
 		if (system(command) != 0)
 			continue; /* this kernel does not know the kind */
 		told(show, &before);
+		neap_buf_putc(&before, '\0');
+		before.len--;
 		neap_local_net_drop(local);
 		if (neap_inverse_net(local, &list, 1, &lines, &err) < 0)
 			fail_msg("%s: %s", kinds[i], err->message);
 		assert_int_equal(neap_local_land_net(local, &net, &err), 0);
 		assert_int_not_equal(system("ip link show x0 >/dev/null 2>&1"), 0);
-		neap_inverse_net_undo(local, (struct neap_str){ lines.data, lines.len }, &left);
-		if (left.len)
-			fail_msg("%s: %s", kinds[i], left.data);
-		for (unsigned tries = 0; tries < 40; tries++) { /* IPv6 makes sure of its address */
-			told(show, &after);
-			if (after.len == before.len && memcmp(after.data, before.data, after.len) == 0)
-				break;
-			usleep(100000);
+		/* The second time as if a call had failed the first: the second address came first. */
+		for (unsigned twice = 0; twice < 2; twice++) {
+			if (twice)
+				assert_int_equal(
+					system("ip -4 addr flush dev x0 && ip addr add 10.7.0.4/24 dev x0 && "
+					       "ip addr add 10.7.0.1/24 dev x0"),
+					0);
+			neap_inverse_net_undo(local, (struct neap_str){ lines.data, lines.len }, &left);
+			if (left.len)
+				fail_msg("%s: %s", kinds[i], left.data);
+			/* IPv6 makes sure of its address; of a bridge moments count down. */
+			for (unsigned tries = bridge ? 39 : 0; tries < 40; tries++) {
+				told(show, &after);
+				if (after.len == before.len &&
+				    memcmp(after.data, before.data, after.len) == 0)
+					break;
+				usleep(100000);
+			}
+			neap_buf_putc(&after, '\0');
+			if (!bridge)
+				assert_string_equal(after.data, before.data);
 		}
-		neap_buf_putc(&before, '\0');
-		neap_buf_putc(&after, '\0');
-		/* Moments count down, and what was seen may have been on its way. */
-		if (strcmp(kinds[i], kinds[3]) != 0)
-			assert_string_equal(after.data, before.data);
 		assert_int_equal(system("ip link del x0"), 0);
 	}
 	neap_machine_free(machine);

@@ -2,6 +2,8 @@
  * they and the settings of links come. The kernel's rules are tests/property/net_differential_test.c's. */
 #include "graph_fixture.h"
 
+#include <errno.h>
+
 #include "engine/run.h"
 #include "host/machine.h"
 #include "modules/modules.h"
@@ -406,14 +408,12 @@ static void know(struct neap_machine *machine, enum neap_net_neighbour_kind kind
 	assert_int_equal(neap_host_memory_net(machine, &change), 0);
 }
 
-/* Whom x0 knows, of all kinds, after what `number` wants has been applied. */
-static const char *knows(struct fixture *f, struct neap_machine *machine)
+/* Whom x0 knows, of all kinds. */
+static const char *known_now(struct fixture *f, const struct neap_machine *machine)
 {
 	NEAP_AUTO_BUF struct neap_buf text = { 0 };
-	struct neap_run_options options = { .mode = NEAP_RUN_APPLY };
 	struct neap_arena *arena = f->problems.arena;
 
-	neap_run_free(neap_run(f->graph, machine, &options));
 	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
 		const struct neap_net_neighbour *const *there;
 		size_t count;
@@ -424,6 +424,15 @@ static const char *knows(struct fixture *f, struct neap_machine *machine)
 			neap_buf_printf(&text, "%s\n", neap_net_neighbour_print(there[i], arena));
 	}
 	return neap_arena_copy(arena, text.data ? text.data : "", text.len);
+}
+
+/* After all that is wanted has been applied. */
+static const char *knows(struct fixture *f, struct neap_machine *machine)
+{
+	struct neap_run_options options = { .mode = NEAP_RUN_APPLY };
+
+	neap_run_free(neap_run(f->graph, machine, &options));
+	return known_now(f, machine);
 }
 
 static uint32_t vxlan(struct fixture *f, int line, const char *name, int64_t id)
@@ -576,20 +585,99 @@ static void net__an_entry_that_leads_elsewhere_is_put_right(void **state)
 	assert_string_equal(says(f, machine, number), "update fdb");
 }
 
-/* A link that gets another hardware address, or goes down, forgets its neighbours. */
-static void net__neighbours_are_put_again_after_the_link_has_changed(void **state)
+/* A link that gets another hardware address, or goes down, forgets its neighbours; whoever shall be none need
+ * not be told so then. */
+static void put_again(struct fixture *f, const char *param, struct neap_value value, const char *said)
+{
+	struct neap_machine *machine = machine_with_vxlan();
+	uint32_t number = vxlan(f, 1, "x0", 42);
+
+	know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.2", mac_two);
+	know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.3", mac_two);
+	set_pair(f, number, "neighbours", "10.0.0.2", "02:00:00:00:00:02");
+	set(f, number, param, value);
+	neap_graph_end(f->graph, number);
+	finish_good(f);
+	assert_string_equal(says(f, machine, number), said);
+}
+
+static void net__neighbours_are_put_again_after_another_hardware_address(void **state)
+{
+	put_again(*state, "mac", neap_value_string("02:00:00:00:00:07"), "update neighbours mac");
+}
+
+static void net__neighbours_are_put_again_after_the_link_went_down(void **state)
+{
+	put_again(*state, "up", (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = false },
+		  "update neighbours up");
+}
+
+/* One that comes up knows whom it knew. */
+static void net__a_link_that_is_brought_up_is_told_to_forget(void **state)
 {
 	struct fixture *f = *state;
 	struct neap_machine *machine = machine_with_vxlan();
 	uint32_t number = vxlan(f, 1, "x0", 42);
 
+	change_link(machine, NEAP_NET_LINK_SET, "x0", "vxlan", NEAP_NET_UP,
+		    (struct neap_net_link){ .up = false });
+	know(machine, NEAP_NET_PEER, "192.0.2.9", mac_two);
 	know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.2", mac_two);
+	know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.3", mac_two);
 	set_pair(f, number, "neighbours", "10.0.0.2", "02:00:00:00:00:02");
-	set(f, number, "mac", neap_value_string("02:00:00:00:00:07"));
-	set(f, number, "up", (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = false });
+	set_peers(f, number, "192.0.2.2", NULL);
 	neap_graph_end(f->graph, number);
 	finish_good(f);
-	assert_string_equal(says(f, machine, number), "update mac up");
+	assert_string_equal(knows(f, machine), "192.0.2.2\n10.0.0.2 02:00:00:00:00:02\n");
+	neap_machine_free(machine);
+}
+
+/* Whatever call fails, and at whatever one neap dies. */
+static void net__what_nobody_confirms_of_a_vxlan_is_as_it_was(void **state)
+{
+	static const char was[] = "192.0.2.9\n02:00:00:00:00:02 192.0.2.9\n10.0.0.2 02:00:00:00:00:03\n";
+	struct fixture *f = *state;
+	uint32_t number = vxlan(f, 1, "x0", 42);
+	unsigned done = 0;
+	uint64_t calls = 1;
+
+	set(f, number, "mac", neap_value_string("02:00:00:00:00:07"));
+	set(f, number, "ttl", integer(9));
+	set_peers(f, number, "192.0.2.2", "192.0.2.3");
+	set_pair(f, number, "fdb", "02:00:00:00:00:02", "192.0.2.2");
+	set_pair(f, number, "neighbours", "10.0.0.2", "02:00:00:00:00:02");
+	set(f, number, "confirm_within", neap_value_string("5s"));
+	neap_graph_end(f->graph, number);
+	finish_good(f);
+	for (uint64_t call = 0; call < 2 * calls + 2; call++) {
+		struct neap_machine *machine = machine_with_vxlan();
+		struct neap_run_options options = { .mode = NEAP_RUN_APPLY };
+		struct neap_net_link link;
+		bool found;
+
+		know(machine, NEAP_NET_PEER, "192.0.2.9", mac_two);
+		know(machine, NEAP_NET_FORWARD, "192.0.2.9", mac_two);
+		know(machine, NEAP_NET_NEIGHBOUR, "10.0.0.2", mac_three);
+		neap_host_memory_confirms(machine, false);
+		if (call % 2)
+			neap_host_memory_die(machine, call / 2);
+		else
+			neap_host_memory_fail(machine, call / 2, EIO);
+		neap_run_free(neap_run(f->graph, machine, &options));
+		if (!call)
+			calls = neap_host_memory_calls(machine);
+		neap_host_memory_fail(machine, 0, 0);
+		neap_host_memory_expire(machine); /* its clock is another's */
+		assert_string_equal(known_now(f, machine), was);
+		assert_int_equal(neap_view_net_link(&machine->view, "x0", &link, &found, NULL), 0);
+		assert_true(found && link.ttl == 7 && link.mac[5] == 1);
+		/* And once somebody is there it comes about. */
+		neap_host_memory_confirms(machine, true);
+		done += strcmp(knows(f, machine), "192.0.2.2\n192.0.2.3\n02:00:00:00:00:02 192.0.2.2\n"
+						  "10.0.0.2 02:00:00:00:00:02\n") == 0;
+		neap_machine_free(machine);
+	}
+	assert_int_equal(done, 2 * calls + 2);
 }
 
 static void net__an_mtu_that_does_not_fit_fails_in_the_plan(void **state)
@@ -733,7 +821,10 @@ int main(void)
 		cmocka_unit_test(net__nor_do_its_port_address_and_link),
 		TEST(net__peers_that_left_the_list_go),
 		TEST(net__an_entry_that_leads_elsewhere_is_put_right),
-		TEST(net__neighbours_are_put_again_after_the_link_has_changed),
+		TEST(net__neighbours_are_put_again_after_another_hardware_address),
+		TEST(net__neighbours_are_put_again_after_the_link_went_down),
+		TEST(net__a_link_that_is_brought_up_is_told_to_forget),
+		TEST(net__what_nobody_confirms_of_a_vxlan_is_as_it_was),
 		TEST(net__an_mtu_that_does_not_fit_fails_in_the_plan),
 		TEST(net__a_missing_peer_behind_a_command_is_unknown),
 		TEST(net__a_vxlan_goes_with_its_link),
