@@ -140,7 +140,7 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 	unsigned aspects = NEAP_ASPECT_EXISTENCE | (owns_all(want) ? NEAP_ASPECT_CONTENT : 0);
 	struct neap_kept_rules kept = kept_of(want);
 
-	neap_kept_rules_claim(&kept, claims);
+	neap_kept_rules_claim(&kept, claims, arena);
 	/* What lets one in has to be in force before all else is dropped. A built-in chain need not be made,
 	 * so nothing comes before its rules; and who opens a chain does it before rules go. */
 	if (drops(want) && !owns_all(want)) {
@@ -151,7 +151,7 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 				want->ensure == NEAP_ABSENT);
 	}
 	for (size_t i = 0; i < want->rules.count; i++)
-		neap_rule_claim(claims, &table, want->name, want->rules.items[i], false);
+		neap_rule_claim(claims, &table, want->name, want->rules.items[i], false, arena);
 }
 
 /* ---- what is there --------------------------------------------------------------------------------- */

@@ -68,10 +68,10 @@ static void rule_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_table table = table_of(want);
 	struct neap_kept_rules kept = kept_of(want);
 
-	neap_kept_rules_claim(&kept, claims);
+	neap_kept_rules_claim(&kept, claims, arena);
 	if (want->ensure == NEAP_PRESENT)
 		neap_claim_entries(claims, neap_firewall_path(&table, want->chain, arena));
-	neap_rule_claim(claims, &table, want->chain, want->rule, want->ensure == NEAP_ABSENT);
+	neap_rule_claim(claims, &table, want->chain, want->rule, want->ensure == NEAP_ABSENT, arena);
 }
 
 /* The other rules of the recipe in the same table: iptables looks at all of them at once. */

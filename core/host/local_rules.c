@@ -512,13 +512,14 @@ int neap_local_rule_form(const struct neap_view *view, const struct neap_table *
 {
 	struct neap_local *local = neap_local_of(view);
 	struct neap_local_book *book = open_book(local, table);
-	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
-	struct trial trial = { .local = local, .table = table, .set = set, .arena = scratch };
-	const struct form *form = neap_map_get(&book->forms, key_of(wish, scratch));
-	int rc;
+	struct neap_str key = key_of(wish, arena);
+	const struct form *form = neap_map_get(&book->forms, key); /* lives as long as the machine */
 
-	(void)arena; /* forms live as long as the machine */
 	if (!form) {
+		struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
+		struct trial trial = { .local = local, .table = table, .set = set, .arena = scratch };
+		int rc;
+
 		gather(&trial, book, wish, others);
 		rc = settle(&trial, err);
 		for (size_t i = 0; rc == 0 && i < trial.wishes.count; i++)
@@ -529,11 +530,11 @@ int neap_local_rule_form(const struct neap_view *view, const struct neap_table *
 		if (rc < 0)
 			return rc;
 		write_book(local, table, book, scratch);
-		form = neap_map_get(&book->forms, key_of(wish, scratch));
+		form = neap_map_get(&book->forms, key);
 	}
 	if (!form) {
 		neap_error_set(err, "%s makes no rule of it",
-			       neap_local_tool(table->family, "-restore", scratch));
+			       neap_local_tool(table->family, "-restore", arena));
 		return neap_error_hint(err, "-4 and -6 in a rule leave it out of the other family");
 	}
 	if (neap_firewall_jump(table, set, form->jump, err) < 0)

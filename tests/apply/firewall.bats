@@ -553,6 +553,17 @@ both() {
 		rm made unchanged'
 }
 
+@test "a rule that two resources want is one error, whatever it leads to" {
+	for target in ACCEPT DROP RETURN; do
+		recipe <<-LUA
+		neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j $target" }
+		neap.iptables_rule { chain = "INPUT", rule = "-p  tcp  -j \"$target\"" }
+		LUA
+		run -1 "$NEAP" check site.lua
+		[[ $output == *"both own the existence of the rule -p tcp -j $target in the chain INPUT"*"1 error;"* ]]
+	done
+}
+
 @test "behind a package that brings iptables, or a command that makes a chain, the plan does not know" {
 	recipe <<-'LUA'
 	local x = neap.exec { name = "x", command = { "iptables", "-N", "LATER" }, not_if = { "iptables", "-S", "LATER" } }
