@@ -44,12 +44,15 @@ static struct neap_net_change change_of(const struct address_want *want)
 static struct neap_kept_net kept_of(const struct address_want *want, const struct neap_net_change *change,
 				    struct neap_arena *arena)
 {
-	struct neap_net_prefix prefix = prefix_of(want);
+	struct neap_net_prefix prefix;
 
+	if (!neap_given(want, PERSIST))
+		return (struct neap_kept_net){ 0 };
+	prefix = prefix_of(want);
 	return (struct neap_kept_net){
 		.type = "address",
 		.name = neap_arena_printf(arena, "%s-%s", want->link, neap_kept_net_name(&prefix, arena)),
-		.given = neap_given(want, PERSIST),
+		.given = true,
 		.persist = want->persist,
 		.absent = want->ensure == NEAP_ABSENT,
 		.changes = change,

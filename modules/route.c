@@ -67,16 +67,21 @@ static struct neap_net_change change_of(const struct route_want *want)
 	return change;
 }
 
-static struct neap_kept_net kept_of(const struct route_want *want, const struct neap_net_change *change,
+/* `change` is a place for what it points to. */
+static struct neap_kept_net kept_of(const struct route_want *want, struct neap_net_change *change,
 				    struct neap_arena *arena)
 {
-	struct neap_net_prefix to = to_of(want);
+	struct neap_net_prefix to;
 
+	if (!neap_given(want, PERSIST))
+		return (struct neap_kept_net){ 0 };
+	to = to_of(want);
+	*change = change_of(want);
 	return (struct neap_kept_net){
 		.type = "route",
 		.name = neap_arena_printf(arena, "%s-table-%u-metric-%u", neap_kept_net_name(&to, arena),
 					  change->route.key.table, change->route.key.metric),
-		.given = neap_given(want, PERSIST),
+		.given = true,
 		.persist = want->persist,
 		.absent = want->ensure == NEAP_ABSENT,
 		.changes = change,
@@ -87,7 +92,7 @@ static struct neap_kept_net kept_of(const struct route_want *want, const struct 
 static int check_kept(const struct route_want *want, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_net_change change = change_of(want);
+	struct neap_net_change change;
 	struct neap_kept_net kept = kept_of(want, &change, arena);
 
 	if (want->persist == NEAP_PERSIST_NETWORKD && want->ensure == NEAP_PRESENT &&
@@ -164,7 +169,7 @@ static void route_claim(const void *wanted, struct neap_claims *claims)
 	struct neap_net_prefix to = to_of(want);
 	struct neap_net_ip via = ip_of(want, VIA, want->via), source = ip_of(want, SOURCE, want->source);
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_net_change change = change_of(want);
+	struct neap_net_change change;
 	struct neap_kept_net kept = kept_of(want, &change, arena);
 
 	neap_kept_net_claim(&kept, claims);
@@ -223,7 +228,7 @@ static int route_read(const struct neap_view *view, const struct neap_context *c
 {
 	const struct route_want *want = wanted;
 	struct route_have *have = had;
-	struct neap_net_change change = change_of(want);
+	struct neap_net_change change;
 	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
 	int r = read_live(view, want, have, err);
 
@@ -291,8 +296,8 @@ static int route_apply(struct neap_host *host, const struct neap_context *ctx, c
 {
 	const struct route_want *want = wanted;
 	const struct route_have *have = had;
-	struct neap_net_change change = change_of(want);
-	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
+	struct neap_net_change change = change_of(want), kept_change;
+	struct neap_kept_net kept = kept_of(want, &kept_change, ctx->scratch);
 
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
 	if ((have ? live_differs(want, have) : neap_view_running(&host->view)) &&

@@ -219,13 +219,14 @@ static bool is_by(const struct neap_kept_net *net, enum neap_persist way)
  * are known without a look at the machine. */
 static struct neap_kept known(const struct neap_kept_net *net, struct neap_arena *arena)
 {
-	struct neap_kept_file *files =
-		neap_arena_array_of(arena, struct neap_kept_file, 1 + NEAP_KEPT_NETWORKD_FILES);
-	struct neap_kept kept = { .files = files, .absent = net->absent };
+	struct neap_kept kept = { .absent = net->absent };
+	struct neap_kept_file *files;
 	size_t own;
 
 	if (!net->given)
 		return kept;
+	files = neap_arena_array_of(arena, struct neap_kept_file, 1 + NEAP_KEPT_NETWORKD_FILES);
+	kept.files = files;
 	files[kept.count++] = (struct neap_kept_file){
 		.param = "persistent",
 		.path = path_of(net, arena),
@@ -265,11 +266,15 @@ static int look(const struct neap_view *view, struct neap_arena *arena, const st
 
 void neap_kept_net_claim(const struct neap_kept_net *net, struct neap_claims *claims)
 {
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_kept kept = known(net, arena);
+	struct neap_arena *arena NEAP_AUTO_ARENA = NULL;
+	struct neap_kept kept;
 
+	if (!net->given)
+		return;
+	arena = neap_arena_new();
+	kept = known(net, arena);
 	neap_kept_claim(&kept, claims);
-	if (!net->given || !is_by(net, NEAP_PERSIST_NETWORKD))
+	if (!is_by(net, NEAP_PERSIST_NETWORKD))
 		return;
 	/* In whose directory is known when the files of links are read, which others may make. */
 	neap_claim_anywhere(claims, NEAP_NETWORKD_DIRECTORY, neap_kept_networkd_name(net, arena));
