@@ -2,7 +2,7 @@
  * Measures neap against the floor (floor.c) and real peers (make, rsync) in one run, alternating, so that all
  * see the same machine. Prints medians and ratios; raw numbers go to a file. Nothing here passes or fails.
  *
- *	bench NEAP FLOOR RECIPES WORK [RUNS]
+ *	bench NEAP FLOOR RECIPES WORK [RUNS]      beside FLOOR lies FLOOR-openssl
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ struct sample {
 	long peak_kb;
 };
 
-static const char *neap, *floor_program, *recipes, *work;
+static const char *neap, *floor_program, *floor_openssl, *recipes, *work;
 static int runs = 11;
 static FILE *raw;
 
@@ -270,7 +270,7 @@ static void tarball(void)
 	measure(apply);
 	work_on("50 MB in 2,000 files, no-op", 2000,
 		(struct contender[]){
-			{ "floor", command(floor_program, "tarball", archive, there, NULL), NULL },
+			{ "floor", command(floor_openssl, "tarball", archive, there, NULL), NULL },
 			{ "neap", apply, NULL } },
 		2);
 }
@@ -283,7 +283,7 @@ static void certs(unsigned count)
 	measure(apply);
 	work_on(text("%u certificates, no-op", count), count,
 		(struct contender[]){
-			{ "floor", command(floor_program, "certs", text("%s/etc/tls", root), n, NULL), NULL },
+			{ "floor", command(floor_openssl, "certs", text("%s/etc/tls", root), n, NULL), NULL },
 			{ "neap", apply, NULL } },
 		2);
 }
@@ -329,9 +329,12 @@ static void routes(unsigned count)
 	}
 	measure(apply);
 	work_on(text("%u routes, no-op", count), count,
-		(struct contender[]){ { "floor", command(floor_program, "network", NULL), NULL },
-				      { "neap", apply, NULL } },
-		2);
+		(struct contender[]){
+			{ "floor", command(floor_program, "network", NULL), NULL },
+			{ "neap", apply, NULL },
+			{ "ip route", command("ip", "route", NULL), NULL },
+			{ "check", command(neap, "check", recipe, "-D", text("N=%u", count), NULL), NULL } },
+		have("ip") ? 4 : 2);
 }
 
 int main(int argc, char **argv)
@@ -342,6 +345,7 @@ int main(int argc, char **argv)
 	}
 	neap = argv[1];
 	floor_program = argv[2];
+	floor_openssl = text("%s-openssl", argv[2]);
 	recipes = argv[3];
 	work = argv[4];
 	if (argc > 5)

@@ -145,7 +145,7 @@ static void chain_claim(const void *wanted, struct neap_claims *claims)
 				want->ensure == NEAP_ABSENT);
 	}
 	for (size_t i = 0; i < want->rules.count; i++)
-		neap_rule_claim(claims, &table, want->name, want->rules.items[i], false);
+		neap_rule_claim(claims, &table, want->name, want->rules.items[i], false, arena);
 }
 
 /* ---- what is there --------------------------------------------------------------------------------- */

@@ -51,7 +51,7 @@ static void rule_claim(const void *wanted, struct neap_claims *claims)
 
 	if (want->ensure == NEAP_PRESENT)
 		neap_claim_entries(claims, neap_firewall_path(&table, want->chain, arena));
-	neap_rule_claim(claims, &table, want->chain, want->rule, want->ensure == NEAP_ABSENT);
+	neap_rule_claim(claims, &table, want->chain, want->rule, want->ensure == NEAP_ABSENT, arena);
 }
 
 /* The other rules of the recipe in the same table: iptables looks at all of them at once. */

@@ -1,10 +1,10 @@
 /* See checksum.h. Digests by OpenSSL, which cannot fail but for want of memory. */
 #include "base/checksum.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/libcrypto.h"
 #include "base/str.h"
 
 struct neap_checksum_state {

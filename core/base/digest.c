@@ -2,13 +2,12 @@
  * SHA-256 by OpenSSL, by its function of old: the first digest by EVP costs a millisecond and a half, in
  * which it reads its configuration and looks for providers, and most runs want no other thing of it.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"
 
-#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/libcrypto.h"
 
 struct neap_digest_state {
 	SHA256_CTX context;

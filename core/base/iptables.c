@@ -184,27 +184,35 @@ void neap_chain_remove(struct neap_chain *chain, size_t at)
 
 /* ---- text ------------------------------------------------------------------------------------------ */
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 int neap_rule_word(struct neap_str *rest, struct neap_buf *ret)
 {
 	bool quoted = false, any = false;
 	size_t at = 0;
 
-	while (at < rest->len && (rest->data[at] == ' ' || rest->data[at] == '\t'))
+	while (at < rest->len && is_space(rest->data[at]))
 		at++;
 	ret->len = 0;
-	for (; at < rest->len; at++) {
-		char c = rest->data[at];
+	while (at < rest->len && (quoted || !is_space(rest->data[at]))) {
+		size_t from = at;
 
-		if (c == '"') {
+		if (rest->data[at] == '"') {
 			quoted = !quoted;
-			any = true;
-			continue;
+			at++;
+		} else if (quoted && rest->data[at] == '\\' && at + 1 < rest->len) {
+			neap_buf_putc(ret, rest->data[at + 1]);
+			at += 2;
+		} else { /* up to where one of these may begin */
+			do
+				at++;
+			while (at < rest->len && rest->data[at] != '"' && rest->data[at] != '\\' &&
+			       !is_space(rest->data[at]));
+			neap_buf_append(ret, rest->data + from, at - from);
 		}
-		if (!quoted && (c == ' ' || c == '\t'))
-			break;
-		if (quoted && c == '\\' && at + 1 < rest->len)
-			c = rest->data[++at];
-		neap_buf_putc(ret, c);
 		any = true;
 	}
 	rest->data += at;

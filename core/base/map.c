@@ -55,18 +55,15 @@ static inline uint64_t load32(const unsigned char *p)
 }
 
 /* Multiply and fold, 16 bytes a step; both factors depend on the seed, so no input can force a zero. */
-uint64_t neap_hash(const void *data, size_t len)
+static inline uint64_t hash_by(const uint64_t by[2], const void *data, size_t len)
 {
 	static const uint64_t odd1 = UINT64_C(0xd6e8feb86659fd93), odd2 = UINT64_C(0xa0761d6478bd642f);
 	const unsigned char *p = data;
-	uint64_t h, a, b;
+	uint64_t h = by[0] ^ odd1, a, b;
 	size_t left = len;
 
-	if (__builtin_expect(!__atomic_load_n(&seeded, __ATOMIC_ACQUIRE), 0))
-		pthread_once(&seed_once, make_seed);
-	h = seed[0] ^ odd1;
 	for (; left > 16; p += 16, left -= 16)
-		h = mix(load64(p) ^ seed[1], load64(p + 8) ^ h);
+		h = mix(load64(p) ^ by[1], load64(p + 8) ^ h);
 	if (left >= 8) {
 		a = load64(p);
 		b = load64(p + left - 8);
@@ -79,8 +76,22 @@ uint64_t neap_hash(const void *data, size_t len)
 	} else {
 		a = b = 0;
 	}
-	h = mix(a ^ seed[1], b ^ h);
-	return mix(h ^ odd2, (uint64_t)len ^ odd1 ^ seed[1]);
+	h = mix(a ^ by[1], b ^ h);
+	return mix(h ^ odd2, (uint64_t)len ^ odd1 ^ by[1]);
+}
+
+uint64_t neap_hash(const void *data, size_t len)
+{
+	if (__builtin_expect(!__atomic_load_n(&seeded, __ATOMIC_ACQUIRE), 0))
+		pthread_once(&seed_once, make_seed);
+	return hash_by(seed, data, len);
+}
+
+uint64_t neap_hash_lasting(const void *data, size_t len)
+{
+	static const uint64_t always[2] = { UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xbf58476d1ce4e5b9) };
+
+	return hash_by(always, data, len);
 }
 
 /* The slot that holds `key`, or NULL. */

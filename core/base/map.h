@@ -25,6 +25,9 @@ struct neap_map_entry {
 };
 
 uint64_t neap_hash(const void *data, size_t len);
+/* The same in every run, so that what was written to a file is seen to be whole. Only chance is a match for
+ * it: where somebody could gain by a forgery it wants to be a digest. */
+uint64_t neap_hash_lasting(const void *data, size_t len);
 
 void *neap_map_get(const struct neap_map *map, struct neap_str key); /* NULL when absent */
 /* Sets or replaces; `value` must not be NULL. Returns the former value or NULL. */

@@ -1,9 +1,9 @@
 #include "base/random.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <sys/random.h>
+
+#include "base/libcrypto.h"
 
 static void put_hex(char *to, const unsigned char *bytes, size_t count)
 {

@@ -2,12 +2,11 @@
  */
 #include "base/regex.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/libpcre2.h"
 
 #define MATCH_LIMIT 2000000 /* calls of the matcher, some 100 ms */
 #define DEPTH_LIMIT 100000

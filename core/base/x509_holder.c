@@ -1,7 +1,5 @@
 /* Names of certificates: how they are written, read and compared. See x509.h. */
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 
 #include "base/x509_private.h"

@@ -1,10 +1,7 @@
 /* What pkey.c and x509*.c share of OpenSSL; for these files only. */
 #pragma once
 
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-
+#include "base/libcrypto.h"
 #include "base/pkey.h"
 #include "base/x509.h"
 

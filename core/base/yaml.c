@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <yaml.h>
 
 #include "base/document.h"
+#include "base/libyaml.h"
 #include "base/tree.h"
 
 #define TAG "tag:yaml.org,2002:"

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <yaml.h>
 
 #include "base/document.h"
+#include "base/libyaml.h"
 #include "base/tree.h"
 
 struct writer {

@@ -51,7 +51,7 @@ int neap_rule_check(const char *rule, struct neap_error **err)
 	if (rest.len > NEAP_RULE_MAX)
 		return neap_error_set(err, "a rule is longer than %d bytes", NEAP_RULE_MAX);
 	for (const char *at = rule; *at; at++)
-		if (iscntrl((unsigned char)*at) && *at != '\t')
+		if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
 			return neap_error_set(err, "a rule holds a control character");
 	while ((r = neap_rule_word(&rest, &word)) > 0) {
 		for (size_t i = 0; first && i < sizeof commands / sizeof *commands; i++)
@@ -64,7 +64,7 @@ int neap_rule_check(const char *rule, struct neap_error **err)
 	}
 	if (r < 0)
 		return neap_error_set(err, "a double quote is not closed in the rule %s", rule);
-	if (has_apostrophe(rule)) {
+	if (strchr(rule, '\'') && has_apostrophe(rule)) {
 		neap_error_set(err, "an apostrophe quotes nothing in a rule: %s", rule);
 		return neap_error_hint(err, "iptables-restore knows double quotes only");
 	}
@@ -72,47 +72,56 @@ int neap_rule_check(const char *rule, struct neap_error **err)
 }
 
 /* The words of a rule as the last part of a path. */
-static const char *part_of(const char *rule, struct neap_arena *arena)
+static void put_part(struct neap_buf *out, const char *rule)
 {
-	struct neap_buf word NEAP_AUTO_BUF = { 0 }, out NEAP_AUTO_BUF = { 0 };
+	struct neap_buf word NEAP_AUTO_BUF = { 0 };
 	struct neap_str rest = neap_str(rule);
 
-	neap_buf_puts(&out, "-A");
+	neap_buf_puts(out, "-A");
 	while (neap_rule_word(&rest, &word) > 0) {
 		const char *quote = !word.len || strpbrk(word.data, " \t") ? "\"" : "";
 
-		neap_buf_putc(&out, ' ');
-		neap_buf_puts(&out, quote);
+		neap_buf_putc(out, ' ');
+		neap_buf_puts(out, quote);
 		for (const char *at = word.len ? word.data : ""; *at;) {
 			size_t len = strcspn(at, "/");
 
-			neap_buf_append(&out, at, len);
+			neap_buf_append(out, at, len);
 			at += len;
 			if (*at == '/') {
-				neap_buf_puts(&out, "\u2215");
+				neap_buf_puts(out, "\u2215");
 				at++;
 			}
 		}
-		neap_buf_puts(&out, quote);
+		neap_buf_puts(out, quote);
 	}
-	return neap_arena_copy(arena, out.data, out.len);
+}
+
+/* What every chain knows, and no chain is named. */
+static bool is_verdict(const char *target)
+{
+	return strcmp(target, "ACCEPT") == 0 || strcmp(target, "DROP") == 0 || strcmp(target, "RETURN") == 0;
 }
 
 void neap_rule_claim(struct neap_claims *claims, const struct neap_table *table, const char *chain,
-		     const char *rule, bool absent)
+		     const char *rule, bool absent, struct neap_arena *arena)
 {
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	const char *part = part_of(rule, arena), *target = neap_rule_target(rule, arena);
+	const char *target = neap_rule_target(rule, arena);
+	struct neap_buf path NEAP_AUTO_BUF = { 0 };
 
-	neap_claim_path(
-		claims,
-		neap_arena_printf(arena, "%s/rules/%s", neap_firewall_path(table, chain, arena), part),
-		NEAP_ASPECT_EXISTENCE, absent);
-	if (target && *target && !strchr(target, '/') && strcmp(target, chain) != 0)
-		neap_claim_path(claims,
-				neap_arena_printf(arena, "%s/jumps/%s/%s",
-						  neap_firewall_path(table, target, arena), chain, part),
-				NEAP_ASPECT_EXISTENCE, absent);
+	neap_buf_puts(&path, neap_firewall_path(table, chain, arena));
+	neap_buf_puts(&path, "/rules/");
+	put_part(&path, rule);
+	neap_claim_path(claims, path.data, NEAP_ASPECT_EXISTENCE, absent);
+	if (!target || !*target || strchr(target, '/') || strcmp(target, chain) == 0 || is_verdict(target))
+		return;
+	path.len = 0;
+	neap_buf_puts(&path, neap_firewall_path(table, target, arena));
+	neap_buf_puts(&path, "/jumps/");
+	neap_buf_puts(&path, chain);
+	neap_buf_putc(&path, '/');
+	put_part(&path, rule);
+	neap_claim_path(claims, path.data, NEAP_ASPECT_EXISTENCE, absent);
 }
 
 /* Paths of the packet filter are neap's own, so nobody else may read them. */

@@ -27,9 +27,10 @@ extern const char *const neap_table_choices[];
 int neap_chain_check(const char *param, const char *name, struct neap_error **err);
 int neap_rule_check(const char *rule, struct neap_error **err);
 
-/* A rule lies in its chain: after who makes that, before who removes it. So does its jump to another. */
+/* A rule lies in its chain: after who makes that, before who removes it. So does its jump to another. The
+ * arena is for what does not last. */
 void neap_rule_claim(struct neap_claims *claims, const struct neap_table *table, const char *chain,
-		     const char *rule, bool absent);
+		     const char *rule, bool absent, struct neap_arena *arena);
 
 /* What a path of the packet filter stands for, for people: "the chain INPUT of the table filter (ipv6)". Any
  * other path: itself. */

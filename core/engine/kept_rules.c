@@ -182,9 +182,9 @@ static int check_chains(const struct neap_view *view, struct neap_arena *arena,
 
 /* ---- what is kept -------------------------------------------------------------------------------------- */
 
-void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_claims *claims)
+void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_claims *claims,
+			   struct neap_arena *arena)
 {
-	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	struct neap_kept kept = kept_of(rules, arena);
 
 	neap_kept_claim(&kept, claims);

@@ -25,7 +25,8 @@ struct neap_kept_rules {
 
 /* What the boot could not make of a rule is an error of the recipe. */
 int neap_kept_rules_check(const struct neap_kept_rules *rules, struct neap_error **err);
-void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_claims *claims);
+void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_claims *claims,
+			   struct neap_arena *arena);
 /* A chain that is not kept, in which a rule is or to which one jumps, is an error: the table would not load.
  */
 int neap_kept_rules_read(const struct neap_view *view, const struct neap_context *ctx,

@@ -70,7 +70,7 @@ static void claim_kept(const void *want, struct neap_claims *claims)
 	} else {
 		struct neap_kept_rules rules = rules_of(NULL, want);
 
-		neap_kept_rules_claim(&rules, claims);
+		neap_kept_rules_claim(&rules, claims, arena);
 	}
 }
 

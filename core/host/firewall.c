@@ -8,9 +8,17 @@
 
 const char *neap_firewall_path(const struct neap_table *table, const char *chain, struct neap_arena *arena)
 {
-	return neap_arena_printf(arena, NEAP_FIREWALL_ROOT "/%s/%s%s%s",
-				 table->family == NEAP_FAMILY_IPV6 ? "ipv6" : "ipv4", table->name,
-				 chain ? "/" : "", chain ? chain : "");
+	static const char *const roots[] = { [NEAP_FAMILY_IPV4] = NEAP_FIREWALL_ROOT "/ipv4/",
+					     [NEAP_FAMILY_IPV6] = NEAP_FIREWALL_ROOT "/ipv6/" };
+	struct neap_buf path NEAP_AUTO_BUF = { 0 };
+
+	neap_buf_puts(&path, roots[table->family]);
+	neap_buf_puts(&path, table->name);
+	if (chain) {
+		neap_buf_putc(&path, '/');
+		neap_buf_puts(&path, chain);
+	}
+	return neap_arena_copy(arena, path.data, path.len);
 }
 
 const char *neap_view_firewall_name(const struct neap_view *view, enum neap_family family,

@@ -67,7 +67,12 @@ void neap_local_firewall_free(struct neap_local *local)
 
 const char *neap_local_tool(enum neap_family family, const char *end, struct neap_arena *arena)
 {
-	return neap_arena_printf(arena, "%s%s", family == NEAP_FAMILY_IPV6 ? "ip6tables" : "iptables", end);
+	const char *name = family == NEAP_FAMILY_IPV6 ? "ip6tables" : "iptables";
+	size_t len = strlen(name), more = strlen(end);
+	char *tool = neap_arena_bytes(arena, len + more + 1);
+
+	memcpy(mempcpy(tool, name, len), end, more + 1);
+	return tool;
 }
 
 enum neap_local_variant neap_local_variant(struct neap_local *local, enum neap_family family)
@@ -95,10 +100,11 @@ const char *neap_local_firewall_name(const struct neap_view *view, enum neap_fam
 
 	switch (neap_local_variant(local, family)) {
 	case NEAP_VARIANT_NFT:
-		return neap_arena_printf(arena, "%s%s", neap_local_tool(family, "-nft", arena),
-					 local->firewall->families[family].mixed
-						 ? " (there are tables of the legacy variant too)"
-						 : "");
+		return neap_local_tool(family,
+				       local->firewall->families[family].mixed
+					       ? "-nft (there are tables of the legacy variant too)"
+					       : "-nft",
+				       arena);
 	case NEAP_VARIANT_LEGACY:
 		return neap_local_tool(family, "-legacy", arena);
 	case NEAP_VARIANT_OTHER:

@@ -26,8 +26,8 @@ struct neap_local_firewall {
 /* The forms of rules, by chain and text. */
 struct neap_local_book {
 	struct neap_map forms;
-	char stamp[NEAP_DIGEST_HEX_SIZE]; /* of all that they hang on */
-	bool fresh;                       /* nothing has changed since it was compared */
+	const char *stamp; /* of all that they hang on; NULL: not looked at yet */
+	bool fresh;        /* nothing has changed since it was compared */
 };
 
 struct neap_local_firewall *neap_local_firewall(struct neap_local *local);

@@ -21,7 +21,7 @@
 
 #define MARK "neap-wish:"
 #define CACHE_KIND "iptables"
-#define CACHE_HEAD "neap-rules 1 "
+#define CACHE_HEAD "neap-rules 2 "
 #define BOOK_MAX ((size_t)16 << 20)
 #define TOGETHER_MAX 20000 /* rules tried by one call */
 #define NOT_UNDERSTOOD 2   /* exit code of iptables-restore for what it refuses itself */
@@ -296,32 +296,28 @@ static struct neap_str key_of(const struct neap_rule_wish *wish, struct neap_are
 
 static void stamp_file(struct neap_buf *buf, const struct stat *st)
 {
-	neap_buf_printf(buf, "%llu %llu %lld %lld.%ld\n", (unsigned long long)st->st_dev,
+	neap_buf_printf(buf, "%llu %llu %lld %lld.%ld; ", (unsigned long long)st->st_dev,
 			(unsigned long long)st->st_ino, (long long)st->st_size, (long long)st->st_mtim.tv_sec,
 			st->st_mtim.tv_nsec);
 }
 
-/* Names of users, services and hosts become numbers in a rule. */
-static void stamp(struct neap_local *local, enum neap_family family, char ret[NEAP_DIGEST_HEX_SIZE])
+/* One line. Names of users, services and hosts become numbers in a rule. */
+static void stamp(struct neap_local *local, enum neap_family family, struct neap_buf *ret)
 {
 	static const char *const files[] = { "/etc/passwd", "/etc/group", "/etc/services", "/etc/protocols",
 					     "/etc/hosts" };
-	struct neap_buf text NEAP_AUTO_BUF = { 0 };
-	uint8_t digest[NEAP_DIGEST_SIZE];
 	struct utsname names;
 	struct stat st;
 
 	neap_local_variant(local, family);
-	stamp_file(&text, &local->firewall->families[family].program);
+	stamp_file(ret, &local->firewall->families[family].program);
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		if (stat(files[i], &st) == 0)
-			stamp_file(&text, &st);
+			stamp_file(ret, &st);
 		else
-			neap_buf_puts(&text, "-\n");
+			neap_buf_puts(ret, "-; ");
 	if (uname(&names) == 0)
-		neap_buf_printf(&text, "%s %s\n", names.release, names.version);
-	neap_digest(text.data, text.len, digest);
-	neap_digest_hex(digest, ret);
+		neap_buf_printf(ret, "%s %s", names.release, names.version);
 }
 
 static const char *book_key(const struct neap_table *table, struct neap_arena *arena)
@@ -330,13 +326,18 @@ static const char *book_key(const struct neap_table *table, struct neap_arena *a
 				 table->name);
 }
 
+/* The first line of what is kept of a book. */
+static void write_head(struct neap_buf *text, const struct neap_local_book *book, struct neap_str records)
+{
+	neap_buf_printf(text, CACHE_HEAD "%016llx %s\n",
+			(unsigned long long)neap_hash_lasting(records.data, records.len), book->stamp);
+}
+
 /* Records of lines: "W" and the key, "J" and the chain, "R" and a rule each, "E". */
 static void write_book(struct neap_local *local, const struct neap_table *table,
 		       const struct neap_local_book *book, struct neap_arena *arena)
 {
 	struct neap_buf records NEAP_AUTO_BUF = { 0 }, text NEAP_AUTO_BUF = { 0 };
-	char hex[NEAP_DIGEST_HEX_SIZE];
-	uint8_t digest[NEAP_DIGEST_SIZE];
 
 	if (!local->state)
 		return;
@@ -352,9 +353,7 @@ static void write_book(struct neap_local *local, const struct neap_table *table,
 	}
 	if (!records.len || records.len > BOOK_MAX)
 		return;
-	neap_digest(records.data, records.len, digest);
-	neap_digest_hex(digest, hex);
-	neap_buf_printf(&text, CACHE_HEAD "%s %s\n", book->stamp, hex);
+	write_head(&text, book, (struct neap_str){ records.data, records.len });
 	neap_buf_append(&text, records.data, records.len);
 	neap_local_cache(&local->machine, CACHE_KIND, book_key(table, arena), text.data, text.len);
 }
@@ -399,23 +398,18 @@ static void read_records(struct neap_local_book *book, struct neap_str text, str
 static void read_book(struct neap_local *local, const struct neap_table *table, struct neap_local_book *book)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	struct neap_buf head NEAP_AUTO_BUF = { 0 };
 	struct neap_content content = { 0 };
-	char hex[NEAP_DIGEST_HEX_SIZE];
-	uint8_t digest[NEAP_DIGEST_SIZE];
-	struct neap_str head, records;
-	const char *expected;
+	struct neap_str text, records;
 
 	neap_local_cached(&local->machine.view, CACHE_KIND, book_key(table, arena), arena, &content);
 	if (!content.data || !content.size)
 		return;
-	struct neap_str text = { content.data, content.size };
-	struct neap_line first = neap_line_at(text, 0);
-	head = neap_line_bytes(text, first);
-	records = (struct neap_str){ text.data + first.next, text.len - first.next };
-	neap_digest(records.data, records.len, digest);
-	neap_digest_hex(digest, hex);
-	expected = neap_arena_printf(arena, CACHE_HEAD "%s %s", book->stamp, hex);
-	if (neap_str_equal(head, neap_str(expected)))
+	text = (struct neap_str){ content.data, content.size };
+	size_t next = neap_line_at(text, 0).next;
+	records = (struct neap_str){ text.data + next, text.len - next };
+	write_head(&head, book, records);
+	if (neap_str_equal((struct neap_str){ text.data, next }, (struct neap_str){ head.data, head.len }))
 		read_records(book, records, local->firewall->arena);
 }
 
@@ -423,17 +417,17 @@ static struct neap_local_book *open_book(struct neap_local *local, const struct 
 {
 	struct neap_local_firewall *firewall = neap_local_firewall(local);
 	struct neap_local_book **slot = &firewall->books[neap_table_number(table)], *book;
-	char now[NEAP_DIGEST_HEX_SIZE];
+	struct neap_buf now NEAP_AUTO_BUF = { 0 };
 
 	if (!*slot)
 		*slot = neap_arena_new_of(firewall->arena, struct neap_local_book);
 	book = *slot;
 	if (book->fresh)
 		return book;
-	stamp(local, table->family, now);
-	if (strcmp(now, book->stamp) != 0) {
+	stamp(local, table->family, &now);
+	if (!book->stamp || strcmp(now.data, book->stamp) != 0) {
 		neap_map_clear(&book->forms);
-		memcpy(book->stamp, now, sizeof now);
+		book->stamp = neap_arena_copy(firewall->arena, now.data, now.len);
 		read_book(local, table, book);
 	}
 	book->fresh = true;
@@ -518,13 +512,14 @@ int neap_local_rule_form(const struct neap_view *view, const struct neap_table *
 {
 	struct neap_local *local = neap_local_of(view);
 	struct neap_local_book *book = open_book(local, table);
-	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
-	struct trial trial = { .local = local, .table = table, .set = set, .arena = scratch };
-	const struct form *form = neap_map_get(&book->forms, key_of(wish, scratch));
-	int rc;
+	struct neap_str key = key_of(wish, arena);
+	const struct form *form = neap_map_get(&book->forms, key); /* lives as long as the machine */
 
-	(void)arena; /* forms live as long as the machine */
 	if (!form) {
+		struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
+		struct trial trial = { .local = local, .table = table, .set = set, .arena = scratch };
+		int rc;
+
 		gather(&trial, book, wish, others);
 		rc = settle(&trial, err);
 		for (size_t i = 0; rc == 0 && i < trial.wishes.count; i++)
@@ -535,11 +530,11 @@ int neap_local_rule_form(const struct neap_view *view, const struct neap_table *
 		if (rc < 0)
 			return rc;
 		write_book(local, table, book, scratch);
-		form = neap_map_get(&book->forms, key_of(wish, scratch));
+		form = neap_map_get(&book->forms, key);
 	}
 	if (!form) {
 		neap_error_set(err, "%s makes no rule of it",
-			       neap_local_tool(table->family, "-restore", scratch));
+			       neap_local_tool(table->family, "-restore", arena));
 		return neap_error_hint(err, "-4 and -6 in a rule leave it out of the other family");
 	}
 	if (neap_firewall_jump(table, set, form->jump, err) < 0)

@@ -42,11 +42,29 @@ bool neap_net_prefix_parse(const char *text, struct neap_net_prefix *ret)
 	return true;
 }
 
+/* Below 1000, and what follows it. */
+static char *put_number(char *to, unsigned number, char behind)
+{
+	if (number >= 100)
+		*to++ = (char)('0' + number / 100);
+	if (number >= 10)
+		*to++ = (char)('0' + number / 10 % 10);
+	*to++ = (char)('0' + number % 10);
+	*to++ = behind;
+	return to;
+}
+
+/* Each address of a recipe is printed once, to see that it is spelled as the kernel does: for IPv4 by hand,
+ * which glibc does with sprintf(). */
 const char *neap_net_ip_print(const struct neap_net_ip *ip, char ret[NEAP_NET_TEXT])
 {
+	char *to = ret;
+
 	ret[0] = '\0';
-	if (ip->family)
-		inet_ntop(ip->family == 4 ? AF_INET : AF_INET6, ip->bytes, ret, NEAP_NET_TEXT);
+	for (unsigned i = 0; ip->family == 4 && i < 4; i++)
+		to = put_number(to, ip->bytes[i], i < 3 ? '.' : '\0');
+	if (ip->family == 6)
+		inet_ntop(AF_INET6, ip->bytes, ret, NEAP_NET_TEXT);
 	return ret;
 }
 
@@ -54,7 +72,8 @@ const char *neap_net_prefix_print(const struct neap_net_prefix *prefix, char ret
 {
 	size_t len = strlen(neap_net_ip_print(&prefix->ip, ret));
 
-	snprintf(ret + len, NEAP_NET_TEXT - len, "/%u", prefix->len);
+	ret[len++] = '/';
+	put_number(ret + len, prefix->len, '\0');
 	return ret;
 }
 

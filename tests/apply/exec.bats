@@ -155,6 +155,20 @@ action() { jq -r --arg a "$1" '.resources[] | select(.address == $a) | .action' 
 	[ "$(grep -c execve trace)" = 1 ]
 }
 
+@test "a program starts from neap's own memory, which one that becomes another user never shares" {
+	command -v strace >/dev/null || skip "needs strace"
+	recipe <<-'LUA'
+	neap.exec { name = "x", command = { "true" }, user = neap.params.USER, always = true }
+	LUA
+	strace -f -qq -e trace=clone,clone3,fork,vfork -o trace "$NEAP" apply "${OPTIONS[@]}" site.lua
+	[ "$(grep "clone.*SIGCHLD" trace | grep -c "CLONE_VM.CLONE_VFORK")" = 1 ]
+	[ "$(grep -c "clone.*SIGCHLD" trace)" = 1 ]
+	[ "$(id -u)" = 0 ] || return 0
+	strace -f -qq -e trace=clone,clone3,fork,vfork -o trace "$NEAP" apply "${OPTIONS[@]}" -D USER=nobody site.lua
+	[ "$(grep -c "clone.*SIGCHLD" trace)" = 1 ]
+	[ "$(grep -c CLONE_VM trace)" = 0 ]
+}
+
 @test "what stands on a command is unknown where it is absent, and known where it is there" {
 	echo old >work/there
 	recipe <<-'LUA'

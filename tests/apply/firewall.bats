@@ -512,13 +512,25 @@ rules_tools() {
 			strace -f -o trace -e trace=execve "$NEAP" apply -q -D n=$n --state-dir "$PWD/state" site.lua
 			grep -c "execve.*= 0" trace >>made
 			[ "$(iptables -S INPUT | wc -l)" = $((n + 1)) ]
-			strace -f -o trace -e trace=execve "$NEAP" apply -q -D n=$n --state-dir "$PWD/state" site.lua
+			strace -f -o trace -e trace=execve,openat "$NEAP" apply -q -D n=$n --state-dir "$PWD/state" site.lua
 			grep -c "execve.*= 0" trace >>unchanged
 			grep -q "execve.*iptables-save" trace
+			fails grep "openat.*libcrypto" trace # no digest is asked for
 		done
 		[ "$(sort -u made | wc -l)" = 1 ]
 		[ "$(sort -u unchanged)" = 2 ] # neap, and iptables-save
 		rm made unchanged'
+}
+
+@test "a rule that two resources want is one error, whatever it leads to" {
+	for target in ACCEPT DROP RETURN; do
+		recipe <<-LUA
+		neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j $target" }
+		neap.iptables_rule { chain = "INPUT", rule = "-p  tcp  -j \"$target\"" }
+		LUA
+		run -1 "$NEAP" check site.lua
+		[[ $output == *"both own the existence of the rule -p tcp -j $target in the chain INPUT"*"1 error;"* ]]
+	done
 }
 
 @test "behind a package that brings iptables, or a command that makes a chain, the plan does not know" {

@@ -102,6 +102,31 @@ calls() { # calls VERB COUNT: how many system calls
 	done
 }
 
+@test "what is as wanted is looked at without libcrypto, PCRE2 and libyaml, and few calls start a run" {
+	sed -i /neap.line/d "$work/site.lua" # it has a regular expression
+	"$NEAP" apply "$work/site.lua" --root "$work/root"
+	for verb in apply plan; do
+		strace -f -o "$work/trace" "$NEAP" $verb -q "$work/site.lua" --root "$work/root"
+		grep -q 'openat(.*liblua' "$work/trace"
+		run grep -cE 'openat\(.*lib(crypto|pcre2|yaml)' "$work/trace"
+		[ "$output" -eq 0 ]
+	done
+	echo >"$work/empty.lua"
+	strace -f -o "$work/trace" "$NEAP" apply -q "$work/empty.lua" --root "$work/root"
+	echo "$(wc -l <"$work/trace") calls"
+	[ "$(wc -l <"$work/trace")" -le 180 ]
+}
+
+@test "where libcrypto cannot be loaded, what needs it says so in one line" {
+	mkdir "$work/lib"
+	echo "no library" >"$work/lib/libcrypto.so.3"
+	echo 'require("neap").key { path = "/etc/app.key", algorithm = "ed25519" }' >"$work/key.lua"
+	LD_LIBRARY_PATH=$work/lib run -4 "$NEAP" apply "$work/key.lua" --root "$work/root"
+	[[ $output == "neap: load libcrypto.so.3: "*": install the package libssl3" ]]
+	[ ! -e "$work/root/etc/app.key" ]
+	"$NEAP" apply "$work/key.lua" --root "$work/root"
+}
+
 @test "a chain of ten thousand resources is planned and applied" {
 	cat >"$work/chain.lua" <<-'LUA'
 		local neap = require "neap"

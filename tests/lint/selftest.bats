@@ -49,12 +49,18 @@ object() { # object FOLDER NAME CODE: compiles it and prints the object's path
 	printf '/* x */\n#include <dlfcn.h>\n' >core/host/library.c
 	run "$lint/arrows"
 	[ "$status" = 0 ]
+	printf '/* x */\n#include <openssl/evp.h>\n' >core/base/libcrypto.h
+	run "$lint/arrows"
+	[ "$status" = 0 ]
 	for header in curl/curl.h systemd/sd-bus.h systemd/sd-journal.h dlfcn.h; do
 		printf '/* x */\n#include <%s>\n' "$header" >core/host/wrong.c
 		run "$lint/arrows"
 		[ "$status" = 1 ]
 		[[ $output == *"core/host/wrong.c:2:"*"knows that library"* ]]
 	done
+	printf '/* x */\n#include <openssl/evp.h>\n' >core/base/wrong.c
+	run "$lint/arrows"
+	[[ $output == *"core/base/wrong.c:2:"*"knows that library"* ]]
 }
 
 @test "arrows: lua.h is seen in lua/ only" {

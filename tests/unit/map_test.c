@@ -171,23 +171,36 @@ static void map__many_keys_are_all_found(void **state)
 	free(keys);
 }
 
-static void hash__every_byte_and_the_length_count(void **state)
+static void every_byte_counts(uint64_t (*hash)(const void *data, size_t len))
 {
 	unsigned char data[70] = { 0 };
 
-	(void)state;
 	for (size_t len = 1; len < sizeof(data); len++) {
-		uint64_t zero = neap_hash(data, len);
+		uint64_t zero = hash(data, len);
 
-		assert_true(zero == neap_hash(data, len));
-		assert_true(zero != neap_hash(data, len - 1));
+		assert_true(zero == hash(data, len));
+		assert_true(zero != hash(data, len - 1));
 		for (size_t i = 0; i < len; i++) {
 			data[i] = 1;
-			if (zero == neap_hash(data, len))
+			if (zero == hash(data, len))
 				fail_msg("byte %zu of %zu does not count", i, len);
 			data[i] = 0;
 		}
 	}
+}
+
+static void hash__every_byte_and_the_length_count(void **state)
+{
+	(void)state;
+	every_byte_counts(neap_hash);
+	every_byte_counts(neap_hash_lasting);
+}
+
+static void hash__a_lasting_one_is_the_same_in_every_run(void **state)
+{
+	(void)state;
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		assert_true(neap_hash_lasting("-A INPUT -j ACCEPT", 18) == UINT64_C(0x56acdc85157b5ac2));
 }
 
 static void hash__low_bits_spread(void **state)
@@ -217,6 +230,7 @@ int main(void)
 		cmocka_unit_test(map__agrees_with_a_table_over_random_steps),
 		cmocka_unit_test(map__many_keys_are_all_found),
 		cmocka_unit_test(hash__every_byte_and_the_length_count),
+		cmocka_unit_test(hash__a_lasting_one_is_the_same_in_every_run),
 		cmocka_unit_test(hash__low_bits_spread),
 	};
 
