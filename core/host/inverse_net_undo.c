@@ -151,8 +151,10 @@ static void undo_set(struct reader *reader, struct neap_str rest)
 		leave(reader, name, "the link is not there any more");
 		return;
 	}
-	if (!read_link(before, &was) || !read_link(after, &set))
+	if (!read_link(before, &was) || !read_link(after, &set)) {
+		leave(reader, name, "how it was cannot be read");
 		return;
+	}
 	snprintf(was.name, sizeof(was.name), "%s", name);
 	memcpy(was.kind, is->kind, sizeof(was.kind));
 	fields = still(is, &set, &was, fields);

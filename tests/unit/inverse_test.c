@@ -332,12 +332,50 @@ static void inverse__links_of_any_kind_are_made_again(void **state)
 	neap_machine_free(machine);
 }
 
+/* As it is set down again the kernel drops what it had while it was down. */
+static void inverse__a_link_that_was_down_has_again_what_it_had(void **state)
+{
+	static const char show[] =
+		"ip addr show e0 | sed '1d; s/ tentative//'; ip neigh show dev e0 nud permanent";
+	struct neap_net_change net = { .op = NEAP_NET_LINK_SET,
+				       .fields = NEAP_NET_UP,
+				       .link = { .name = "e0", .up = true } };
+	struct neap_change change = { .kind = NEAP_CHANGE_NET, .net = &net };
+	const struct neap_change *list = &change;
+	struct neap_buf before NEAP_AUTO_BUF = { 0 }, after NEAP_AUTO_BUF = { 0 };
+	struct neap_buf lines NEAP_AUTO_BUF = { 0 }, left NEAP_AUTO_BUF = { 0 };
+	struct neap_machine *machine;
+	struct neap_local *local;
+
+	(void)state;
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0)
+		skip();
+	assert_int_equal(neap_host_local_new("/", NULL, &machine, NULL), 0);
+	local = neap_local_of(&machine->view);
+	assert_int_equal(
+		system("ip link add e0 type veth peer name e1 && ip addr add fd00::1/64 dev e0 nodad && "
+		       "ip addr add 10.0.0.1/24 dev e0 && "
+		       "ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev e0 nud permanent"),
+		0);
+	told(show, &before);
+	assert_int_equal(neap_inverse_net(local, &list, 1, &lines, NULL), 0);
+	assert_int_equal(neap_local_land_net(local, &net, NULL), 0);
+	neap_inverse_net_undo(local, (struct neap_str){ lines.data, lines.len }, &left);
+	assert_int_equal(left.len, 0);
+	told(show, &after);
+	neap_buf_putc(&before, '\0');
+	neap_buf_putc(&after, '\0');
+	assert_string_equal(after.data, before.data);
+	neap_machine_free(machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inverse__rules_come_back_and_others_stay),
 		cmocka_unit_test(inverse__lines_that_name_no_table_are_an_error),
 		cmocka_unit_test(inverse__links_of_any_kind_are_made_again),
+		cmocka_unit_test(inverse__a_link_that_was_down_has_again_what_it_had),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

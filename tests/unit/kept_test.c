@@ -430,6 +430,57 @@ static void kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file(void 
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Of each type: while nobody has confirmed what is in force, nothing is kept; a plan says both. */
+static void kept__what_is_not_confirmed_is_not_kept(void **state)
+{
+	static const struct {
+		const char *folder, *type, *params[8];
+	} cells[] = {
+		{ "/etc/neap/network.d", "address", { "link", "eth1", "address", "10.0.0.1/24" } },
+		{ "/etc/neap/network.d", "bridge", { "name", "br0" } },
+		{ "/etc/neap/network.d", "route", { "to", "10.9.0.0/16", "link", "eth1" } },
+		{ "/etc/neap/network.d", "veth", { "name", "v0", "peer", "v1" } },
+		{ "/etc/neap/network.d", "vxlan", { "name", "x0", "peers", "192.0.2.2" } },
+		{ "/etc/neap/iptables.d", "iptables_chain", { "name", "SITE" } },
+		{ "/etc/neap/iptables.d", "iptables_rule", { "chain", "INPUT", "rule", "-j DROP" } },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+		struct neap_machine *machine = machine_with("eth1");
+		struct neap_run *run;
+		struct fixture *f;
+		void *fresh;
+		uint32_t number;
+
+		assert_int_equal(setup(&fresh), 0);
+		f = fresh;
+		number = begin(f, found(cells[i].type), 1);
+		for (size_t k = 0; k < 8 && cells[i].params[k]; k += 2)
+			set(f, number, cells[i].params[k], neap_value_string(cells[i].params[k + 1]));
+		if (strcmp(cells[i].type, "vxlan") == 0)
+			set(f, number, "id", (struct neap_value){ .kind = NEAP_INTEGER, .integer = 42 });
+		set(f, number, "persist", neap_value_string("unit"));
+		set(f, number, "confirm_within", neap_value_string("5s"));
+		neap_graph_end(f->graph, number);
+		finish_good(f);
+		run = go(f, machine, NEAP_RUN_PLAN);
+		assert_non_null(strstr(run->results[0].reason, "neap confirm"));
+		assert_non_null(strstr(run->results[0].reason, cells[i].folder));
+		neap_run_free(run);
+		neap_host_memory_confirms(machine, false);
+		run = go(f, machine, NEAP_RUN_APPLY);
+		assert_non_null(run->results[0].error);
+		assert_non_null(strstr(run->results[0].error->message, "has been taken back"));
+		neap_run_free(run);
+		assert_false(is_there(machine, "/etc/neap"));
+		neap_host_memory_confirms(machine, true);
+		apply(f, machine);
+		assert_true(is_there(machine, cells[i].folder));
+		neap_machine_free(machine);
+		teardown(&fresh);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +490,7 @@ int main(void)
 		TEST(kept__more_than_networkd_takes_is_refused),
 		TEST(kept__rules_are_numbered_in_their_chain_by_their_turn),
 		TEST(kept__the_unit_stands_when_any_is_kept_whoever_failed),
+		cmocka_unit_test(kept__what_is_not_confirmed_is_not_kept),
 		TEST(kept__each_half_is_said_and_repaired_alone),
 		TEST(kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file),
 	};
