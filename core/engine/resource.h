@@ -65,7 +65,8 @@ enum neap_param_flags {
 	NEAP_PARAM_OR_ONE = 1 << 5,     /* of STRINGS: a string is a list of one */
 	NEAP_PARAM_KNOWN = 1 << 6,      /* no output of another resource: not given means none */
 	NEAP_PARAM_GROUP = 1 << 7,      /* OWNER: a group; without it a user */
-	NEAP_PARAM_OR_FALSE = 1 << 8,   /* of CHOICE: the first one is no word but the boolean false */
+	NEAP_PARAM_OR_FALSE = 1 << 8,   /* of CHOICE: the first one is no word but the boolean false;
+					   of TEXTS: false is taken too, as a text without data */
 	NEAP_PARAM_LINE = 1 << 9,       /* of STRING: the line of a file, whose newline is cut off */
 };
 
@@ -87,8 +88,8 @@ struct neap_integers {
 	size_t count;
 };
 struct neap_texts {
-	const char *const *names; /* sorted */
-	const struct neap_text *texts;
+	const char *const *names;      /* sorted */
+	const struct neap_text *texts; /* with NEAP_PARAM_OR_FALSE: data NULL is false */
 	size_t count;
 };
 struct neap_resource_type;

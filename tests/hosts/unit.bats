@@ -87,7 +87,7 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 	run -0 plan
 }
 
-@test "its own file restarts it, exactly once; with restart = false it is only read" {
+@test "its own file restarts it, exactly once, and so does a drop-in that goes; with restart = false it is only read" {
 	recipe <<-'LUA'
 	neap.unit { name = "own.service", content = service "own", state = "running" }
 	LUA
@@ -110,6 +110,12 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 	[ "$(noted own)" = "" ]
 	[ "$(state own.service Environment)" = "A=3 B=1 C=1" ]
 	[ "$(state own.service NeedDaemonReload)" = no ]
+	recipe <<-'LUA'
+	neap.unit { name = "own.service", drop_ins = { one = false } }
+	LUA
+	converges
+	[ "$(noted own)" = start ]
+	[ "$(state own.service Environment)" = "A=3 C=1" ]
 }
 
 @test "a notification restarts it, or reloads it; one that is stopped stays so" {
