@@ -174,19 +174,26 @@ static int read_members(const struct neap_view *view, const struct neap_context 
 	return 0;
 }
 
+static int read_live(const struct neap_view *view, const struct neap_context *ctx,
+		     const struct bridge_want *want, struct bridge_have *have, struct neap_error **err)
+{
+	int r;
+
+	have->running = neap_view_running(view);
+	if (!have->running)
+		return 0;
+	r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
+	return r == 0 && want->ensure == NEAP_PRESENT ? read_members(view, ctx, want, have, err) : r;
+}
+
 static int bridge_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
 		       void *had, struct neap_error **err)
 {
 	const struct bridge_want *want = wanted;
 	struct bridge_have *have = had;
 	struct neap_kept_net kept = kept_of(want, ctx->scratch);
-	int r = 0;
+	int r = read_live(view, ctx, want, have, err);
 
-	have->running = neap_view_running(view);
-	if (have->running)
-		r = neap_net_read_link(view, want->name, KIND, &have->link, &have->found, err);
-	if (r == 0 && have->running && want->ensure == NEAP_PRESENT)
-		r = read_members(view, ctx, want, have, err);
 	return r == 0 ? neap_kept_net_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
@@ -345,9 +352,16 @@ static int bridge_apply(struct neap_host *host, const struct neap_context *ctx, 
 	const struct bridge_want *want = wanted;
 	const struct bridge_have *have = had;
 	struct neap_kept_net kept = kept_of(want, ctx->scratch);
+	struct bridge_have unread = { 0 };
+	const struct bridge_have *live = have;
+	int r = have ? 0 : read_live(&host->view, ctx, want, &unread, err);
 
+	if (r < 0)
+		return r;
+	if (!have && r == 0) /* then only what is kept is not known */
+		live = &unread;
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (neap_view_running(&host->view) && apply_live(host, want, have, err) < 0)
+	if (neap_view_running(&host->view) && apply_live(host, want, live, err) < 0)
 		return -1;
 	if (neap_confirm_changes(host, &want->confirm, err) < 0)
 		return -1;

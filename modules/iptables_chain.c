@@ -426,9 +426,16 @@ static int chain_apply(struct neap_host *host, const struct neap_context *ctx, c
 	const struct chain_want *want = wanted;
 	const struct chain_have *have = had;
 	struct neap_kept_rules kept = kept_of(want);
+	struct chain_have unread = { 0 };
+	const struct chain_have *live = have;
+	int r = have || !looks_live(&host->view, want) ? 0 : read_live(&host->view, ctx, want, &unread, err);
 
+	if (r < 0)
+		return r;
+	if (!have && r == 0) /* then only what is kept is not known */
+		live = &unread;
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (looks_live(&host->view, want) && apply_live(host, want, have, err) < 0)
+	if (looks_live(&host->view, want) && apply_live(host, want, live, err) < 0)
 		return -1;
 	if (neap_confirm_changes(host, &want->confirm, err) < 0)
 		return -1;

@@ -293,9 +293,16 @@ static int route_apply(struct neap_host *host, const struct neap_context *ctx, c
 	const struct route_have *have = had;
 	struct neap_net_change change = change_of(want);
 	struct neap_kept_net kept = kept_of(want, &change, ctx->scratch);
+	struct route_have unread = { 0 };
+	const struct route_have *live = have;
+	int r = have ? 0 : read_live(&host->view, want, &unread, err);
 
+	if (r < 0)
+		return r;
+	if (!have && r == 0) /* then only what is kept is not known */
+		live = &unread;
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if ((have ? live_differs(want, have) : neap_view_running(&host->view)) &&
+	if ((live ? live_differs(want, live) : neap_view_running(&host->view)) &&
 	    neap_host_net(host, &change, err) < 0)
 		return -1;
 	if (neap_confirm_changes(host, &want->confirm, err) < 0)

@@ -235,9 +235,16 @@ static int veth_apply(struct neap_host *host, const struct neap_context *ctx, co
 	const struct veth_have *have = had;
 	struct neap_net_change change = adding(want);
 	struct neap_kept_net kept = kept_of(want, &change);
+	struct veth_have unread = { 0 };
+	const struct veth_have *live = have;
+	int r = have ? 0 : read_live(&host->view, want, &unread, err);
 
+	if (r < 0)
+		return r;
+	if (!have && r == 0) /* then only what is kept is not known */
+		live = &unread;
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (neap_view_running(&host->view) && apply_live(host, want, have, err) < 0)
+	if (neap_view_running(&host->view) && apply_live(host, want, live, err) < 0)
 		return -1;
 	if (neap_confirm_changes(host, &want->confirm, err) < 0)
 		return -1;

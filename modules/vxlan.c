@@ -584,9 +584,16 @@ static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, c
 	const struct vxlan_want *want = wanted;
 	const struct vxlan_have *have = had;
 	struct neap_kept_net kept = kept_of(want, ctx->scratch);
+	struct vxlan_have unread = { 0 };
+	const struct vxlan_have *live = have;
+	int r = have ? 0 : read_live(&host->view, ctx, want, &unread, err);
 
+	if (r < 0)
+		return r;
+	if (!have && r == 0) /* then only what is kept is not known */
+		live = &unread;
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if (neap_view_running(&host->view) && apply_live(host, ctx, want, have, err) < 0)
+	if (neap_view_running(&host->view) && apply_live(host, ctx, want, live, err) < 0)
 		return -1;
 	return neap_kept_net_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
