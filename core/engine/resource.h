@@ -263,8 +263,10 @@ void neap_claim_sole(struct neap_claims *claims, const char *what);
  * those who stand on this resource themselves, or say the same. */
 void neap_claim_after(struct neap_claims *claims, const char *directory);
 
-/* What read() has made of many reads, kept for the next resource of the type. Good while the generation is
- * that of the view: else the arena is reset, and it is made again. */
+/* What read() has made of many reads, kept for the next resource of the type: of those behind something that
+ * has not happened yet, and of the others, for what is absent reads otherwise there. Good while the
+ * generation is that of the view: else it follows what has changed (neap_view_changed()), or the arena is
+ * reset and it is made again. */
 struct neap_memo {
 	struct neap_arena *arena;
 	uint64_t generation; /* 0: nothing is kept */

@@ -162,15 +162,15 @@ static bool declared(const struct neap_context *ctx, size_t *at, struct neap_dec
 	return false;
 }
 
-static struct neap_memo *memo_of(struct run *run, const struct neap_resource_type *type)
+static struct neap_memo *memo_of(struct run *run, const struct neap_resource_type *type, bool pends)
 {
 	struct memo *memo;
 
 	for (size_t i = 0; i < run->memos.count; i++)
-		if (run->memos.items[i]->type == type)
+		if (run->memos.items[i]->type == type && run->memos.items[i]->pends == pends)
 			return &run->memos.items[i]->memo;
 	memo = neap_alloc(sizeof *memo);
-	*memo = (struct memo){ type, { .arena = neap_arena_new() } };
+	*memo = (struct memo){ type, pends, { .arena = neap_arena_new() } };
 	neap_vec_push(&run->memos, memo);
 	return &memo->memo;
 }
@@ -202,7 +202,7 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 	};
 	step->context.type = step->resource->type;
 	if (step->resource->type->keeps)
-		step->context.memo = memo_of(run, step->resource->type);
+		step->context.memo = memo_of(run, step->resource->type, step->node->pending != NEAP_NO_STEP);
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
 }
 
