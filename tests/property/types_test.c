@@ -628,7 +628,8 @@ static void types__every_type_was_seen_to_change(void **state)
 	for (size_t i = 0; i < seen.count; i++)
 		print_message("  %s: %u\n", seen.entries[i].key.data,
 			      (unsigned)(uintptr_t)seen.entries[i].value);
-	if (getenv("NEAP_ONLY") || getenv("NEAP_TYPES"))
+	if (getenv("NEAP_ONLY") || getenv("NEAP_TYPES") ||
+	    getenv("NEAP_SEED")) /* rare ones may not be drawn */
 		skip();
 	for (size_t i = 0; i < SNIPPETS; i++) {
 		char name[32], key[64];
