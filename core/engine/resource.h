@@ -369,5 +369,8 @@ struct neap_resource_type {
 		    struct neap_error **err);
 	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		      unsigned index, struct neap_text *ret, struct neap_error **err);
+	/* The file that holds a secret which the type makes and no output gives: a private key in PEM. NULL: this
+	 * one makes none. */
+	const char *(*secret_file)(const void *want);
 	const struct neap_measure *measure; /* or NULL; not of a type with read_all */
 };
