@@ -517,6 +517,21 @@ own_ends() {
 	run -0 plan
 }
 
+@test "a oneshot that runs neap and is started by hand's run ends at once and says why, as that run waits for it" {
+	recipe <<-'LUA'
+	neap.unit {
+		name = "waits.service", state = "running",
+		content = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=neap apply --lock-wait 5m /srv/site\n",
+	}
+	LUA
+	SECONDS=0
+	run -4 apply
+	[ "$SECONDS" -lt 30 ]
+	[[ $output == *"another run holds the lock"*"that run starts waits.service, in which this one is"* ]]
+	on systemctl start waits.service
+	run -0 plan
+}
+
 @test "what a unit's journal quotes of a secret is masked" {
 	recipe <<-'LUA'
 	local secret = neap.secret { value = "TopSecretPw99" }
