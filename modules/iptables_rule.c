@@ -99,20 +99,14 @@ static bool next_other(void *ctx, struct neap_rule_wish *ret)
 	return false;
 }
 
-/* How many rules of the recipe that are kept in the same chain have their turn before this one. */
-static size_t number_of(const struct neap_context *ctx, const struct rule_want *want)
+/* By which rules are numbered, of those that are kept. */
+static const char *kept_in(const void *wanted, struct neap_arena *arena)
 {
-	struct neap_declared declared;
-	size_t number = 0;
+	const struct rule_want *want = wanted;
 
-	for (size_t at = 0; ctx->declared && ctx->declared(ctx, &at, &declared) && declared.want != want;) {
-		const struct rule_want *other = declared.want;
-
-		number += other->persist == NEAP_PERSIST_UNIT && other->ensure == NEAP_PRESENT &&
-			  other->family == want->family && other->table == want->table &&
-			  strcmp(other->chain, want->chain) == 0;
-	}
-	return number;
+	if (want->persist != NEAP_PERSIST_UNIT || want->ensure != NEAP_PRESENT || !want->chain)
+		return NULL;
+	return neap_arena_printf(arena, "%u %u %s", want->family, want->table, want->chain);
 }
 
 /* In an image there is only what is kept. */
@@ -164,7 +158,7 @@ static int rule_read(const struct neap_view *view, const struct neap_context *ct
 	int r = looks_live(view, want) ? read_live(view, ctx, want, have, err) : 0;
 
 	if (kept.given)
-		kept.number = number_of(ctx, want);
+		kept.number = neap_kept_rules_number(ctx, want, kept_in);
 	return r == 0 ? neap_kept_rules_read(view, ctx, &kept, &have->kept, err) : r;
 }
 
@@ -282,7 +276,7 @@ static int rule_apply(struct neap_host *host, const struct neap_context *ctx, co
 	if (neap_confirm_changes(host, &want->confirm, err) < 0)
 		return -1;
 	if (kept.given)
-		kept.number = number_of(ctx, want);
+		kept.number = neap_kept_rules_number(ctx, want, kept_in);
 	return neap_kept_rules_apply(host, ctx->scratch, &kept, have ? &have->kept : NULL, err);
 }
 
@@ -375,4 +369,5 @@ const struct neap_resource_type neap_type_iptables_rule = {
 	.read = rule_read,
 	.diff = rule_diff,
 	.apply = rule_apply,
+	.keeps = true,
 };

@@ -264,9 +264,9 @@ void neap_claim_sole(struct neap_claims *claims, const char *what);
 void neap_claim_after(struct neap_claims *claims, const char *directory);
 
 /* What read() has made of many reads, kept for the next resource of the type: of those behind something that
- * has not happened yet, and of the others, for what is absent reads otherwise there. Good while the
- * generation is that of the view: else it follows what has changed (neap_view_changed()), or the arena is
- * reset and it is made again. */
+ * has not happened yet, and of the others, for what is absent reads otherwise there. What is of the recipe
+ * alone is good always, else it is while the generation is that of the view: else it follows what has changed
+ * (neap_view_changed()), or the arena is reset and it is made again. */
 struct neap_memo {
 	struct neap_arena *arena;
 	uint64_t generation; /* 0: nothing is kept */
@@ -369,8 +369,8 @@ struct neap_resource_type {
 		    struct neap_error **err);
 	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		      unsigned index, struct neap_text *ret, struct neap_error **err);
-	/* The file that holds a secret which the type makes and no output gives: a private key in PEM. NULL: this
-	 * one makes none. */
+	/* The file that holds a secret which the type makes and no output gives: a private key in PEM. NULL:
+	 * this one makes none. */
 	const char *(*secret_file)(const void *want);
 	const struct neap_measure *measure; /* or NULL; not of a type with read_all */
 };

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "engine/kept.h"
+#include "engine/kept_rules.h"
 #include "engine/run.h"
 #include "host/machine.h"
 #include "modules/modules.h"
@@ -375,13 +375,14 @@ static uint32_t forget(struct fixture *f, const char *type, int line, ...)
  * there, and requires it. */
 static void keep_behind_a_command(struct fixture *f, const char *type, const char *name)
 {
-	uint32_t exec = begin(f, found("exec"), 1), first = begin(f, found(type), 2);
+	uint32_t exec = begin(f, found("exec"), 1), first;
 	struct neap_value word = neap_value_string("true");
 
 	set(f, exec, "name", neap_value_string("x"));
 	set(f, exec, "command", (struct neap_value){ .kind = NEAP_LIST, .list = { &word, 1 } });
 	set(f, exec, "always", (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = true });
 	neap_graph_end(f->graph, exec);
+	first = begin(f, found(type), 2);
 	set(f, first, "name", neap_value_string(name));
 	set(f, first, "persist", neap_value_string("unit"));
 	relate(f, first, NEAP_REQUIRE, exec);
@@ -434,6 +435,42 @@ static void kept__rules_in_force_are_known_where_what_is_kept_is_not(void **stat
 	plan_is_unknown(f, machine);
 }
 
+static const char *const wants[] = { "a", "b", "a", "", "a", "b" };
+static unsigned looks;
+
+static bool each_want(const struct neap_context *ctx, size_t *at, struct neap_declared *ret)
+{
+	(void)ctx;
+	looks++;
+	if (*at == sizeof wants / sizeof *wants)
+		return false;
+	*ret = (struct neap_declared){ .want = &wants[(*at)++] };
+	return true;
+}
+
+static const char *key_of(const void *want, struct neap_arena *arena)
+{
+	const char *key = *(const char *const *)want;
+
+	return *key ? neap_arena_strdup(arena, key) : NULL;
+}
+
+/* And all of them are counted once. */
+static void kept__numbers_count_what_has_its_turn_before(void **state)
+{
+	static const size_t numbers[] = { 0, 0, 1, 0, 2, 1 };
+	struct fixture *f = *state;
+	struct neap_memo memo = { .arena = f->problems.arena };
+	struct neap_context ctx = { .scratch = f->problems.arena, .memo = &memo, .declared = each_want };
+
+	looks = 0;
+	for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
+		assert_int_equal(neap_kept_rules_number(&ctx, &wants[i], key_of), numbers[i]);
+	assert_int_equal(looks, 7);
+	ctx.memo = NULL;
+	assert_int_equal(neap_kept_rules_number(&ctx, &wants[4], key_of), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -445,6 +482,7 @@ int main(void)
 		TEST(kept__the_unit_stands_when_any_is_kept_whoever_failed),
 		TEST(kept__each_half_is_said_and_repaired_alone),
 		TEST(kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file),
+		TEST(kept__numbers_count_what_has_its_turn_before),
 		TEST(kept__links_in_force_are_known_where_what_is_kept_is_not),
 		TEST(kept__rules_in_force_are_known_where_what_is_kept_is_not),
 	};
