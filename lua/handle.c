@@ -77,7 +77,10 @@ void neap_lua_member_push(lua_State *L, const struct neap_param *param, const st
 
 		lua_createtable(L, 0, (int)texts->count);
 		for (size_t i = 0; i < texts->count; i++) {
-			neap_lua_text_push_known(L, texts->texts[i]);
+			if (texts->texts[i].data)
+				neap_lua_text_push_known(L, texts->texts[i]);
+			else
+				lua_pushboolean(L, false);
 			lua_setfield(L, -2, texts->names[i]);
 		}
 		break;

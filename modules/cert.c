@@ -726,6 +726,13 @@ static const struct neap_param params[PARAM_COUNT] = {
 	},
 };
 
+static const char *cert_secret_file(const void *wanted)
+{
+	const struct cert_want *want = wanted;
+
+	return owns_key(want) ? want->key.path : NULL;
+}
+
 static const struct neap_output outputs[] = {
 	[PEM] = { .name = "pem", .doc = "The certificate, in PEM." },
 };
@@ -783,5 +790,6 @@ const struct neap_resource_type neap_type_cert = {
 	.diff = cert_diff,
 	.apply = cert_apply,
 	.output = cert_output,
+	.secret_file = cert_secret_file,
 	.measure = &cert_measure,
 };

@@ -79,21 +79,14 @@ static bool next_other(void *ctx, struct neap_rule_wish *ret)
 	return false;
 }
 
-/* How many rules of the recipe that are kept in the same chain have their turn before this one. */
-static size_t number_of(const struct neap_context *ctx, const struct rule_want *want)
+/* By which rules are numbered, of those that are kept. */
+static const char *kept_in(const void *wanted, struct neap_arena *arena)
 {
-	struct neap_declared declared;
-	size_t number = 0;
+	const struct rule_want *want = wanted;
 
-	for (size_t at = 0;
-	     ctx && ctx->declared && ctx->declared(ctx, &at, &declared) && declared.want != want;) {
-		const struct rule_want *other = declared.want;
-
-		number += other->live.persist == NEAP_PERSIST_UNIT && other->ensure == NEAP_PRESENT &&
-			  other->family == want->family && other->table == want->table &&
-			  strcmp(other->chain, want->chain) == 0;
-	}
-	return number;
+	if (want->live.persist != NEAP_PERSIST_UNIT || want->ensure != NEAP_PRESENT || !want->chain)
+		return NULL;
+	return neap_arena_printf(arena, "%u %u %s", want->family, want->table, want->chain);
 }
 
 static void rule_kept(const struct neap_context *ctx, const void *wanted, struct neap_kept_rules *ret)
@@ -105,7 +98,7 @@ static void rule_kept(const struct neap_context *ctx, const void *wanted, struct
 	ret->chain = want->chain;
 	ret->rules = (struct neap_strings){ .items = &want->rule, .count = 1 };
 	ret->first = want->position == FIRST;
-	ret->number = number_of(ctx, want);
+	ret->number = ctx ? neap_kept_rules_number(ctx, want, kept_in) : 0;
 }
 
 static int rule_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -317,4 +310,5 @@ const struct neap_resource_type neap_type_iptables_rule = {
 	.want_size = sizeof(struct rule_want),
 	.have_size = sizeof(struct rule_have),
 	NEAP_LIVE_TYPE(live),
+	.keeps = true,
 };

@@ -115,6 +115,13 @@ static int key_output(const struct neap_view *view, const struct neap_context *c
 	return r;
 }
 
+static const char *key_secret_file(const void *wanted)
+{
+	const struct key_want *want = wanted;
+
+	return want->path;
+}
+
 static const struct neap_param params[PARAM_COUNT] = {
 	[PATH] = {
 		.name = "path",
@@ -201,4 +208,5 @@ const struct neap_resource_type neap_type_key = {
 	.diff = key_diff,
 	.apply = key_apply,
 	.output = key_output,
+	.secret_file = key_secret_file,
 };

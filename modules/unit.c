@@ -356,7 +356,7 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 	if (r == 0 && want->ensure == NEAP_ABSENT)
 		return read_absent(view, ctx, want, have, err);
 	if (r == 0)
-		r = neap_unit_own_read(view, ctx->scratch, &own, &have->own, err);
+		r = neap_unit_own_read(view, ctx, &own, &have->own, err);
 	if (r == 0 && is_template(want))
 		r = read_others(view, ctx->scratch, want, have, err);
 	if (r == 0)
@@ -660,9 +660,9 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[DROP_INS] = {
 		.name = "drop_ins",
 		.kind = NEAP_PARAM_TEXTS,
-		.flags = NEAP_PARAM_SECRET,
-		.doc = "Files in /etc/systemd/system/NAME.d, by their names without `.conf`, and what each holds. Others "
-		       "there are left alone.",
+		.flags = NEAP_PARAM_SECRET | NEAP_PARAM_OR_FALSE,
+		.doc = "Files in /etc/systemd/system/NAME.d, by their names without `.conf`, and what each holds; with "
+		       "`false` it is removed. Others there are left alone, also those that earlier recipes wrote.",
 		.fallback = "none",
 		.offset = offsetof(struct unit_want, drop_ins),
 	},

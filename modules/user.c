@@ -311,8 +311,8 @@ static int read_password(const struct neap_view *view, const struct user_want *w
 	if (!given && !shadowed)
 		return 0;
 	r = neap_account_entry(view, NEAP_ETC_SHADOW, want->name, &shadow, given ? err : NULL);
-	if (r != 0)
-		return given ? r : 0; /* not everybody may look, and nothing was asked */
+	if (r != 0) /* not everybody may look, and nothing was asked; it may come yet all the same */
+		return given || r == NEAP_UNKNOWN ? r : 0;
 	if (!shadowed)
 		have->to[F_PASSWORD] = "x"; /* it is looked for in passwd: from now on in shadow */
 	have->half = shadowed && !shadow.count;

@@ -223,6 +223,19 @@ static void order_need(struct neap_claims *claims, const struct neap_need *need)
 			 neap_claims_named(claims, maker));
 }
 
+/* One who makes it beside what it is about, where another says that it shall not be there. */
+static void refuse_makers(struct neap_claims *claims, const struct account *account,
+			  enum neap_account_kind kind, const char *name)
+{
+	uint32_t later = account->maker > account->other ? account->maker : account->other;
+
+	neap_problem_add(
+		claims->graph->problems, resource_of(claims, later)->at, resource_of(claims, later)->address,
+		"%s comes with the %s %s, which %s makes absent", neap_claims_named(claims, account->other),
+		words[kind], name, neap_claims_named(claims, account->maker));
+	neap_problem_hint(claims->graph->problems, "group = … there says which other group it has");
+}
+
 void neap_claims_order_accounts(struct neap_claims *claims)
 {
 	for (size_t kind = 0; kind < 2; kind++) {
@@ -233,10 +246,12 @@ void neap_claims_order_accounts(struct neap_claims *claims)
 
 			if (account->maker == NONE || account->other == NONE)
 				continue;
-			if (!account->other_absent && !account->absent)
-				edge(claims, account->maker, account->other);
-			else if (account->other_absent)
+			if (account->other_absent)
 				edge(claims, account->other, account->maker);
+			else if (!account->absent)
+				edge(claims, account->maker, account->other);
+			else
+				refuse_makers(claims, account, kind, accounts->entries[i].key.data);
 		}
 	}
 	for (size_t i = 0; i < claims->needs.count; i++)

@@ -322,7 +322,9 @@ static void put_lua_type(struct neap_buf *buf, const struct neap_param *param)
 	if (param->flags & NEAP_PARAM_OR_ONE)
 		neap_buf_puts(buf, "string|");
 	if (param->kind != NEAP_PARAM_CHOICE) {
-		neap_buf_puts(buf, names[param->kind]);
+		neap_buf_puts(buf, param->kind == NEAP_PARAM_TEXTS && (param->flags & NEAP_PARAM_OR_FALSE)
+					   ? "table<string, neap.text|false>"
+					   : names[param->kind]);
 		neap_buf_puts(buf, param->flags & NEAP_PARAM_OR_INTEGER ? "|integer" : "");
 		return;
 	}

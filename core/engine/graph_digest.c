@@ -112,6 +112,8 @@ static void add_member(struct sum *sum, const struct neap_param *param, const st
 		add_number(sum, texts->count);
 		for (i = 0; i < texts->count; i++) {
 			add_string(sum, texts->names[i]);
+			if (param->flags & NEAP_PARAM_OR_FALSE)
+				add_number(sum, texts->texts[i].data != NULL);
 			add_text(sum, texts->texts[i]);
 		}
 		return;

@@ -225,22 +225,15 @@ int neap_kept_apply(struct neap_host *host, const struct neap_kept_state *state,
 	return neap_host_symlink(host, kept->unit->link, kept->unit->path, err);
 }
 
-static int remove_blindly(struct neap_host *host, const char *path, struct neap_error **err)
-{
-	struct neap_stat stat;
-	int r = neap_view_stat(&host->view, path, &stat, err);
-
-	return r == 0 && stat.kind != NEAP_FILE_ABSENT ? neap_host_unlink(host, path, err) : r < 0 ? r : 0;
-}
-
 int neap_kept_make(struct neap_host *host, const struct neap_kept *kept, struct neap_error **err)
 {
 	for (size_t i = 0; i < kept->count; i++) {
 		const struct neap_kept_file *file = &kept->files[i];
 		const struct neap_owned owned = owned_of(file->path, file->text);
+		const struct neap_whole whole = gone(file);
 
 		if (file->text.data ? neap_owned_apply(host, &owned, NULL, err) < 0
-				    : remove_blindly(host, file->path, err) < 0)
+				    : neap_whole_apply(host, &whole, NULL, err) < 0)
 			return -1;
 	}
 	if (!kept->unit)

@@ -4,12 +4,77 @@
  */
 #include "engine/kept_rules.h"
 
+#include <stdlib.h>
+
 #include "base/digest.h"
+#include "base/map.h"
+#include "base/vec.h"
 
 /* The numbers; others' go on from there, but not so far. */
 enum { DECLARATIONS, OF_CHAIN, OF_OTHERS, OF_LAST_CHAIN = 1000000 };
 
 #define DIGEST_DIGITS 16
+
+/* ---- numbers ------------------------------------------------------------------------------------------- */
+
+struct number {
+	const void *want;
+	size_t number;
+};
+struct numbers { /* by the address of the want */
+	const struct number *items;
+	size_t count;
+};
+
+static int by_want(const void *a, const void *b)
+{
+	const struct number *one = a, *two = b;
+
+	return (one->want > two->want) - (one->want < two->want);
+}
+
+static struct numbers *count_all(const struct neap_context *ctx, struct neap_arena *arena,
+				 neap_kept_rules_key *key_of)
+{
+	struct numbers *numbers = neap_arena_new_of(arena, struct numbers);
+	NEAP_VEC(struct number) all = { 0 };
+	struct neap_declared declared;
+	struct neap_map counts = { 0 };
+	struct number *items;
+
+	for (size_t at = 0; ctx->declared && ctx->declared(ctx, &at, &declared);) {
+		const char *key = key_of(declared.want, arena);
+		void **slot = key ? neap_map_slot(&counts, neap_str(key)) : NULL;
+		size_t before = slot ? (size_t)(uintptr_t)*slot : 0;
+
+		if (!slot)
+			continue;
+		*slot = (void *)(uintptr_t)(before + 1);
+		neap_vec_push(&all, (struct number){ declared.want, before });
+	}
+	items = neap_arena_array_of(arena, struct number, all.count + 1);
+	if (all.count) {
+		memcpy(items, all.items, all.count * sizeof *items);
+		qsort(items, all.count, sizeof *items, by_want);
+	}
+	*numbers = (struct numbers){ items, all.count };
+	neap_vec_done(&all);
+	neap_map_done(&counts);
+	return numbers;
+}
+
+size_t neap_kept_rules_number(const struct neap_context *ctx, const void *want, neap_kept_rules_key *key_of)
+{
+	const struct number key = { .want = want }, *found;
+	struct numbers *numbers = ctx->memo ? ctx->memo->data : NULL;
+
+	if (!numbers)
+		numbers = count_all(ctx, ctx->memo ? ctx->memo->arena : ctx->scratch, key_of);
+	if (ctx->memo)
+		ctx->memo->data = numbers; /* of the recipe, whatever changes on the machine */
+	found = bsearch(&key, numbers->items, numbers->count, sizeof *numbers->items, by_want);
+	return found ? found->number : 0;
+}
 
 /* ---- files --------------------------------------------------------------------------------------------- */
 

@@ -23,6 +23,12 @@ struct neap_kept_rules {
 	size_t number; /* so many that are kept come before it in its chain */
 };
 
+/* How many resources of the type have their turn before this one and the same key; those that `key_of` gives
+ * none (NULL) are not counted. All are counted once for the memo of the context. O(N log N) for all of them.
+ */
+typedef const char *neap_kept_rules_key(const void *want, struct neap_arena *arena);
+size_t neap_kept_rules_number(const struct neap_context *ctx, const void *want, neap_kept_rules_key *key_of);
+
 /* What the boot could not make of a rule is an error of the recipe. */
 int neap_kept_rules_check(const struct neap_kept_rules *rules, struct neap_error **err);
 void neap_kept_rules_claim(const struct neap_kept_rules *rules, struct neap_claims *claims,

@@ -146,11 +146,21 @@ int neap_live_diff(const struct neap_context *ctx, const void *want, const void 
 int neap_live_apply(struct neap_host *host, const struct neap_context *ctx, const void *want, const void *had,
 		    struct neap_error **err)
 {
+	const struct neap_resource_type *type = type_of(want);
 	const struct neap_live_have *have = had;
+	bool looked = have ? have->looked : looks(&host->view, want);
+	const void *is = had;
 
+	if (!have && looked) { /* it may be what is kept alone that is not known */
+		void *unread = neap_arena_alloc(ctx->scratch, type->have_size);
+		int r = type->live->read(&host->view, ctx, want, unread, err);
+
+		if (r < 0)
+			return -1;
+		is = r == 0 ? unread : NULL;
+	}
 	/* First what is in force: nothing is kept for the boot that cannot be had now. */
-	if ((have ? have->looked : looks(&host->view, want)) &&
-	    type_of(want)->live->apply(host, ctx, want, have, err) < 0)
+	if (looked && type->live->apply(host, ctx, want, is, err) < 0)
 		return -1;
 	if (neap_confirm_changes(host, &shared_of(want)->confirm, err) < 0)
 		return -1;

@@ -1,11 +1,13 @@
 /*
  * Errors quote what programs have said, and a program may say what it has read in a file of the recipe's. So
  * before an error becomes a result's, the secrets that are known are looked for in it: those that the recipe
- * made, whatever is marked in parameters (as base64, say), and outputs that were used.
+ * made, whatever is marked in parameters (as base64, say), outputs that were used, and private keys.
  */
 #include "engine/run_private.h"
 
 #include <stdlib.h>
+
+#include "base/lines.h"
 
 static void add_parameters(struct neap_secrets *secrets, const struct neap_resource *resource)
 {
@@ -28,7 +30,36 @@ static bool makes_secrets(const struct neap_resource_type *type)
 	for (size_t i = 0; i < type->output_count; i++)
 		if (type->outputs[i].secret)
 			return true;
-	return false;
+	return type->secret_file != NULL;
+}
+
+/* Each line but the armour of PEM, which is in every key. */
+static void add_lines(struct neap_secrets *secrets, struct neap_arena *arena, struct neap_str text)
+{
+	struct neap_line line;
+
+	for (size_t at = 0; at < text.len; at = line.next) {
+		struct neap_str bytes;
+
+		line = neap_line_at(text, at);
+		bytes = neap_line_bytes(text, line);
+		if (bytes.len && bytes.data[0] != '-')
+			neap_secrets_add(secrets, neap_text_secret(arena, bytes.data, bytes.len));
+	}
+}
+
+/* What lies there now. */
+static void add_file(struct run *run, const struct neap_resource *resource)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *path = resource->type->secret_file(resource->want);
+	struct neap_content content = { 0 };
+	struct neap_stat stat;
+
+	neap_arena_wipe(arena);
+	if (path && neap_view_small_file(&run->machine->view, path, arena, &stat, &content, NULL) == 0 &&
+	    stat.kind == NEAP_FILE_REGULAR && content.data)
+		add_lines(run->pub.graph->secrets, arena, (struct neap_str){ content.data, content.size });
 }
 
 /* What lies there now, used by others or not: a program may have read it. */
@@ -79,8 +110,13 @@ void neap_masking_mask(struct run *run, struct neap_error *err)
 		return;
 	if (!run->masks) /* nobody pays for it before something fails */
 		begin(run);
-	for (size_t i = 0; i < run->makers.count; i++)
-		add_outputs(run, &graph->resources.items[run->makers.items[i]]);
+	for (size_t i = 0; i < run->makers.count; i++) {
+		const struct neap_resource *resource = &graph->resources.items[run->makers.items[i]];
+
+		add_outputs(run, resource);
+		if (resource->type->secret_file)
+			add_file(run, resource);
+	}
 	mask(graph->secrets, &err->message);
 	mask(graph->secrets, &err->hint);
 }

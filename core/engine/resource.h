@@ -65,7 +65,8 @@ enum neap_param_flags {
 	NEAP_PARAM_OR_ONE = 1 << 5,     /* of STRINGS: a string is a list of one */
 	NEAP_PARAM_KNOWN = 1 << 6,      /* no output of another resource: not given means none */
 	NEAP_PARAM_GROUP = 1 << 7,      /* OWNER: a group; without it a user */
-	NEAP_PARAM_OR_FALSE = 1 << 8,   /* of CHOICE: the first one is no word but the boolean false */
+	NEAP_PARAM_OR_FALSE = 1 << 8,   /* of CHOICE: the first one is no word but the boolean false;
+					   of TEXTS: false is taken too, as a text without data */
 	NEAP_PARAM_LINE = 1 << 9,       /* of STRING: the line of a file, whose newline is cut off */
 };
 
@@ -87,8 +88,8 @@ struct neap_integers {
 	size_t count;
 };
 struct neap_texts {
-	const char *const *names; /* sorted */
-	const struct neap_text *texts;
+	const char *const *names;      /* sorted */
+	const struct neap_text *texts; /* with NEAP_PARAM_OR_FALSE: data NULL is false */
 	size_t count;
 };
 struct neap_resource_type;
@@ -262,8 +263,10 @@ void neap_claim_sole(struct neap_claims *claims, const char *what);
  * those who stand on this resource themselves, or say the same. */
 void neap_claim_after(struct neap_claims *claims, const char *directory);
 
-/* What read() has made of many reads, kept for the next resource of the type. Good while the generation is
- * that of the view: else the arena is reset, and it is made again. */
+/* What read() has made of many reads, kept for the next resource of the type: of those behind something that
+ * has not happened yet, and of the others, for what is absent reads otherwise there. What is of the recipe
+ * alone is good always, else it is while the generation is that of the view: else it follows what has changed
+ * (neap_view_changed()), or the arena is reset and it is made again. */
 struct neap_memo {
 	struct neap_arena *arena;
 	uint64_t generation; /* 0: nothing is kept */
@@ -367,6 +370,9 @@ struct neap_resource_type {
 		    struct neap_error **err);
 	int (*output)(const struct neap_view *view, const struct neap_context *ctx, const void *want,
 		      unsigned index, struct neap_text *ret, struct neap_error **err);
+	/* The file that holds a secret which the type makes and no output gives: a private key in PEM. NULL:
+	 * this one makes none. */
+	const char *(*secret_file)(const void *want);
 	const struct neap_measure *measure; /* or NULL; not of a type with read_all */
 	const struct neap_live *live; /* or NULL: whose functions are those of live.h has its own there */
 };

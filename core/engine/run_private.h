@@ -38,6 +38,7 @@ struct acted {
 
 struct memo {
 	const struct neap_resource_type *type;
+	bool pends; /* of those behind something that has not happened yet */
 	struct neap_memo memo;
 };
 

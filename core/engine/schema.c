@@ -160,7 +160,9 @@ const char *neap_schema_takes(const struct neap_param *param, struct neap_arena 
 	case NEAP_PARAM_INTEGERS:
 		return "a whole number or a list of them";
 	case NEAP_PARAM_TEXTS:
-		return "a table of names and strings";
+		return param->flags & NEAP_PARAM_OR_FALSE
+			       ? "a table of names and strings, or false in place of one"
+			       : "a table of names and strings";
 	case NEAP_PARAM_RESOURCE:
 		return "a resource that has a path, or an absolute path";
 	}
@@ -534,6 +536,7 @@ static int set_texts(const struct setting *set, struct neap_texts *ret)
 	const struct neap_value *value = set->value;
 	const struct neap_param *param = set->param;
 	size_t count = value->kind == NEAP_MAP ? value->map.count : 0, i;
+	bool or_false = param->flags & NEAP_PARAM_OR_FALSE;
 	const char **names;
 	struct neap_text *texts;
 
@@ -551,12 +554,15 @@ static int set_texts(const struct setting *set, struct neap_texts *ret)
 		if (pair->value.kind == NEAP_EXPRESSION)
 			return neap_error_set(set->err, "%s in %s must be known when the recipe is evaluated",
 					      name, param->name);
+		names[i] = name;
+		if (or_false && pair->value.kind == NEAP_BOOLEAN && !pair->value.boolean)
+			continue;
 		if (pair->value.kind != NEAP_STRING)
-			return neap_error_set(set->err, "%s in %s must be a string, not %s", name,
-					      param->name, neap_value_kind_name(pair->value.kind));
+			return neap_error_set(set->err, "%s in %s must be a string%s, not %s", name,
+					      param->name, or_false ? " or false" : "",
+					      neap_value_kind_name(pair->value.kind));
 		if (pair->value.text.span_count && !(param->flags & NEAP_PARAM_SECRET))
 			return refuse_secret(set);
-		names[i] = name;
 		texts[i] = neap_text_copy(set->ctx->arena, pair->value.text);
 	}
 	*ret = (struct neap_texts){ names, texts, count };

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "host/follow.h"
+
 double neap_step_now(void)
 {
 	struct timespec time;
@@ -29,14 +31,22 @@ static bool is_neaps(const struct run *run, const char *path)
 static bool holds_anywhere(const struct run *run, const char *directory)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	const char *name;
+	const struct neap_view *view = &run->overlay->view;
+	struct neap_stat stat;
+	const char *name, *leads = directory;
+	size_t at = 0;
+	int r;
 
-	for (size_t at = 0; (name = neap_graph_anywhere(run->pub.graph, directory, &at));) {
-		struct neap_stat stat;
-		int r = neap_view_stat(&run->overlay->view,
-				       neap_arena_printf(arena, "%s/%s", directory, name), &stat, NULL);
-
-		/* It may be no directory: then nothing is in it. */
+	if (!neap_graph_anywhere(run->pub.graph, directory, &at))
+		return false;
+	/* In what is no directory nothing is, also where what is absent is not known. */
+	r = neap_view_stat(view, directory, &stat, NULL);
+	if (r == 0 && stat.kind == NEAP_FILE_LINK)
+		r = neap_view_follow(view, directory, arena, &leads, &stat, NULL);
+	if (r < 0 || (r == 0 && stat.kind != NEAP_FILE_DIRECTORY))
+		return false;
+	for (at = 0; (name = neap_graph_anywhere(run->pub.graph, directory, &at));) {
+		r = neap_view_stat(view, neap_arena_printf(arena, "%s/%s", directory, name), &stat, NULL);
 		if (r == NEAP_UNKNOWN || (r == 0 && stat.kind != NEAP_FILE_ABSENT))
 			return true;
 	}
@@ -152,15 +162,15 @@ static bool declared(const struct neap_context *ctx, size_t *at, struct neap_dec
 	return false;
 }
 
-static struct neap_memo *memo_of(struct run *run, const struct neap_resource_type *type)
+static struct neap_memo *memo_of(struct run *run, const struct neap_resource_type *type, bool pends)
 {
 	struct memo *memo;
 
 	for (size_t i = 0; i < run->memos.count; i++)
-		if (run->memos.items[i]->type == type)
+		if (run->memos.items[i]->type == type && run->memos.items[i]->pends == pends)
 			return &run->memos.items[i]->memo;
 	memo = neap_alloc(sizeof *memo);
-	*memo = (struct memo){ type, { .arena = neap_arena_new() } };
+	*memo = (struct memo){ type, pends, { .arena = neap_arena_new() } };
 	neap_vec_push(&run->memos, memo);
 	return &memo->memo;
 }
@@ -193,7 +203,7 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 	};
 	step->context.type = step->resource->type;
 	if (step->resource->type->keeps)
-		step->context.memo = memo_of(run, step->resource->type);
+		step->context.memo = memo_of(run, step->resource->type, step->node->pending != NEAP_NO_STEP);
 	step->have = neap_arena_alloc(run->arena, step->resource->type->have_size);
 }
 

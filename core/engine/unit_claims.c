@@ -86,7 +86,7 @@ void neap_unit_own_claim(const struct neap_unit_own *own, bool enabled, struct n
 		neap_claim_path(claims, neap_unit_own_path(own->name, arena), WHOLE, false);
 	for (size_t i = 0; i < own->drop_ins->count; i++)
 		neap_claim_path(claims, neap_unit_drop_in_path(own->name, own->drop_ins->names[i], arena),
-				WHOLE, false);
+				WHOLE, !own->drop_ins->texts[i].data);
 	if (enabled) /* its links may be known only when its file is read */
 		neap_claim_anywhere(claims, NEAP_UNIT_DIRECTORY, own->name);
 	claim_text(own, enabled, arena, claims);

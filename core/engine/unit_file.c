@@ -207,6 +207,15 @@ static void add_path(struct drop_ins *drop_ins, const char *path)
 	neap_vec_push(&drop_ins->found, (struct drop_in){ path, drop_ins->found.count });
 }
 
+/* Whether it lies there and will not. */
+static bool goes(const struct neap_unit_source *source, const char *path)
+{
+	for (size_t i = 0; i < source->drop_in_count; i++)
+		if (!source->drop_ins[i].text.data && strcmp(source->drop_ins[i].path, path) == 0)
+			return true;
+	return false;
+}
+
 /* What is in one directory. */
 static int list_directory(struct drop_ins *drop_ins, const char *path, struct neap_error **err)
 {
@@ -218,10 +227,12 @@ static int list_directory(struct drop_ins *drop_ins, const char *path, struct ne
 	if (r != 0 || stat.kind != NEAP_FILE_DIRECTORY)
 		return r;
 	r = neap_view_list(drop_ins->view, path, drop_ins->arena, &entries, &count, err);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		if (neap_unit_is_drop_in(entries[i].name))
-			add_path(drop_ins,
-				 neap_arena_printf(drop_ins->arena, "%s/%s", path, entries[i].name));
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const char *whole = neap_arena_printf(drop_ins->arena, "%s/%s", path, entries[i].name);
+
+		if (neap_unit_is_drop_in(entries[i].name) && !goes(drop_ins->source, whole))
+			add_path(drop_ins, whole);
+	}
 	return r;
 }
 
@@ -255,7 +266,8 @@ static int list(struct drop_ins *drop_ins, struct neap_error **err)
 	int r = 0;
 
 	for (size_t i = 0; i < source->drop_in_count; i++)
-		add_path(drop_ins, source->drop_ins[i].path);
+		if (source->drop_ins[i].text.data)
+			add_path(drop_ins, source->drop_ins[i].path);
 	for (size_t i = 0; i < 2 && names[i]; i++)
 		for (size_t k = 0; r == 0 && k < NEAP_UNIT_DIRECTORIES; k++)
 			r = list_directory(drop_ins,

@@ -9,7 +9,7 @@
 
 struct neap_unit_drop_in {
 	const char *path;
-	struct neap_str text;
+	struct neap_str text; /* data NULL: it will not be there */
 };
 /* A unit, with what shall be in place of what lies there. */
 struct neap_unit_source {

@@ -1,44 +1,197 @@
 /* See unit_index.h. Reads only, and knows no resource type. */
 #include "engine/unit_index.h"
 
-#include <stdlib.h>
-
-#include "base/vec.h"
+#include "base/map.h"
+#include "host/follow.h"
 
 #define LINKS_MAX 8
 #define LOOKS 4 /* before listing pays */
+#define TOP NEAP_UNIT_DIRECTORY
 
 struct work {
 	const struct neap_view *view;
-	struct neap_arena *arena; /* of the index */
-	NEAP_VEC(struct neap_unit_lead) leads;
-	NEAP_VEC(const char *) directories;
+	struct neap_unit_index *index;
 	struct neap_error **err;
 };
 
 static const char *absolute(const struct work *work, const char *name)
 {
-	return neap_arena_printf(work->arena, NEAP_UNIT_DIRECTORY "/%s", name);
+	return neap_arena_printf(work->index->arena, TOP "/%s", name);
 }
+
+/* ---- names --------------------------------------------------------------------------------------------- */
+
+/* Where the name is, or would be. */
+static size_t place_of(const struct neap_unit_names *names, const char *name, bool *ret_found)
+{
+	size_t low = 0, high = names->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(names->items[middle], name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*ret_found = low < names->count && strcmp(names->items[low], name) == 0;
+	return low;
+}
+
+static bool has(const struct neap_unit_names *names, const char *name)
+{
+	bool found;
+
+	(void)place_of(names, name, &found);
+	return found;
+}
+
+static void insert(struct neap_arena *arena, struct neap_unit_names *names, size_t at, const char *name)
+{
+	if (names->count == names->size) {
+		const char **items = neap_arena_array_of(arena, const char *, 2 * names->size + 2);
+
+		if (names->count)
+			memcpy(items, names->items, names->count * sizeof *items);
+		names->items = items;
+		names->size = 2 * names->size + 2;
+	}
+	memmove(names->items + at + 1, names->items + at, (names->count++ - at) * sizeof *names->items);
+	names->items[at] = name;
+}
+
+/* Whether it was not among them. */
+static bool put(struct neap_arena *arena, struct neap_unit_names *names, const char *name)
+{
+	bool found;
+	size_t at = place_of(names, name, &found);
+
+	if (!found)
+		insert(arena, names, at, name);
+	return !found;
+}
+
+static void take(struct neap_unit_names *names, const char *name)
+{
+	bool found;
+	size_t at = place_of(names, name, &found);
+
+	if (found)
+		memmove(names->items + at, names->items + at + 1,
+			(--names->count - at) * sizeof *names->items);
+}
+
+/* ---- tables -------------------------------------------------------------------------------------------- */
+
+struct neap_unit_row {
+	struct neap_unit_row *next; /* in its slot */
+	const char *name;
+	struct neap_unit_names names;
+};
+
+static struct neap_unit_row **slot_of(const struct neap_unit_table *table, const char *name)
+{
+	return &table->slots[neap_hash(name, strlen(name)) & (table->slot_count - 1)];
+}
+
+static struct neap_unit_names *find(const struct neap_unit_table *table, const char *name)
+{
+	if (!table->slot_count)
+		return NULL;
+	for (struct neap_unit_row *row = *slot_of(table, name); row; row = row->next)
+		if (strcmp(row->name, name) == 0)
+			return &row->names;
+	return NULL;
+}
+
+static void grow(struct neap_arena *arena, struct neap_unit_table *table)
+{
+	struct neap_unit_table larger = { .slot_count = table->slot_count ? 2 * table->slot_count : 16,
+					  .count = table->count };
+
+	larger.slots = neap_arena_array_of(arena, struct neap_unit_row *, larger.slot_count);
+	for (size_t i = 0; i < table->slot_count; i++)
+		for (struct neap_unit_row *row = table->slots[i], *next; row; row = next) {
+			struct neap_unit_row **slot = slot_of(&larger, row->name);
+
+			next = row->next;
+			row->next = *slot;
+			*slot = row;
+		}
+	*table = larger;
+}
+
+static struct neap_unit_names *find_or_make(struct neap_arena *arena, struct neap_unit_table *table,
+					    const char *name)
+{
+	struct neap_unit_names *names = find(table, name);
+	struct neap_unit_row *row, **slot;
+
+	if (names)
+		return names;
+	if (table->count++ == table->slot_count)
+		grow(arena, table);
+	slot = slot_of(table, name);
+	row = neap_arena_new_of(arena, struct neap_unit_row);
+	*row = (struct neap_unit_row){ .next = *slot, .name = name };
+	*slot = row;
+	return &row->names;
+}
+
+static void take_from(const struct neap_unit_table *table, const char *key, const char *name)
+{
+	struct neap_unit_names *names = find(table, key);
+
+	if (names)
+		take(names, name);
+}
+
+/* A fact that two tables hold, each its way round: the second only so that all of `back` can be forgotten, in
+ * any order. Both names outlive the index. */
+static void note(struct neap_arena *arena, struct neap_unit_table *table, const char *key,
+		 struct neap_unit_table *backward, const char *back)
+{
+	struct neap_unit_names *names;
+
+	if (!put(arena, find_or_make(arena, table, key), back))
+		return;
+	names = find_or_make(arena, backward, back);
+	insert(arena, names, names->count, key);
+}
+
+static void forget(struct neap_unit_table *table, struct neap_unit_table *backward, const char *back)
+{
+	struct neap_unit_names *names = find(backward, back);
+
+	for (size_t i = 0; names && i < names->count; i++)
+		take_from(table, names->items[i], back);
+	if (names)
+		names->count = 0;
+}
+
+/* ---- what lies there ----------------------------------------------------------------------------------- */
 
 /* All that the link leads to: where it points, and on as long as that is a link here. */
 static int follow(struct work *work, const char *name)
 {
+	struct neap_unit_index *index = work->index;
 	const char *path = absolute(work, name);
 
 	for (unsigned links = 0; path && links < LINKS_MAX; links++) {
 		struct neap_stat stat;
-		const char *target;
-		int r = neap_view_link(work->view, path, work->arena, &stat, &target, work->err);
+		const char *target, *file;
+		int r = neap_view_link(work->view, path, index->arena, &stat, &target, work->err);
 
 		if (r != 0 || !target)
 			return r;
-		path = neap_unit_link_target(path, target, work->arena);
+		path = neap_unit_link_target(path, target, index->arena);
 		if (!path)
 			return 0;
-		neap_vec_push(&work->leads, (struct neap_unit_lead){ strrchr(path, '/') + 1, name });
-		if (strncmp(path, NEAP_UNIT_DIRECTORY "/", sizeof NEAP_UNIT_DIRECTORY) != 0)
+		file = strrchr(path, '/') + 1;
+		note(index->arena, &index->leads, file, &index->ways, name);
+		if (strncmp(path, TOP "/", sizeof TOP) != 0)
 			return 0;
+		index->plain &= !strchr(path + sizeof TOP, '/');
 	}
 	return 0;
 }
@@ -50,76 +203,181 @@ static bool has_suffix(const char *text, const char *suffix)
 	return len > end && strcmp(text + len - end, suffix) == 0;
 }
 
-static int take_entry(struct work *work, const struct neap_entry *entry)
+static bool is_directory(const char *name, enum neap_file_kind kind)
 {
-	enum neap_file_kind kind = entry->kind;
-	struct neap_stat stat;
+	return kind == NEAP_FILE_DIRECTORY && (has_suffix(name, ".wants") || has_suffix(name, ".requires"));
+}
 
-	if (entry->unsure) {
-		int r = neap_view_stat(work->view, absolute(work, entry->name), &stat, work->err);
-
-		if (r != 0)
-			return r;
-		kind = stat.kind;
-	}
-	if (kind == NEAP_FILE_LINK && neap_unit_name(entry->name) != NEAP_UNIT_NAME_WRONG)
-		return follow(work, entry->name);
-	if (kind == NEAP_FILE_DIRECTORY &&
-	    (has_suffix(entry->name, ".wants") || has_suffix(entry->name, ".requires")))
-		neap_vec_push(&work->directories, entry->name);
+static int take_entry(struct work *work, const char *name, enum neap_file_kind kind)
+{
+	if (kind == NEAP_FILE_LINK && neap_unit_name(name) != NEAP_UNIT_NAME_WRONG)
+		return follow(work, name);
+	if (is_directory(name, kind))
+		put(work->index->arena, &work->index->directories, name);
 	return 0;
 }
 
-static int by_file(const void *a, const void *b)
+/* ---- making -------------------------------------------------------------------------------------------- */
+
+/* Changes are told by paths without links. */
+static bool is_plain(const struct neap_view *view, struct neap_arena *arena)
 {
-	const struct neap_unit_lead *one = a, *two = b;
-	int order = strcmp(one->file, two->file);
+	struct neap_stat stat;
+	const char *leads;
 
-	return order ? order : strcmp(one->link, two->link);
-}
-
-static struct neap_unit_index *conclude(struct work *work)
-{
-	struct neap_unit_index *index = neap_arena_new_of(work->arena, struct neap_unit_index);
-	struct neap_unit_lead *leads =
-		neap_arena_array_of(work->arena, struct neap_unit_lead, work->leads.count + 1);
-	const char **directories =
-		neap_arena_array_of(work->arena, const char *, work->directories.count + 1);
-
-	if (work->leads.count) {
-		qsort(work->leads.items, work->leads.count, sizeof *leads, by_file);
-		memcpy(leads, work->leads.items, work->leads.count * sizeof *leads);
-	}
-	if (work->directories.count)
-		memcpy(directories, work->directories.items, work->directories.count * sizeof *directories);
-	*index = (struct neap_unit_index){
-		.leads = leads,
-		.lead_count = work->leads.count,
-		.directories = directories,
-		.directory_count = work->directories.count,
-		.arena = work->arena,
-	};
-	return index;
+	return neap_view_follow(view, TOP, arena, &leads, &stat, NULL) == 0 &&
+	       stat.kind == NEAP_FILE_DIRECTORY && strcmp(leads, TOP) == 0;
 }
 
 static int make(const struct neap_view *view, struct neap_arena *arena, struct neap_unit_index **ret,
 		struct neap_error **err)
 {
-	struct work work = { .view = view, .arena = arena, .err = err };
+	struct work work = { view, neap_arena_new_of(arena, struct neap_unit_index), err };
 	struct neap_entry *entries;
 	struct neap_stat stat;
 	size_t count = 0;
-	int r = neap_view_stat(view, NEAP_UNIT_DIRECTORY, &stat, err);
+	int r = neap_view_stat(view, TOP, &stat, err);
 
+	work.index->arena = arena;
+	work.index->plain = r == 0 && is_plain(view, arena);
 	if (r == 0 && stat.kind == NEAP_FILE_DIRECTORY)
-		r = neap_view_list(view, NEAP_UNIT_DIRECTORY, arena, &entries, &count, err);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = take_entry(&work, &entries[i]);
+		r = neap_view_list(view, TOP, arena, &entries, &count, err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		stat.kind = entries[i].kind;
+		if (entries[i].unsure)
+			r = neap_view_stat(view, absolute(&work, entries[i].name), &stat, err);
+		if (r == 0)
+			r = take_entry(&work, entries[i].name, stat.kind);
+	}
 	if (r == 0)
-		*ret = conclude(&work);
-	neap_vec_done(&work.leads);
-	neap_vec_done(&work.directories);
+		*ret = work.index;
 	return r;
+}
+
+/* ---- what lies in the directories ---------------------------------------------------------------------- */
+
+/* Whether what a list of the directory does not have is sure to be absent: behind something that has not
+ * happened nothing is. No unit has such a name. */
+static bool is_sure(const struct neap_view *view, const char *directory, struct neap_arena *arena)
+{
+	struct neap_stat stat;
+
+	return neap_view_stat(view, neap_arena_printf(arena, "%s/ ", directory), &stat, NULL) == 0 &&
+	       stat.kind == NEAP_FILE_ABSENT;
+}
+
+static int list_directory(struct work *work, const char *name)
+{
+	struct neap_unit_index *index = work->index;
+	const char *path = absolute(work, name);
+	struct neap_entry *entries;
+	size_t count = 0;
+	int r = is_sure(work->view, path, index->arena)
+			? neap_view_list(work->view, path, index->arena, &entries, &count, work->err)
+			: NEAP_UNKNOWN;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		note(index->arena, &index->entries, entries[i].name, &index->contents, name);
+	return r;
+}
+
+int neap_unit_index_list(const struct neap_view *view, struct neap_unit_index *index, struct neap_error **err)
+{
+	struct work work = { view, index, err };
+	int r = 0;
+
+	if (index->listed || index->asked++ != LOOKS)
+		return 0;
+	for (size_t i = 0; r == 0 && i < index->directories.count; i++)
+		r = list_directory(&work, index->directories.items[i]);
+	index->listed = r == 0;
+	return r < 0 ? r : 0;
+}
+
+/* ---- following ----------------------------------------------------------------------------------------- */
+
+/* An entry of the directory itself. What goes on by it from elsewhere leads elsewhere now. */
+static int renew(struct work *work, const char *name)
+{
+	struct neap_unit_index *index = work->index;
+	const struct neap_unit_names *through = find(&index->leads, name);
+	size_t count = through ? through->count : 0;
+	const char **others = neap_arena_array_of(index->arena, const char *, count + 1);
+	struct neap_stat stat;
+	int r = neap_view_stat(work->view, absolute(work, name), &stat, work->err);
+
+	if (r != 0)
+		return r;
+	if (count)
+		memcpy(others, through->items, count * sizeof *others);
+	forget(&index->leads, &index->ways, name);
+	if (!is_directory(name, stat.kind))
+		take(&index->directories, name);
+	forget(&index->entries, &index->contents, name);
+	r = take_entry(work, name, stat.kind);
+	if (r == 0 && index->listed && is_directory(name, stat.kind)) {
+		r = list_directory(work, name);
+		index->listed = r == 0;
+		r = r < 0 ? r : 0;
+	}
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (strcmp(others[i], name) == 0)
+			continue;
+		forget(&index->leads, &index->ways, others[i]);
+		r = follow(work, others[i]);
+	}
+	return r;
+}
+
+/* An entry of a directory there. */
+static int renew_entry(struct work *work, const char *directory, const char *name)
+{
+	struct neap_unit_index *index = work->index;
+	struct neap_stat stat;
+	int r;
+
+	if (!index->listed || !has(&index->directories, directory))
+		return 0;
+	r = neap_view_stat(work->view, neap_arena_printf(index->arena, TOP "/%s/%s", directory, name), &stat,
+			   work->err);
+	if (r != 0)
+		return r;
+	if (stat.kind == NEAP_FILE_ABSENT)
+		take_from(&index->entries, name, directory);
+	else
+		note(index->arena, &index->entries, name, &index->contents, directory);
+	return 0;
+}
+
+/* 0: it is as if it were made now. Else it has to be. */
+static int follow_change(struct work *work, const char *path)
+{
+	struct neap_arena *arena = work->index->arena;
+	const char *name = path + sizeof TOP, *slash, *directory;
+
+	if (strncmp(path, TOP "/", sizeof TOP) != 0) /* else of what is above, or elsewhere */
+		return strncmp(path, TOP, strlen(path)) == 0;
+	slash = strchr(name, '/');
+	if (!slash)
+		return renew(work, neap_arena_strdup(arena, name));
+	if (strchr(slash + 1, '/')) /* links there are nobody's */
+		return 0;
+	directory = neap_arena_copy(arena, name, (size_t)(slash - name));
+	return renew_entry(work, directory, neap_arena_strdup(arena, slash + 1));
+}
+
+static bool follow_changes(const struct neap_view *view, const struct neap_memo *memo)
+{
+	struct neap_arena *scratch NEAP_AUTO_ARENA = neap_arena_new();
+	struct work work = { view, memo->data, NULL };
+	const char *const *paths;
+	size_t count, i = 0;
+
+	if (!work.index->plain || !neap_view_changed(view, memo->generation, scratch, &paths, &count))
+		return false;
+	while (i < count && follow_change(&work, paths[i]) == 0)
+		i++;
+	return i == count;
 }
 
 int neap_unit_index_read(const struct neap_view *view, const struct neap_context *context,
@@ -131,7 +389,8 @@ int neap_unit_index_read(const struct neap_view *view, const struct neap_context
 
 	if (!memo || !generation)
 		return make(view, arena, ret, err);
-	if (memo->generation == generation) {
+	if (memo->generation == generation || (memo->generation && follow_changes(view, memo))) {
+		memo->generation = generation;
 		*ret = memo->data;
 		return 0;
 	}
@@ -145,94 +404,22 @@ int neap_unit_index_read(const struct neap_view *view, const struct neap_context
 	return r;
 }
 
-const struct neap_unit_lead *neap_unit_index_leads(const struct neap_unit_index *index, const char *name,
-						   size_t *ret_count)
+/* ---- asking -------------------------------------------------------------------------------------------- */
+
+static const struct neap_unit_names *look_up(const struct neap_unit_table *table, const char *name)
 {
-	size_t low = 0, high = index->lead_count, end;
+	static const struct neap_unit_names none;
+	const struct neap_unit_names *names = find(table, name);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(index->leads[middle].file, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (end = low; end < index->lead_count && strcmp(index->leads[end].file, name) == 0; end++)
-		;
-	*ret_count = end - low;
-	return end > low ? &index->leads[low] : NULL;
+	return names ? names : &none;
 }
 
-/* ---- what lies in the directories ---------------------------------------------------------------------- */
-
-static int by_entry(const void *a, const void *b)
+const struct neap_unit_names *neap_unit_index_leads(const struct neap_unit_index *index, const char *name)
 {
-	const struct neap_unit_entry *one = a, *two = b;
-	int order = strcmp(one->name, two->name);
-
-	return order ? order : strcmp(one->directory, two->directory);
+	return look_up(&index->leads, name);
 }
 
-/* Whether what a list of the directory does not have is sure to be absent: behind something that has not
- * happened nothing is. No unit has such a name. */
-static bool is_sure(const struct neap_view *view, const char *directory, struct neap_arena *arena)
+const struct neap_unit_names *neap_unit_index_entries(const struct neap_unit_index *index, const char *name)
 {
-	struct neap_stat stat;
-
-	return neap_view_stat(view, neap_arena_printf(arena, "%s/ ", directory), &stat, NULL) == 0 &&
-	       stat.kind == NEAP_FILE_ABSENT;
-}
-
-int neap_unit_index_list(const struct neap_view *view, struct neap_unit_index *index, struct neap_error **err)
-{
-	NEAP_VEC(struct neap_unit_entry) all = { 0 };
-	struct neap_unit_entry *kept;
-	int r = 0;
-
-	if (index->listed || index->asked++ != LOOKS)
-		return 0;
-	for (size_t i = 0; r == 0 && i < index->directory_count; i++) {
-		const char *name = index->directories[i];
-		const char *path = neap_arena_printf(index->arena, NEAP_UNIT_DIRECTORY "/%s", name);
-		struct neap_entry *entries;
-		size_t count = 0;
-
-		r = is_sure(view, path, index->arena)
-			    ? neap_view_list(view, path, index->arena, &entries, &count, err)
-			    : NEAP_UNKNOWN;
-		for (size_t k = 0; r == 0 && k < count; k++)
-			neap_vec_push(&all, (struct neap_unit_entry){ entries[k].name, name });
-	}
-	if (r == 0) {
-		kept = neap_arena_array_of(index->arena, struct neap_unit_entry, all.count + 1);
-		if (all.count) {
-			memcpy(kept, all.items, all.count * sizeof *kept);
-			qsort(kept, all.count, sizeof *kept, by_entry);
-		}
-		index->entries = kept;
-		index->entry_count = all.count;
-		index->listed = true;
-	}
-	neap_vec_done(&all);
-	return r < 0 ? r : 0;
-}
-
-const struct neap_unit_entry *neap_unit_index_entries(const struct neap_unit_index *index, const char *name,
-						      size_t *ret_count)
-{
-	size_t low = 0, high = index->entry_count, end;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(index->entries[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (end = low; end < index->entry_count && strcmp(index->entries[end].name, name) == 0; end++)
-		;
-	*ret_count = end - low;
-	return &index->entries[low];
+	return look_up(&index->entries, name);
 }

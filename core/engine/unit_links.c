@@ -265,13 +265,11 @@ static void take_away(struct work *work, const char *path)
 static void judge_aliases(struct work *work, const struct neap_unit_index *index)
 {
 	for (size_t i = 0; i < work->names.count; i++) {
-		size_t count;
-		const struct neap_unit_lead *leads =
-			neap_unit_index_leads(index, work->names.items[i], &count);
+		const struct neap_unit_names *leads = neap_unit_index_leads(index, work->names.items[i]);
 
-		for (size_t k = 0; k < count; k++)
-			if (!is_ours(work, leads[k].link)) /* the index may go before what was found */
-				take_away(work, neap_arena_strdup(work->arena, leads[k].link));
+		for (size_t k = 0; k < leads->count; k++)
+			if (!is_ours(work, leads->items[k])) /* the index may go before what was found */
+				take_away(work, neap_arena_strdup(work->arena, leads->items[k]));
 	}
 }
 
@@ -356,12 +354,10 @@ static int judge_listed(struct work *work, const struct neap_unit_index *index)
 	int r = 0;
 
 	for (size_t i = 0; i < work->names.count; i++) {
-		size_t count;
-		const struct neap_unit_entry *entries =
-			neap_unit_index_entries(index, work->names.items[i], &count);
+		const struct neap_unit_names *in = neap_unit_index_entries(index, work->names.items[i]);
 
-		for (size_t k = 0; k < count; k++)
-			neap_vec_push(&found, entries[k].directory);
+		for (size_t k = 0; k < in->count; k++)
+			neap_vec_push(&found, in->items[k]);
 	}
 	if (found.count)
 		qsort(found.items, found.count, sizeof *found.items, by_text);
@@ -384,8 +380,8 @@ static int scan(struct work *work)
 		return -1;
 	if (index->listed && !has_instances(work))
 		return judge_listed(work, index);
-	for (size_t i = 0; r == 0 && i < index->directory_count; i++)
-		r = judge_directory(work, index->directories[i]);
+	for (size_t i = 0; r == 0 && i < index->directories.count; i++)
+		r = judge_directory(work, index->directories.items[i]);
 	return r;
 }
 

@@ -38,13 +38,16 @@ static bool masks(enum neap_unit_place place)
 	return place == NEAP_UNIT_PLACE_NULL || place == NEAP_UNIT_PLACE_EMPTY;
 }
 
-/* Its file, then what is dropped in. */
+/* Its file, then what is dropped in, or not any more. */
 static void name_files(const struct neap_unit_own *own, struct neap_arena *arena,
 		       struct neap_unit_own_state *state)
 {
 	const struct neap_texts *texts = own->drop_ins;
 	size_t count = texts->count + 1;
 
+	state->gone = neap_arena_array_of(arena, struct neap_whole, count);
+	state->gone_states = neap_arena_array_of(arena, struct neap_whole_state, count);
+	state->gone_params = neap_arena_array_of(arena, const char *, count);
 	state->files = neap_arena_array_of(arena, struct neap_owned, count);
 	state->states = neap_arena_array_of(arena, struct neap_owned_state, count);
 	state->params = neap_arena_array_of(arena, const char *, count);
@@ -59,9 +62,17 @@ static void name_files(const struct neap_unit_own *own, struct neap_arena *arena
 		};
 	}
 	for (size_t i = 0; i < texts->count; i++) {
-		state->params[state->count] = neap_arena_printf(arena, "drop_ins.%s", texts->names[i]);
+		const char *param = neap_arena_printf(arena, "drop_ins.%s", texts->names[i]);
+		const char *path = neap_unit_drop_in_path(own->name, texts->names[i], arena);
+
+		if (!texts->texts[i].data) {
+			state->gone_params[state->gone_count] = param;
+			state->gone[state->gone_count++] = (struct neap_whole){ .path = path };
+			continue;
+		}
+		state->params[state->count] = param;
 		state->files[state->count++] = (struct neap_owned){
-			.path = neap_unit_drop_in_path(own->name, texts->names[i], arena),
+			.path = path,
 			.content = { .data = texts->texts[i].data, .size = texts->texts[i].len },
 			.text = &texts->texts[i],
 			.secret = texts->texts[i].span_count > 0,
@@ -120,10 +131,35 @@ static bool moves_mask(const struct neap_unit_own *own, const struct neap_unit_o
 	return own->mask ? !masks(state->place) : own->unmask && masks(state->place);
 }
 
-int neap_unit_own_read(const struct neap_view *view, struct neap_arena *arena,
+/* What shall not be dropped in any more, and whether nothing else is. */
+static int read_gone(const struct neap_view *view, const struct neap_context *ctx,
+		     const struct neap_unit_own *own, struct neap_unit_own_state *ret,
+		     struct neap_error **err)
+{
+	const char *directory = neap_arena_printf(ctx->scratch, NEAP_UNIT_DIRECTORY "/%s.d", own->name);
+	struct neap_entry *entries;
+	size_t going = 0, count;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ret->gone_count; i++) {
+		r = neap_whole_read(view, ctx->scratch, &ret->gone[i], &ret->gone_states[i], err);
+		going += ret->gone_states[i].differs;
+	}
+	ret->changes |= going > 0;
+	if (r != 0 || !going || own->drop_ins->count > ret->gone_count ||
+	    (ctx->others && ctx->others(ctx, directory)))
+		return r;
+	r = neap_view_list(view, directory, ctx->scratch, &entries, &count, err);
+	if (r == 0 && count == going)
+		ret->empty = directory;
+	return r;
+}
+
+int neap_unit_own_read(const struct neap_view *view, const struct neap_context *ctx,
 		       const struct neap_unit_own *own, struct neap_unit_own_state *ret,
 		       struct neap_error **err)
 {
+	struct neap_arena *arena = ctx->scratch;
 	const char *path = neap_unit_own_path(own->name, arena);
 	int r = read_place(view, arena, path, ret, err);
 
@@ -139,7 +175,7 @@ int neap_unit_own_read(const struct neap_view *view, struct neap_arena *arena,
 		r = neap_owned_read(view, arena, &ret->files[i], &ret->states[i], err);
 		ret->changes |= ret->states[i].changes;
 	}
-	return r;
+	return r == 0 ? read_gone(view, ctx, own, ret, err) : r;
 }
 
 bool neap_unit_own_masked(const struct neap_unit_own *own, const struct neap_unit_own_state *state)
@@ -160,6 +196,10 @@ void neap_unit_own_diff(const struct neap_unit_own *own, const struct neap_unit_
 	}
 	for (size_t i = 0; i < state->count; i++)
 		neap_owned_diff(&state->files[i], &state->states[i], state->params[i], diff);
+	for (size_t i = 0; i < state->gone_count; i++)
+		neap_whole_diff(&state->gone[i], &state->gone_states[i], state->gone_params[i], diff);
+	if (state->empty)
+		neap_diff_reason(diff, "and %s, which is empty then", state->empty);
 }
 
 /* Without a file of its own what masked it goes. */
@@ -196,6 +236,7 @@ int neap_unit_own_apply(struct neap_host *host, struct neap_arena *arena, const 
 			const struct neap_unit_own_state *state, struct neap_error **err)
 {
 	struct neap_unit_own_state blind = { 0 };
+	const struct neap_unit_own_state *all = state ? state : &blind;
 
 	if (own->mask && mask(host, arena, own, state, err) < 0)
 		return -1;
@@ -203,9 +244,11 @@ int neap_unit_own_apply(struct neap_host *host, struct neap_arena *arena, const 
 		return -1;
 	if (!state)
 		name_files(own, arena, &blind);
-	for (size_t i = 0; i < (state ? state : &blind)->count; i++)
-		if (neap_owned_apply(host, state ? &state->files[i] : &blind.files[i],
-				     state ? &state->states[i] : NULL, err) < 0)
+	for (size_t i = 0; i < all->count; i++)
+		if (neap_owned_apply(host, &all->files[i], state ? &state->states[i] : NULL, err) < 0)
 			return -1;
-	return 0;
+	for (size_t i = 0; i < all->gone_count; i++)
+		if (neap_whole_apply(host, &all->gone[i], state ? &state->gone_states[i] : NULL, err) < 0)
+			return -1;
+	return all->empty ? neap_host_rmdir(host, all->empty, err) : 0;
 }

@@ -6,13 +6,14 @@
 
 #include "engine/owned.h"
 #include "engine/unit_file.h"
+#include "engine/whole.h"
 
 struct neap_unit_own {
 	const char *name;
 	bool whole; /* its file is said, by `content` */
 	struct neap_content content;
 	const struct neap_text *text;      /* its bytes with their marks, or NULL */
-	const struct neap_texts *drop_ins; /* by name, without ".conf" */
+	const struct neap_texts *drop_ins; /* by name, without ".conf"; without data: shall not be there */
 	bool secret;                       /* its file holds one */
 	bool mask, unmask;                 /* neither: as it is */
 };
@@ -33,7 +34,12 @@ struct neap_unit_own_state { /* part of a have struct */
 	struct neap_owned_state *states;
 	const char **params;
 	size_t count;
-	bool changes; /* what a manager reads */
+	struct neap_whole *gone; /* what shall not be dropped in */
+	struct neap_whole_state *gone_states;
+	const char **gone_params;
+	size_t gone_count;
+	const char *empty; /* the directory that nothing is left in then */
+	bool changes;      /* what a manager reads */
 };
 
 const char *neap_unit_own_path(const char *name, struct neap_arena *arena);
@@ -46,7 +52,7 @@ void neap_unit_own_claim(const struct neap_unit_own *own, bool enabled, struct n
 void neap_unit_own_claim_absent(const char *name, struct neap_claims *claims);
 
 /* 0, negative, NEAP_UNKNOWN. */
-int neap_unit_own_read(const struct neap_view *view, struct neap_arena *arena,
+int neap_unit_own_read(const struct neap_view *view, const struct neap_context *ctx,
 		       const struct neap_unit_own *own, struct neap_unit_own_state *ret,
 		       struct neap_error **err);
 /* Whether the unit is masked here, and will be. */

@@ -12,7 +12,9 @@ int neap_whole_read(const struct neap_view *view, struct neap_arena *arena, cons
 	case NEAP_FILE_DIRECTORY:
 	case NEAP_FILE_OTHER:
 		neap_error_set(err, "%s is %s", whole->path, neap_file_kind_name(ret->stat.kind));
-		return neap_error_hint(err, "a file has to be there: remove what is in its place");
+		return neap_error_hint(err, whole->text.data
+						    ? "a file has to be there: remove what is in its place"
+						    : "only a file or a link is removed: see what it is for");
 	case NEAP_FILE_ABSENT:
 		ret->differs = whole->text.data != NULL;
 		return ret->differs ? neap_parents_read(view, arena, whole->path, &ret->parents, err) : 0;
@@ -46,6 +48,14 @@ void neap_whole_diff(const struct neap_whole *whole, const struct neap_whole_sta
 	neap_parents_diff(&state->parents, diff);
 }
 
+static int remove_blindly(struct neap_host *host, const char *path, struct neap_error **err)
+{
+	struct neap_stat stat;
+	int r = neap_view_stat(&host->view, path, &stat, err);
+
+	return r == 0 && stat.kind != NEAP_FILE_ABSENT ? neap_host_unlink(host, path, err) : r < 0 ? r : 0;
+}
+
 int neap_whole_apply(struct neap_host *host, const struct neap_whole *whole,
 		     const struct neap_whole_state *state, struct neap_error **err)
 {
@@ -59,7 +69,8 @@ int neap_whole_apply(struct neap_host *host, const struct neap_whole *whole,
 	if (state && !state->differs)
 		return 0;
 	if (!whole->text.data)
-		return neap_host_unlink(host, whole->path, err);
+		return state ? neap_host_unlink(host, whole->path, err)
+			     : remove_blindly(host, whole->path, err);
 	if ((!state || state->parents.count > 0) && neap_host_mkdir_parents(host, whole->path, err) < 0)
 		return -1;
 	return neap_host_write(host, whole->path, &write, err);

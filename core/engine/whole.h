@@ -26,6 +26,7 @@ int neap_whole_read(const struct neap_view *view, struct neap_arena *arena, cons
 /* An entry `param` when the file differs, from what stood there to what shall. */
 void neap_whole_diff(const struct neap_whole *whole, const struct neap_whole_state *state, const char *param,
 		     struct neap_diff *diff);
-/* Writes or removes it when it differs; `state` NULL: what is there is not known. */
+/* Writes or removes it when it differs; `state` NULL: what is there is not known, and what is to go goes if
+ * it is there. */
 int neap_whole_apply(struct neap_host *host, const struct neap_whole *whole,
 		     const struct neap_whole_state *state, struct neap_error **err);

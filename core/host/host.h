@@ -183,6 +183,11 @@ int64_t neap_view_clock(const struct neap_view *view);
 /* Another number once something that was read may read otherwise; 0: of that nothing can be said. For what is
  * made of many reads and kept for a while. */
 uint64_t neap_view_generation(const struct neap_view *view);
+/* Whether all that may read otherwise than in that generation is at or below paths that are known: then
+ * these, with no link on the way, as often as they changed. The list is in `arena`, the paths are good until
+ * the next change. */
+bool neap_view_changed(const struct neap_view *view, uint64_t since, struct neap_arena *arena,
+		       const char *const **ret, size_t *ret_count);
 
 /* Whether this is a running system, with a kernel and processes of its own. A tree of files (--root) is none:
  * what is only in memory (settings of the kernel, mounts) is neither there nor missing. */
@@ -506,6 +511,8 @@ struct neap_reads {
 	bool (*may)(const struct neap_view *, enum neap_right, const char *path);
 	uint32_t (*cause)(const struct neap_view *);
 	uint64_t (*generation)(const struct neap_view *); /* may be NULL: 0 */
+	bool (*changed)(const struct neap_view *, uint64_t since, struct neap_arena *,
+			const char *const **ret, size_t *ret_count); /* with a generation */
 	int (*query)(const struct neap_view *, const struct neap_process *, struct neap_arena *,
 		     struct neap_process_result *, struct neap_error **);
 	int64_t (*clock)(const struct neap_view *);

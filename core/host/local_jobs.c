@@ -125,7 +125,11 @@ int neap_local_unit(struct neap_machine *machine, const struct neap_unit_job *as
 
 	if (!job.units->there)
 		return neap_local_no_manager(job.verb, asked->name, err);
+	if (local->state && asked->verb != NEAP_UNIT_STOP)
+		neap_state_starts(local->state, asked->name);
 	r = go(&machine->watch, &job, err);
+	if (local->state)
+		neap_state_starts(local->state, NULL);
 	neap_local_changed(local);
 	return r;
 }

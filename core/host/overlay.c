@@ -78,7 +78,7 @@ void neap_overlay_undo(struct neap_host *host)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
 
-	overlay->turns++;
+	neap_overlay_turn(overlay);
 	if (overlay->tree.log.count)
 		neap_accounts_drop(overlay->accounts);
 	neap_overlay_tree_undo(&overlay->tree);
@@ -96,7 +96,7 @@ void neap_overlay_undo(struct neap_host *host)
 
 static void forget(struct neap_overlay *overlay)
 {
-	overlay->turns++;
+	neap_overlay_turn(overlay);
 	neap_overlay_tree_forget(&overlay->tree);
 	neap_overlay_firewall_forget(overlay->firewall);
 	neap_overlay_net_forget(overlay);
@@ -254,7 +254,7 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 		return r;
 	if (overlay->mode == NEAP_OVERLAY_PLAN) {
 		overlay->opaque = true;
-		overlay->turns++;
+		neap_overlay_turn(overlay);
 		for (const char *const *path = process->effects; path && *path; path++)
 			mark_effect(overlay, *path);
 		neap_accounts_drop(overlay->accounts);
@@ -268,7 +268,7 @@ static int overlay_run(struct neap_host *host, const struct neap_process *proces
 		return r;
 	overlay->opaque = true;
 	r = overlay->machine->ops->run(overlay->machine, process, arena, ret, err);
-	overlay->turns++;
+	neap_overlay_turn(overlay);
 	neap_overlay_tree_stale(&overlay->tree);
 	neap_accounts_drop(overlay->accounts);
 	return r;

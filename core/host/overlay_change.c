@@ -58,8 +58,10 @@ static int without_parent(struct neap_overlay *overlay, const char *operation, c
 {
 	if (way->end == NEAP_OVERLAY_REMOVED || !neap_overlay_pends(overlay))
 		return neap_error_errno(err, ENOENT, "%s %s", operation, path);
-	if (way->end == NEAP_OVERLAY_ABSENT)
+	if (way->end == NEAP_OVERLAY_ABSENT) {
 		neap_overlay_tree_mark(&overlay->tree, way->stop, overlay->pending);
+		neap_overlay_turn(overlay); /* of what is not at the path of the change */
+	}
 	*ret = unknown_by(overlay->pending);
 	return 0;
 }

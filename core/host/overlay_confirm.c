@@ -115,7 +115,7 @@ int neap_overlay_confirm(struct neap_host *host, const struct neap_confirm *conf
 	if (r < 0 || !commit->may(commit->ctx, step))
 		return give_up(overlay, failure, err);
 	r = machine->ops->await(machine, confirm, &failure);
-	overlay->turns++;
+	neap_overlay_turn(overlay);
 	if (r < 0)
 		return fail(overlay, failure, err);
 	overlay->opaque = true; /* it is looked at before anybody builds on it */

@@ -46,9 +46,10 @@ struct neap_overlay {
 	struct neap_machine *machine;
 	enum neap_overlay_mode mode;
 	uint32_t step, pending, moved, moved_any;
-	bool opaque;    /* the step has made an opaque change */
-	uint32_t cause; /* of the last NEAP_UNKNOWN */
-	uint64_t turns; /* changes, and what else may make a read answer otherwise */
+	bool opaque;     /* the step has made an opaque change */
+	uint32_t cause;  /* of the last NEAP_UNKNOWN */
+	uint64_t turns;  /* changes, and what else may make a read answer otherwise */
+	uint64_t steady; /* since this turn there were only the last ones of `held` */
 
 	struct neap_arena *arena; /* all that is held */
 	struct neap_overlay_tree tree;
@@ -80,6 +81,12 @@ static inline struct neap_overlay *neap_overlay_of(const struct neap_view *view)
 static inline bool neap_overlay_pends(const struct neap_overlay *overlay)
 {
 	return overlay->pending != NEAP_NO_STEP;
+}
+
+/* Something else than a change that is held may make any read answer otherwise. */
+static inline void neap_overlay_turn(struct neap_overlay *overlay)
+{
+	overlay->steady = ++overlay->turns;
 }
 
 static inline const struct neap_view *neap_overlay_below(const struct neap_overlay *overlay)

@@ -451,6 +451,24 @@ static uint64_t overlay_generation(const struct neap_view *view)
 	return 2 * overlay->turns + neap_overlay_pends(overlay) + 1;
 }
 
+static bool overlay_changed(const struct neap_view *view, uint64_t since, struct neap_arena *arena,
+			    const char *const **ret, size_t *ret_count)
+{
+	const struct neap_overlay *overlay = neap_overlay_of(view);
+	uint64_t turn = (since - 1) / 2, count = overlay->turns - turn;
+	const struct neap_change *held = overlay->held.items;
+	const char **paths;
+
+	if ((overlay_generation(view) ^ since) & 1 || turn < overlay->steady)
+		return false;
+	paths = neap_arena_array_of(arena, const char *, count + 1);
+	for (size_t i = 0; i < count; i++)
+		paths[i] = held[overlay->held.count - count + i].path;
+	*ret = paths;
+	*ret_count = count;
+	return true;
+}
+
 static uint32_t overlay_cause(const struct neap_view *view)
 {
 	return neap_overlay_of(view)->cause;
@@ -466,6 +484,7 @@ const struct neap_reads neap_overlay_reads = {
 	.caller = overlay_caller,
 	.cause = overlay_cause,
 	.generation = overlay_generation,
+	.changed = overlay_changed,
 	.query = neap_overlay_query,
 	.clock = neap_overlay_clock,
 	.running = neap_overlay_running,

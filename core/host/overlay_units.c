@@ -252,7 +252,7 @@ int neap_overlay_unit(struct neap_host *host, const struct neap_unit_job *job, s
 			return -1;
 		overlay->opaque = true;
 		r = overlay->machine->ops->unit(overlay->machine, job, err);
-		overlay->turns++;
+		neap_overlay_turn(overlay);
 		neap_overlay_tree_stale(&overlay->tree);
 		neap_accounts_drop(overlay->accounts);
 		return r;

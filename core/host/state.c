@@ -31,7 +31,6 @@
 #include "host/local.h"
 
 #define STAGES_MAX ((size_t)16 << 20)
-#define POLL_MS 100
 
 static void close_fd(int fd)
 {
@@ -188,69 +187,6 @@ char *neap_state_default_directory(const char *root)
 	return result;
 }
 
-/* ---- the lock ------------------------------------------------------------------------------------------ */
-
-static void age(char ret[32], int64_t seconds)
-{
-	if (seconds < 0)
-		seconds = 0;
-	if (seconds < 120)
-		snprintf(ret, 32, "%lld s", (long long)seconds);
-	else if (seconds < 120 * 60)
-		snprintf(ret, 32, "%lld min", (long long)(seconds / 60));
-	else if (seconds < 48 * 3600)
-		snprintf(ret, 32, "%lld h", (long long)(seconds / 3600));
-	else
-		snprintf(ret, 32, "%lld days", (long long)(seconds / 86400));
-}
-
-static int locked(const struct neap_state *state, struct neap_error **err)
-{
-	char text[64], since[32];
-	ssize_t len = pread(state->lock, text, sizeof(text) - 1, 0);
-	long long pid, start;
-
-	text[len > 0 ? len : 0] = '\0';
-	if (sscanf(text, "%lld %lld", &pid, &start) == 2) {
-		age(since, (int64_t)time(NULL) - start);
-		neap_error_set(err, "another run holds the lock: pid %lld, for %s (%s/lock)", pid, since,
-			       state->directory);
-	} else {
-		/* It has the lock, but has not yet said who it is. */
-		neap_error_set(err, "another run holds the lock (%s/lock)", state->directory);
-	}
-	neap_error_hint(err, "wait for it to end, or give --lock-wait DURATION, as in 30s");
-	return NEAP_STATE_LOCKED;
-}
-
-static int take_lock(struct neap_state *state, unsigned wait, struct neap_error **err)
-{
-	struct timespec start, now, pause = { 0, POLL_MS * 1000000L };
-	char text[64];
-	int len;
-
-	state->lock = openat(state->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (state->lock < 0)
-		return neap_error_errno(err, errno, "open %s/lock", state->directory);
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (flock(state->lock, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EWOULDBLOCK)
-			return neap_error_errno(err, errno, "lock %s/lock", state->directory);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec - start.tv_sec > wait ||
-		    (now.tv_sec - start.tv_sec == wait && now.tv_nsec >= start.tv_nsec))
-			return locked(state, err);
-		nanosleep(&pause, NULL);
-	}
-	state->since = (int64_t)time(NULL);
-	len = snprintf(text, sizeof(text), "%d %lld\n", (int)getpid(), (long long)state->since);
-	if (ftruncate(state->lock, 0) < 0 || pwrite(state->lock, text, (size_t)len, 0) != len)
-		return neap_error_errno(err, errno, "write %s/lock", state->directory);
-	return 0;
-}
-
 /* ---- what may be left behind --------------------------------------------------------------------------- */
 
 /* The directory above `path`, through no link; *ret_name points into it. Nothing but a plain path as we write
@@ -394,7 +330,7 @@ int neap_state_open(const char *directory, const char *root, unsigned wait, stru
 	} else {
 		state->fd = neap_state_directory(directory, root, true, err);
 		if (state->fd >= 0 && neap_state_check_directory(state->fd, directory, err) == 0)
-			rc = take_lock(state, wait, err);
+			rc = neap_state_lock(state, wait, err);
 		if (rc == 0)
 			rc = clean_stages(state, root_of(real), err);
 		if (rc == 0)

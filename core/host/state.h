@@ -21,6 +21,9 @@ struct neap_state;
 int neap_state_open(const char *directory, const char *root, unsigned wait, struct neap_state **ret,
 		    struct neap_error **err);
 void neap_state_close(struct neap_state *state); /* releases the lock */
+/* From now on the run waits until this unit has started; NULL: no more. Another run in the unit that waits
+ * for the lock will see it, and give up. */
+void neap_state_starts(struct neap_state *state, const char *unit);
 /* The directory, by its real path. */
 const char *neap_state_path(struct neap_state *state);
 

@@ -13,6 +13,7 @@ struct neap_state {
 	char *directory, *real; /* as given; its real path once it was asked for */
 	int fd, lock, stages;
 	int64_t since;   /* when it got the lock: seconds since 1970 */
+	off_t mark;      /* so long is what its file says of the run */
 	off_t kept, end; /* of the record: what stays for the next run, and all of it */
 	int journal;     /* or -1 */
 	off_t journal_end;
@@ -29,6 +30,9 @@ int neap_state_check_directory(int fd, const char *directory, struct neap_error 
 #define NEAP_STATE_FILE_MAX ((size_t)1 << 20)
 char *neap_state_read(int at, const char *directory, const char *name, size_t *ret_len,
 		      struct neap_error **err);
+
+/* Takes the lock and says in its file who has it. 0, negative, NEAP_STATE_LOCKED. state_lock.c */
+int neap_state_lock(struct neap_state *state, unsigned wait, struct neap_error **err);
 
 /* ---- state_record.c, state_look.c ---- */
 

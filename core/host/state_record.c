@@ -242,8 +242,8 @@ void neap_record_begin(struct neap_state *state, const char *id, const char *rec
 	if (len >= (int)sizeof(text))
 		len = sizeof(text) - 1;
 	/* The beginning of it stands there already. */
-	if (pwrite(state->lock, text, (size_t)len, 0) != len)
-		return;
+	if (pwrite(state->lock, text, (size_t)len, 0) == len)
+		state->mark = len;
 }
 
 /* When the last success was, as far as the record there knows. */

@@ -124,6 +124,12 @@ uint64_t neap_view_generation(const struct neap_view *view)
 	return view->reads->generation ? view->reads->generation(view) : 0;
 }
 
+bool neap_view_changed(const struct neap_view *view, uint64_t since, struct neap_arena *arena,
+		       const char *const **ret, size_t *ret_count)
+{
+	return since && view->reads->changed && view->reads->changed(view, since, arena, ret, ret_count);
+}
+
 bool neap_view_running(const struct neap_view *view)
 {
 	return view->reads->running(view);

@@ -564,7 +564,7 @@ function neap.token(params) end
 ---@field name string The whole name: `etcd.service`, `backup.timer`, a template `app@.service` or an instance of it, `app@a.service`.
 ---@field content? neap.text What its file in /etc/systemd/system holds. Not given: the file is somebody else's, such as a package's.
 ---@field source? string A file of the machine that evaluates the recipe, to be copied there. A relative name starts beside the recipe file that says it. Not given: see content.
----@field drop_ins? table<string, neap.text> Files in /etc/systemd/system/NAME.d, by their names without `.conf`, and what each holds. Others there are left alone. Not given: none.
+---@field drop_ins? table<string, neap.text|false> Files in /etc/systemd/system/NAME.d, by their names without `.conf`, and what each holds; with `false` it is removed. Others there are left alone, also those that earlier recipes wrote. Not given: none.
 ---@field enabled? boolean Whether it is started at boot, or by what [Install] in its file names. Not given: left alone.
 ---@field state? "running"|"stopped" Whether it runs now. Not given: left alone.
 ---@field masked? boolean With `true` nobody can start it: a link to /dev/null takes the place of its file. Not given: left alone.

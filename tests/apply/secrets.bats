@@ -126,6 +126,10 @@ clean() { # no needle in a file, plain or encoded; nor what was made
 		neap.exec { name = "b", shell = "cat $work/b.conf; base64 -d <$work/b.conf; exit 3", always = true }
 		neap.exec { name = "c", shell = "cat $work/c.conf; exit 3", always = true }
 		neap.exec { name = "d", shell = "cat $work/made; exit 3", always = true, require = made }
+		local key = neap.key { path = "$work/key.pem", algorithm = "rsa-2048" }
+		local cert = neap.cert { path = "$work/ca.crt", key = "$work/ca.key", key_algorithm = "ed25519", ca = true, common_name = "ca" }
+		neap.exec { name = "k", shell = "sed -n 8,9p $work/key.pem; tail -n 2 $work/key.pem; exit 3", always = true, require = key }
+		neap.exec { name = "l", shell = "cat $work/ca.key; exit 3", always = true, require = cert }
 		neap.exec { name = "e", always = true,
 			shell = "head -c 100 /dev/zero | tr '\\\\0' a; cat $work/a.conf; head -c 393 /dev/zero | tr '\\\\0' b; exit 3" }
 		neap.exec { name = "f", shell = "exit 1", only_if = { "sh", "-c", "cat $work/a.conf; kill -9 \$\$" } }
@@ -137,8 +141,12 @@ clean() { # no needle in a file, plain or encoded; nor what was made
 	[[ "$output" == *"exit 3: pw=(secret)"* ]]
 	[[ "$output" == *"exit 3: x: (secret)|(secret)"* ]]
 	[[ "$output" == *"exit 3: …(secret)"* ]]
+	[[ "$output" == *"exit 3: (secret)|(secret)|(secret)|-----END PRIVATE KEY-----"* ]]
+	[[ "$output" == *"exit 3: -----BEGIN PRIVATE KEY-----|(secret)|-----END PRIVATE KEY-----"* ]]
 	"$NEAP" status --state-dir "$work/state" >>"$work/out" || true
 	"$NEAP" plan --state-dir "$work/state" "$work/site.lua" >>"$work/out" 2>&1 || true
 	clean "$work/out" "$work/events" "$work/state" || { cat "$work/out"; false; }
+	grep -hv -e ---- "$work/key.pem" "$work/ca.key" >"$work/keys"
+	! grep -q -F -f "$work/keys" "$work/out" "$work/events" "$work/state/last-run.json"
 	! grep -q -e "line of it" -e "Needle" "$work/out" "$work/events" "$work/state/last-run.json"
 }

@@ -85,6 +85,27 @@ same() {
 	find ground -printf '%p %i %T@\n' | sort | grep -v var/lib/neap | diff <(grep -v var/lib/neap before) -
 }
 
+@test "false takes away what was dropped in, alone, and leaves what others did; who wrote it does not matter" {
+	mkdir -p ground/etc/systemd/system/a.service.d
+	printf '[Unit]\n' | tee ground/etc/systemd/system/a.service.d/{old,theirs}.conf >/dev/null
+	recipe <<<'neap.unit { name = "a.service", drop_ins = { old = false } }'
+	run -2 plan
+	[[ $output == *"drop_ins.old"*"removes /etc/systemd/system/a.service.d/old.conf"* ]]
+	[ -e ground/etc/systemd/system/a.service.d/old.conf ]
+	converges
+	[ "$(ls ground/etc/systemd/system/a.service.d)" = theirs.conf ]
+	recipe <<<'neap.unit { name = "a.service", drop_ins = { theirs = false } }'
+	converges
+	[ ! -e ground/etc/systemd/system/a.service.d ]
+	recipe <<-'LUA'
+	local unit = neap.unit { name = "a.service", drop_ins = { x = false, y = "[Unit]\n" } }
+	assert(unit.drop_ins.x == false)
+	neap.file { path = "/etc/systemd/system/a.service.d/x.conf", content = "[Unit]\n" }
+	LUA
+	run -1 plan
+	[[ $output == *"unit[a.service]"*"x.conf"* ]]
+}
+
 @test "another [Install] moves the links; a package's unit and a foreign link stay what they are" {
 	printf '[Install]\nWantedBy=multi-user.target\n' >ground/usr/lib/systemd/system/pkg.service
 	recipe <<-'LUA'

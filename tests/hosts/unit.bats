@@ -87,7 +87,7 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 	run -0 plan
 }
 
-@test "its own file restarts it, exactly once; with restart = false it is only read" {
+@test "its own file restarts it, exactly once, and so does a drop-in that goes; with restart = false it is only read" {
 	recipe <<-'LUA'
 	neap.unit { name = "own.service", content = service "own", state = "running" }
 	LUA
@@ -110,6 +110,12 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 	[ "$(noted own)" = "" ]
 	[ "$(state own.service Environment)" = "A=3 B=1 C=1" ]
 	[ "$(state own.service NeedDaemonReload)" = no ]
+	recipe <<-'LUA'
+	neap.unit { name = "own.service", drop_ins = { one = false } }
+	LUA
+	converges
+	[ "$(noted own)" = start ]
+	[ "$(state own.service Environment)" = "A=3 C=1" ]
 }
 
 @test "a notification restarts it, or reloads it; one that is stopped stays so" {
@@ -508,6 +514,21 @@ own_ends() {
 	[ "$SECONDS" -lt 30 ]
 	[ "$(state itself.service ActiveState)" = failed ]
 	on systemctl start itself.service
+	run -0 plan
+}
+
+@test "a oneshot that runs neap and is started by hand's run ends at once and says why, as that run waits for it" {
+	recipe <<-'LUA'
+	neap.unit {
+		name = "waits.service", state = "running",
+		content = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=neap apply --lock-wait 5m /srv/site\n",
+	}
+	LUA
+	SECONDS=0
+	run -4 apply
+	[ "$SECONDS" -lt 30 ]
+	[[ $output == *"another run holds the lock"*"that run starts waits.service, in which this one is"* ]]
+	on systemctl start waits.service
 	run -0 plan
 }
 

@@ -127,6 +127,8 @@ object() { # object FOLDER NAME CODE: compiles it and prints the object's path
 	printf '/* see ../%s */\n' shared/x >core/base/elsewhere.c
 	printf '/* x */\n' >core/base/executable.c
 	chmod +x core/base/executable.c
+	mkdir -p docs
+	printf '[in](a.md#b) [out](../README.md)\n' >docs/links.md
 	run "$lint/house"
 	[ "$status" = 1 ]
 	[[ $output == *'core/base/long.c: 801 lines'* ]]
@@ -135,7 +137,8 @@ object() { # object FOLDER NAME CODE: compiles it and prints the object's path
 	[[ $output != *'unsafe.c'*'strcat'* ]]
 	[[ $output == *'core/base/elsewhere.c:1:'*'outside the checkout'* ]]
 	[[ $output == *'core/base/executable.c'*'no script'* ]]
-	[ "${#lines[@]}" = 5 ]
+	[[ $output == *'docs/links.md:1:](../README.md)'*'leaves docs/'* ]]
+	[ "${#lines[@]}" = 6 ]
 }
 
 @test "house: our own snprintf and members named like libc are no trouble" {

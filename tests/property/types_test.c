@@ -469,6 +469,16 @@ static bool behind_unknown(const struct neap_run *plan)
 	return plan->summary.unknown > 0;
 }
 
+/* What another takes back again fails at the end of a plan, when others have had their turn. */
+static bool taken_back(const struct neap_run *plan)
+{
+	for (uint32_t i = 0; i < plan->graph->resources.count; i++)
+		if (plan->results[i].outcome == NEAP_OUTCOME_FAILED && plan->results[i].error &&
+		    strncmp(plan->results[i].error->message, "did not converge", 16) == 0)
+			return true;
+	return false;
+}
+
 /* Something that was unknown in the plan has failed: what stands on it is not done, and others find the
  * machine without that. */
 static bool unknown_failed(const struct neap_run *plan, const struct neap_run *apply)
@@ -498,7 +508,8 @@ static void cycle(uint64_t seed, const struct neap_test_recipe *evaluated, struc
 		failures += plan->results[i].outcome == NEAP_OUTCOME_FAILED;
 		unknowns += plan->results[i].action == NEAP_ACTION_UNKNOWN;
 		if (!wrong && apply->results[i].outcome == NEAP_OUTCOME_SKIPPED &&
-		    plan->results[i].outcome != NEAP_OUTCOME_SKIPPED && !behind_unknown(plan))
+		    plan->results[i].outcome != NEAP_OUTCOME_SKIPPED && !behind_unknown(plan) &&
+		    !taken_back(plan))
 			wrong = "skipped in the apply, not in the plan";
 		/* Skipped, as what was unknown before it has failed. */
 		if (plan->results[i].outcome == NEAP_OUTCOME_FAILED &&
@@ -628,7 +639,8 @@ static void types__every_type_was_seen_to_change(void **state)
 	for (size_t i = 0; i < seen.count; i++)
 		print_message("  %s: %u\n", seen.entries[i].key.data,
 			      (unsigned)(uintptr_t)seen.entries[i].value);
-	if (getenv("NEAP_ONLY") || getenv("NEAP_TYPES"))
+	if (getenv("NEAP_ONLY") || getenv("NEAP_TYPES") ||
+	    getenv("NEAP_SEED")) /* rare ones may not be drawn */
 		skip();
 	for (size_t i = 0; i < SNIPPETS; i++) {
 		char name[32], key[64];

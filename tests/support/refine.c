@@ -3,10 +3,18 @@
 
 #include <string.h>
 
-static const struct neap_change_entry *entry_of(const struct neap_result *result, const char *param)
+/* That of the same parameter; where one has several (a file that goes, another that comes), the one with the
+ * same turn. */
+static const struct neap_change_entry *entry_of(const struct neap_result *result,
+						const struct neap_result *other, size_t number)
 {
+	const char *param = other->changes[number].param;
+	size_t turn = 0;
+
+	for (size_t i = 0; i < number; i++)
+		turn += strcmp(other->changes[i].param, param) == 0;
 	for (size_t i = 0; i < result->change_count; i++)
-		if (strcmp(result->changes[i].param, param) == 0)
+		if (strcmp(result->changes[i].param, param) == 0 && turn-- == 0)
 			return &result->changes[i];
 	return NULL;
 }
@@ -33,10 +41,10 @@ const char *neap_test_refines(const struct neap_result *plan, const struct neap_
 	if ((apply->action == NEAP_ACTION_NONE) != (apply->outcome == NEAP_OUTCOME_UNCHANGED))
 		return "outcome and action disagree";
 	for (size_t i = 0; i < apply->change_count; i++)
-		if (!entry_of(plan, apply->changes[i].param))
+		if (!entry_of(plan, apply, i))
 			return "a parameter changes that the plan does not name";
 	for (size_t i = 0; i < plan->change_count; i++) {
-		const struct neap_change_entry *p = &plan->changes[i], *a = entry_of(apply, p->param);
+		const struct neap_change_entry *p = &plan->changes[i], *a = entry_of(apply, plan, i);
 		if (p->unknown)
 			continue; /* it may turn out as it is */
 		if (!a)

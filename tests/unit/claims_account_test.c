@@ -91,6 +91,19 @@ static void claims__what_is_to_go_can_own_nothing(void **state)
 			    "(site.lua:1) makes absent\n");
 }
 
+static void claims__a_user_cannot_come_with_a_group_that_is_to_go(void **state)
+{
+	struct fixture *f = *state;
+
+	declare(f, type("group"), 1, "name", "app", "ensure", "absent", NULL);
+	user(f, 2, "app");
+	declare(f, type("group"), 3, "name", "web", "ensure", "absent", NULL);
+	declare(f, type("user"), 4, "name", "web", "group", "app2", NULL);
+	assert_string_equal(finish_bad(f),
+			    "2: user[app]: user[app] (site.lua:2) comes with the group app, which group[app] "
+			    "(site.lua:1) makes absent (group = … there says which other group it has)\n");
+}
+
 static void claims__a_user_goes_before_the_group_of_its_name(void **state)
 {
 	struct fixture *f = *state;
@@ -243,6 +256,7 @@ int main(void)
 		TEST(claims__a_user_makes_its_own_group_unless_that_is_declared),
 		TEST(claims__a_user_comes_after_its_groups),
 		TEST(claims__what_is_to_go_can_own_nothing),
+		TEST(claims__a_user_cannot_come_with_a_group_that_is_to_go),
 		TEST(claims__a_user_goes_before_the_group_of_its_name),
 		TEST(claims__a_home_is_made_before_what_lies_in_it),
 		TEST(claims__a_directory_above_that_is_the_accounts_own_waits_for_it),

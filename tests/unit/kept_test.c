@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "engine/kept.h"
+#include "engine/kept_rules.h"
 #include "engine/run.h"
 #include "host/machine.h"
 #include "modules/modules.h"
@@ -428,6 +428,122 @@ static void kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file(void 
 				      "bridge[br1] < unit[neap-network.service] autorequire 3\n");
 }
 
+/* One that keeps nothing: "type line name value …". */
+static uint32_t forget(struct fixture *f, const char *type, int line, ...)
+{
+	uint32_t number = begin(f, found(type), line);
+	const char *name;
+	va_list args;
+
+	va_start(args, line);
+	while ((name = va_arg(args, const char *)))
+		set(f, number, name, neap_value_string(va_arg(args, const char *)));
+	va_end(args);
+	set(f, number, "persist", (struct neap_value){ .kind = NEAP_BOOLEAN });
+	neap_graph_end(f->graph, number);
+	return number;
+}
+
+/* Whether there is anything below /etc/neap hangs on a command that a plan does not run: `type` is kept
+ * there, and requires it. */
+static void keep_behind_a_command(struct fixture *f, const char *type, const char *name)
+{
+	uint32_t exec = begin(f, found("exec"), 1), first;
+	struct neap_value word = neap_value_string("true");
+
+	set(f, exec, "name", neap_value_string("x"));
+	set(f, exec, "command", (struct neap_value){ .kind = NEAP_LIST, .list = { &word, 1 } });
+	set(f, exec, "always", (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = true });
+	neap_graph_end(f->graph, exec);
+	first = begin(f, found(type), 2);
+	set(f, first, "name", neap_value_string(name));
+	set(f, first, "persist", neap_value_string("unit"));
+	relate(f, first, NEAP_REQUIRE, exec);
+	neap_graph_end(f->graph, first);
+}
+
+static void plan_is_unknown(struct fixture *f, struct neap_machine *machine)
+{
+	struct neap_run *plan;
+
+	finish_good(f);
+	plan = go(f, machine, NEAP_RUN_PLAN);
+	for (uint32_t i = 1; i < f->graph->resources.count; i++) {
+		const struct neap_result *result = &plan->results[i];
+
+		if (result->error || result->action != NEAP_ACTION_UNKNOWN)
+			fail_msg("%s: %s", f->graph->resources.items[i].address,
+				 result->error ? result->error->message : neap_action_name(result->action));
+	}
+	neap_run_free(plan);
+	apply(f, machine);
+	neap_machine_free(machine);
+}
+
+static void kept__links_in_force_are_known_where_what_is_kept_is_not(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	const struct neap_net_change there = { .op = NEAP_NET_LINK_ADD, .link = { "br9", "bridge" } };
+
+	assert_int_equal(neap_host_memory_net(machine, &there), 0);
+	keep_behind_a_command(f, "iptables_chain", "FORWARD");
+	forget(f, "bridge", 3, "name", "br0", "ensure", "absent", NULL);
+	forget(f, "veth", 4, "name", "v0", "peer", "v1", "ensure", "absent", NULL);
+	forget(f, "vxlan", 5, "name", "x0", "ensure", "absent", NULL);
+	forget(f, "address", 6, "link", "eth1", "address", "10.0.0.1/24", "ensure", "absent", NULL);
+	forget(f, "route", 7, "to", "10.9.0.0/16", "ensure", "absent", NULL);
+	forget(f, "bridge", 8, "name", "br9", NULL); /* is there, and is not made once more */
+	plan_is_unknown(f, machine);
+}
+
+static void kept__rules_in_force_are_known_where_what_is_kept_is_not(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+
+	keep_behind_a_command(f, "bridge", "br0");
+	forget(f, "iptables_rule", 3, "chain", "MINE", "rule", "-j ACCEPT", "ensure", "absent", NULL);
+	forget(f, "iptables_chain", 4, "name", "OTHER", "ensure", "absent", NULL);
+	plan_is_unknown(f, machine);
+}
+
+static const char *const wants[] = { "a", "b", "a", "", "a", "b" };
+static unsigned looks;
+
+static bool each_want(const struct neap_context *ctx, size_t *at, struct neap_declared *ret)
+{
+	(void)ctx;
+	looks++;
+	if (*at == sizeof wants / sizeof *wants)
+		return false;
+	*ret = (struct neap_declared){ .want = &wants[(*at)++] };
+	return true;
+}
+
+static const char *key_of(const void *want, struct neap_arena *arena)
+{
+	const char *key = *(const char *const *)want;
+
+	return *key ? neap_arena_strdup(arena, key) : NULL;
+}
+
+/* And all of them are counted once. */
+static void kept__numbers_count_what_has_its_turn_before(void **state)
+{
+	static const size_t numbers[] = { 0, 0, 1, 0, 2, 1 };
+	struct fixture *f = *state;
+	struct neap_memo memo = { .arena = f->problems.arena };
+	struct neap_context ctx = { .scratch = f->problems.arena, .memo = &memo, .declared = each_want };
+
+	looks = 0;
+	for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
+		assert_int_equal(neap_kept_rules_number(&ctx, &wants[i], key_of), numbers[i]);
+	assert_int_equal(looks, 7);
+	ctx.memo = NULL;
+	assert_int_equal(neap_kept_rules_number(&ctx, &wants[4], key_of), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* Of each type: while nobody has confirmed what is in force, nothing is kept; a plan says both. */
@@ -493,6 +609,9 @@ int main(void)
 		cmocka_unit_test(kept__what_is_not_confirmed_is_not_kept),
 		TEST(kept__each_half_is_said_and_repaired_alone),
 		TEST(kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file),
+		TEST(kept__numbers_count_what_has_its_turn_before),
+		TEST(kept__links_in_force_are_known_where_what_is_kept_is_not),
+		TEST(kept__rules_in_force_are_known_where_what_is_kept_is_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

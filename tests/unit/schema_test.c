@@ -29,6 +29,8 @@ enum {
 	MATCH,
 	LIST,
 	COMMAND,
+	TABLE,
+	GAPS,
 	PARAMS
 };
 
@@ -43,6 +45,7 @@ struct want {
 	uint32_t mode;
 	struct neap_pattern match;
 	struct neap_strings list, command;
+	struct neap_texts table, gaps;
 };
 
 static const char *const ensure[] = { "present", "absent", NULL };
@@ -66,6 +69,8 @@ static const struct neap_param params[PARAMS] = {
 	[MATCH] = { "match", NEAP_PARAM_REGEX, 0, .offset = offsetof(struct want, match) },
 	[LIST] = { "list", NEAP_PARAM_STRINGS, 0, .offset = offsetof(struct want, list) },
 	[COMMAND] = { "command", NEAP_PARAM_ARGV, 0, .offset = offsetof(struct want, command) },
+	[TABLE] = { "table", NEAP_PARAM_TEXTS, 0, .offset = offsetof(struct want, table) },
+	[GAPS] = { "gaps", NEAP_PARAM_TEXTS, NEAP_PARAM_OR_FALSE, .offset = offsetof(struct want, gaps) },
 };
 static const struct neap_resource_type type = {
 	.name = "thing", .params = params, .param_count = PARAMS, .want_size = sizeof(struct want)
@@ -291,6 +296,26 @@ static void schema__strings_and_paths_are_one_line(void **state)
 	assert_non_null(strstr(f->message, "absolute"));
 }
 
+static void schema__a_table_of_texts_has_gaps_where_it_may(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_pair pairs[] = { { neap_str("a"), neap_value_string("") },
+				     { neap_str("b"), { .kind = NEAP_BOOLEAN } } };
+	const struct neap_value map = { .kind = NEAP_MAP, .map = { pairs, 2 } };
+
+	TAKES(f, GAPS, map);
+	assert_int_equal(f->want.gaps.count, 2);
+	assert_non_null(f->want.gaps.texts[0].data);
+	assert_string_equal(f->want.gaps.names[1], "b");
+	assert_null(f->want.gaps.texts[1].data);
+	REFUSES(f, TABLE, "b in table must be a string, not a boolean", map);
+	pairs[1].value.boolean = true;
+	REFUSES(f, GAPS, "b in gaps must be a string or false, not a boolean", map);
+	assert_string_equal(neap_schema_takes(&params[TABLE], f->ctx.arena), "a table of names and strings");
+	assert_string_equal(neap_schema_takes(&params[GAPS], f->ctx.arena),
+			    "a table of names and strings, or false in place of one");
+}
+
 static void schema__text_takes_any_bytes_and_copies_them(void **state)
 {
 	struct fixture *f = *state;
@@ -445,6 +470,7 @@ int main(void)
 		TEST(schema__integer_keeps_to_its_range),
 		TEST(schema__secrets_only_where_they_are_allowed),
 		TEST(schema__strings_and_paths_are_one_line),
+		TEST(schema__a_table_of_texts_has_gaps_where_it_may),
 		TEST(schema__text_takes_any_bytes_and_copies_them),
 		TEST(schema__owner_is_a_name_or_a_number),
 		TEST(schema__regex_is_compiled_and_errors_have_an_offset),

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "host/record.h"
+
 static int open_state(const struct fixture *f, unsigned wait, struct neap_state **ret,
 		      struct neap_error **err)
 {
@@ -98,6 +100,51 @@ static void state__waits_for_the_lock_as_long_as_asked(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	fixture_open(f);
+}
+
+/* The last part of a control group that this process is in, as if that were a unit; false: there is none. */
+static bool own_unit(char ret[256])
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[4096] = "";
+	const char *slash;
+
+	while (file && fgets(line, sizeof(line), file) && line[strlen(line) - 2] == '/')
+		;
+	if (file)
+		fclose(file);
+	slash = strrchr(line, '/');
+	snprintf(ret, 256, "%.*s", slash ? (int)strcspn(slash + 1, "\n") : 0, slash ? slash + 1 : "");
+	return ret[0];
+}
+
+static void state__does_not_wait_for_who_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct neap_state *second = NULL;
+	struct timespec start, end;
+	char unit[256];
+
+	neap_record_begin(f->state, "0", "/srv/site");
+	neap_state_starts(f->state, "other.service");
+	assert_int_equal(open_state(f, 0, &second, &err), NEAP_STATE_LOCKED);
+	assert_non_null(strstr(err->hint, "--lock-wait"));
+	neap_error_free(err);
+	err = NULL;
+	if (!own_unit(unit))
+		return;
+	neap_state_starts(f->state, unit);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	assert_int_equal(open_state(f, 60, &second, &err), NEAP_STATE_LOCKED);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_in_range(end.tv_sec - start.tv_sec, 2, 20);
+	assert_non_null(strstr(err->hint, unit));
+	neap_error_free(err);
+	err = NULL;
+	neap_state_starts(f->state, NULL);
+	assert_int_equal(open_state(f, 0, &second, &err), NEAP_STATE_LOCKED);
+	assert_non_null(strstr(err->hint, "--lock-wait"));
 }
 
 static void state__lock_of_a_killed_run_is_free(void **state)
@@ -385,6 +432,7 @@ int main(void)
 		TEST(state__parents_are_for_everybody_whatever_the_umask),
 		TEST(state__held_lock_names_pid_age_and_file),
 		TEST(state__waits_for_the_lock_as_long_as_asked),
+		TEST(state__does_not_wait_for_who_waits_for_it),
 		TEST(state__lock_of_a_killed_run_is_free),
 		TEST(state__directory_of_others_is_refused),
 		TEST(state__link_below_an_image_root_is_refused),

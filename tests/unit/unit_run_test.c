@@ -334,6 +334,28 @@ static void unit_run__a_purge_spares_what_is_enabled(void **state)
 	site_end(&site);
 }
 
+/* Behind a command what is absent is not known in a plan; in what is a file there can be no link all the
+ * same. */
+static void unit_run__a_purge_behind_a_command_says_what_goes(void **state)
+{
+	struct site site;
+
+	site_begin(&site, state);
+	site_put(&site, "/usr/lib/systemd/system/p.service", 0644, "[Install]\nWantedBy=m.target\n");
+	site_put(&site, ETC "/stray", 0644, "");
+	neap_host_memory_put(site.machine, ETC "/link", NEAP_FILE_LINK, 0777, 0, 0, "/etc/hostname", 13);
+	site_put(&site, "/etc/hostname", 0644, "");
+	load(&site, "local x = neap.exec { name = 'x', command = { 'true' }, always = true }\n"
+		    "neap.directory { path = '" ETC "', purge = true, recurse = true, require = x }\n"
+		    "neap.unit { name = 'p.service', enabled = true }\n");
+	site_run(&site, NEAP_RUN_PLAN);
+	assert_string_equal(results_of(&site), "run; update; update");
+	site_run(&site, NEAP_RUN_APPLY);
+	assert_string_equal(results_of(&site), "run; update; update");
+	assert_string_equal(site_file(&site, ETC "/stray"), "absent");
+	site_end(&site);
+}
+
 /* A link on the way makes two paths one: nothing of it may have landed when that is found. */
 static void unit_run__what_is_anothers_by_another_name_does_not_land(void **state)
 {
@@ -465,6 +487,7 @@ int main(void)
 		TEST(unit_run__what_also_names_is_left_to_its_own_resource),
 		TEST(unit_run__a_link_belongs_to_one),
 		TEST(unit_run__a_purge_spares_what_is_enabled),
+		TEST(unit_run__a_purge_behind_a_command_says_what_goes),
 		TEST(unit_run__what_is_anothers_by_another_name_does_not_land),
 		TEST(unit_run__content_that_is_not_known_yet_makes_all_of_it_unknown),
 		TEST(unit_run__what_an_unknown_unit_may_bring_about_is_unknown),

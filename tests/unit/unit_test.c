@@ -38,7 +38,7 @@ struct cell {
 	struct driver_node have[8];
 	struct unit units[3];
 	const char *want[16];
-	const char *drop_ins[6]; /* name, text; "!name" is secret */
+	const char *drop_ins[6]; /* name, text; "!name" is secret, "-name" is false */
 	const char *says, *error;
 	const char *then; /* NULL: as before */
 	const char *jobs; /* in an apply; NULL: none */
@@ -55,12 +55,13 @@ static void *want_of(struct driver *driver, const struct cell *cell)
 	const struct neap_schema_context ctx = { .arena = driver->arena };
 
 	for (size_t i = 0; i < 6 && cell->drop_ins[i]; i += 2) {
-		bool secret = cell->drop_ins[i][0] == '!';
+		bool secret = cell->drop_ins[i][0] == '!', gone = cell->drop_ins[i][0] == '-';
 		const char *text = cell->drop_ins[i + 1];
 		pairs[map.map.count++] = (struct neap_pair){
-			neap_str(cell->drop_ins[i] + secret),
-			secret ? neap_value_text(neap_text_secret(driver->arena, text, strlen(text)))
-			       : neap_value_string(text),
+			neap_str(cell->drop_ins[i] + (secret || gone)),
+			gone     ? (struct neap_value){ .kind = NEAP_BOOLEAN, .boolean = false }
+			: secret ? neap_value_text(neap_text_secret(driver->arena, text, strlen(text)))
+				 : neap_value_string(text),
 		};
 	}
 	if (map.map.count)
@@ -173,6 +174,44 @@ static void unit__files(void **state)
 		  .says = "update drop_ins.one.mode=0664->0644",
 		  .then = "d " A ".d 0755 0:0\nf " A ".d/one.conf 0644 0:0 [Unit]\n\nf " A
 			  ".d/other.conf 0644 0:0 x\n" },
+		{ .name = "one that is dropped in no more goes, and the directory with the last",
+		  .have = { TOP,
+			    { A ".d", DIR, 0755, 0, 0, NULL },
+			    { A ".d/one.conf", REG, 0644, 0, 0, "[Unit]\n" } },
+		  .units = { { "a.service", NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVE, false } },
+		  .want = { "name", "a.service" },
+		  .drop_ins = { "-one", "", "-two", "" },
+		  .says = "update drop_ins.one=" A ".d/one.conf-> (removes " A ".d/one.conf; and " A
+			  ".d, which is empty then; restarts it)",
+		  .then = "",
+		  .jobs = "reload the manager\nrestart a.service\n" },
+		{ .name = "a link of that name goes, and others stay",
+		  .have = { TOP,
+			    { A ".d", DIR, 0755, 0, 0, NULL },
+			    { A ".d/one.conf", LNK, 0777, 0, 0, "/x" },
+			    { A ".d/other.conf", REG, 0644, 0, 0, "x" } },
+		  .want = { "name", "a.service" },
+		  .drop_ins = { "-one", "" },
+		  .says = "update drop_ins.one=" A ".d/one.conf-> (removes " A
+			  ".d/one.conf, which is a link)",
+		  .then = "d " A ".d 0755 0:0\nf " A ".d/other.conf 0644 0:0 x\n" },
+		{ .name = "one goes, another comes",
+		  .have = { TOP,
+			    { A ".d", DIR, 0755, 0, 0, NULL },
+			    { A ".d/one.conf", REG, 0644, 0, 0, "[Unit]\n" } },
+		  .want = { "name", "a.service" },
+		  .drop_ins = { "-one", "", "two", "[Unit]\n" },
+		  .says = "update drop_ins.two=->[Unit]\n drop_ins.one=" A ".d/one.conf-> (removes " A
+			  ".d/one.conf)",
+		  .then = "d " A ".d 0755 0:0\nf " A ".d/two.conf 0644 0:0 [Unit]\n\n" },
+		{ .name = "a directory is nothing to remove",
+		  .have = { TOP,
+			    { A ".d", DIR, 0755, 0, 0, NULL },
+			    { A ".d/one.conf", DIR, 0755, 0, 0, NULL } },
+		  .want = { "name", "a.service" },
+		  .drop_ins = { "-one", "" },
+		  .error = A
+		  ".d/one.conf is a directory | only a file or a link is removed: see what it is for" },
 		{ .name = "a link is another name of something",
 		  .have = { TOP, { A, LNK, 0777, 0, 0, "b.service" } },
 		  .want = { "name", "a.service", "content", TEXT },
@@ -241,6 +280,23 @@ static void unit__enabled(void **state)
 		  .then = "f " A " 0644 0:0 " TEXT "\nd " A ".d 0755 0:0\nf " A
 			  ".d/also.conf 0644 0:0 [Install]\nAlias=z.service\n\nd " WANTS " 0755 0:0\nl " WANTS
 			  "/a.service " A "\nl " ETC "/z.service " A "\n",
+		  .jobs = "reload the manager\n" },
+		{ .name = "what is dropped in no more asks for nothing, and what it hid does",
+		  .have = { TOP,
+			    PLAIN,
+			    LINKED,
+			    { A ".d", DIR, 0755, 0, 0, NULL },
+			    { A ".d/also.conf", REG, 0644, 0, 0, "[Install]\nAlias=z.service\n" },
+			    { ETC "/z.service", LNK, 0777, 0, 0, A },
+			    { "/usr/lib/systemd/system/a.service.d/also.conf", REG, 0644, 0, 0,
+			      "[Install]\nAlias=y.service\n" } },
+		  .want = { "name", "a.service", "enabled", "true" },
+		  .drop_ins = { "-also", "" },
+		  .says = "update drop_ins.also=" A ".d/also.conf-> enabled=[m.target.wants/a.service "
+			  "z.service]->[m.target.wants/a.service y.service] (removes " A
+			  ".d/also.conf; and " A ".d, which is empty then)",
+		  .then = "f " A " 0644 0:0 " TEXT "\nd " WANTS " 0755 0:0\nl " WANTS "/a.service " A
+			  "\nl " ETC "/y.service " A "\n",
 		  .jobs = "reload the manager\n" },
 		{ .name = "a link that leads elsewhere is turned",
 		  .have = { TOP, PLAIN, { WANTS "/a.service", LNK, 0777, 0, 0, "/x/a.service" } },

@@ -402,6 +402,29 @@ static void user__one_who_may_come_yet_makes_free_numbers_unknown(void **state)
 	driver_end(&driver);
 }
 
+/* One who is half there: the other half may come yet, whatever else differs. */
+static void user__one_who_may_come_to_shadow_yet_is_unknown(void **state)
+{
+	const struct neap_resource_type *type = driver_type("user");
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct driver driver;
+
+	(void)state;
+	account_begin(&driver, &(struct account_cell){ 0 }, NEAP_OVERLAY_PLAN);
+	neap_host_memory_put(driver.machine, "/etc/shadow", NEAP_FILE_REGULAR, 0640, 0, 42, "root:*:::::::\n",
+			     14);
+	driver_open(&driver);
+	struct neap_context ctx = { .scratch = driver.arena };
+	void *have = neap_arena_alloc(driver.arena, type->have_size);
+	const void *ann =
+		driver_want(driver.arena, type, (const char *[]){ "name", "ann", "shell", "/bin/zsh", NULL });
+	neap_overlay_step(driver.overlay, 4, 3);
+	assert_int_equal(type->read(&driver.overlay->view, &ctx, ann, have, &err), NEAP_UNKNOWN);
+	neap_overlay_step(driver.overlay, 5, NEAP_NO_STEP);
+	assert_int_equal(type->read(&driver.overlay->view, &ctx, ann, have, &err), 0);
+	driver_end(&driver);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +435,7 @@ int main(void)
 		cmocka_unit_test(user__what_contradicts_itself_is_refused),
 		cmocka_unit_test(user__each_call_failing_once_ends_in_the_same_place),
 		cmocka_unit_test(user__one_who_may_come_yet_makes_free_numbers_unknown),
+		cmocka_unit_test(user__one_who_may_come_to_shadow_yet_is_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, driver_teardown);
