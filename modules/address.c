@@ -83,6 +83,51 @@ static void address_claim(const void *wanted, struct neap_claims *claims)
 	neap_claim_network(claims, &prefix);
 }
 
+static bool promotes(const struct neap_view *view, const char *link, struct neap_arena *arena)
+{
+	const char *name = neap_arena_printf(arena, "net/ipv4/conf/%s/promote_secondaries", link), *value;
+
+	/* Where it cannot be seen, the kernel does what it does. */
+	return neap_view_kernel(view, name, arena, &value, NULL) != 0 || (value && strcmp(value, "0") != 0);
+}
+
+/* With the first IPv4 address of a network on a link go the later ones, unless the kernel is told to promote
+ * the next: those that the recipe wants would be lost, and with them perhaps the way here. */
+static int check_later(const struct neap_view *view, const struct neap_context *ctx,
+		       const struct address_want *want, struct neap_error **err)
+{
+	const struct neap_net_prefix prefix = prefix_of(want), network = neap_net_network(&prefix);
+	struct neap_declared declared;
+
+	if (promotes(view, "all", ctx->scratch) || promotes(view, want->link, ctx->scratch))
+		return 0;
+	for (size_t at = 0; ctx->declared && ctx->declared(ctx, &at, &declared);) {
+		const struct address_want *other = declared.want;
+		struct neap_net_prefix its;
+		struct neap_net_address_key key;
+		struct neap_net_address there;
+		bool found;
+		int r;
+
+		if (other->ensure == NEAP_ABSENT || !other->link || strcmp(other->link, want->link) != 0 ||
+		    !other->address || !neap_net_prefix_parse(other->address, &its) ||
+		    its.len != prefix.len || !neap_net_has(&network, &its.ip))
+			continue;
+		key = neap_net_address_key(other->link, &its);
+		r = neap_view_net_address(view, &key, &there, &found, err);
+		if (r != 0)
+			return r;
+		if (!found || !there.secondary)
+			continue;
+		neap_error_set(err, "it has to stay: with it the kernel would remove %s, which came later",
+			       other->address);
+		return neap_error_hint(
+			err, "set net.ipv4.conf.%s.promote_secondaries = 1 before it, by neap.sysctl",
+			want->link);
+	}
+	return 0;
+}
+
 static int address_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
 			void *had, struct neap_error **err)
 {
@@ -94,13 +139,15 @@ static int address_read(const struct neap_view *view, const struct neap_context 
 	bool found = true;
 	int r = 0;
 
-	(void)ctx;
 	if (want->ensure == NEAP_PRESENT)
 		r = neap_view_net_link(view, want->link, &link, &found, err);
 	if (r == 0 && !found)
 		return neap_net_no_link(want->link, err);
 	if (r == 0)
 		r = neap_view_net_address(view, &key, &have->address, &have->found, err);
+	if (r == 0 && have->found && have->address.len == prefix.len && want->ensure == NEAP_ABSENT &&
+	    prefix.ip.family == 4 && !have->address.secondary && !ctx->again)
+		return check_later(view, ctx, want, err);
 	if (r != 0 || !have->found || have->address.len == prefix.len)
 		return r;
 	if (want->ensure == NEAP_ABSENT) { /* it is another one */
@@ -185,7 +232,7 @@ static const char description[] =
 	"- It comes after the resource that makes its link, and before routes that go through its network.\n"
 	"- The route to its network comes and goes with it. When the first IPv4 address of a network is\n"
 	"  removed, the kernel removes the others of that network on the link too, unless\n"
-	"  `net.ipv4.conf.LINK.promote_secondaries` is 1.\n"
+	"  `net.ipv4.conf.LINK.promote_secondaries` is 1. Where one of them is wanted it does not go.\n"
 	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] = "neap.bridge { name = \"br0\" }\n"

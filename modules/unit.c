@@ -356,7 +356,7 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 	if (r == 0 && want->ensure == NEAP_ABSENT)
 		return read_absent(view, ctx, want, have, err);
 	if (r == 0)
-		r = neap_unit_own_read(view, ctx, &own, &have->own, err);
+		r = neap_unit_own_read(view, ctx->scratch, &own, &have->own, err);
 	if (r == 0 && is_template(want))
 		r = read_others(view, ctx->scratch, want, have, err);
 	if (r == 0)

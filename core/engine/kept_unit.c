@@ -20,8 +20,10 @@
 /*
  * Once the network is as others make it, and before anybody is told that it is there. All links first, as the
  * lines of one may name another, then what bridge(8) is told of them ("fdb"), and routes last, those to
- * gateways after the ways there. What comes late is waited for, half a minute each: devices, and what
- * routes stand on, as that a link is up or an IPv6 source settled.
+ * gateways after the ways there. What comes late is waited for, half a minute in all: a device, what a link
+ * lies over, and what routes stand on, as that a link is up or an IPv6 source settled.
+ *
+ * Links have a process each: of one whose lower link is missing, ip(8) ends at once, and with it a batch.
  */
 static const char network[] =
 	"# Made by neap, for resources with persist = \"unit\".\n"
@@ -36,26 +38,38 @@ static const char network[] =
 	"[Service]\n"
 	"Type=oneshot\n"
 	"RemainAfterExit=yes\n" BOOTING "ExecStart=/bin/sh -c '\\\n"
-	"  cd /etc/neap/network.d || exit 0; n=0; failed=0; \\\n"
-	"  { grep -hs \"^link add \" *.conf; \\\n"
-	"    grep -hsv -e \"^#\" -e \"^link add \" -e \"^fdb \" -e \"^route \" *.conf; } | \\\n"
+	"  cd /etc/neap/network.d || exit 0; failed=0; \\\n"
+	"  up() { read -r at rest </proc/uptime; echo $${at%%.*}; }; end=$$(($$(up) + 30)); \\\n"
+	"  late() { [ $$(up) -ge $$end ]; }; \\\n"
+	"  links() { \\\n"
+	"    grep -hs \"^link add \" *.conf | { \\\n"
+	"      status=0; \\\n"
+	"      while read -r link add name it rest; do \\\n"
+	"        [ -e \"/sys/class/net/$$it\" ] || ip link add name \"$$it\" $$rest || status=1; \\\n"
+	"      done; \\\n"
+	"      exit $$status; \\\n"
+	"    }; \\\n"
+	"  }; \\\n"
+	"  routes() { \\\n"
+	"    { grep -hs \"^route \" *.conf | grep -v \" via \"; grep -hs \"^route .* via \" *.conf; } | \\\n"
+	"    ip -force -batch -; \\\n"
+	"  }; \\\n"
+	"  settle() { \\\n"
+	"    until $$1 2>/dev/null; do late && break; sleep 0.5; done; \\\n"
+	"    ! late || $$1 || failed=1; \\\n"
+	"  }; \\\n"
+	"  settle links; \\\n"
+	"  grep -hsv -e \"^#\" -e \"^link add \" -e \"^fdb \" -e \"^route \" *.conf | \\\n"
 	"  while read -r line; do \\\n"
 	"    set -- $$line; dev=; \\\n"
 	"    while [ $$# -gt 1 ]; do [ \"$$1\" != dev ] || dev=$$2; shift; done; \\\n"
-	"    until [ -z \"$$dev\" ] || [ -e \"/sys/class/net/$$dev\" ] || [ $$n -ge 300 ]; do \\\n"
-	"      n=$$((n + 1)); sleep 0.1; \\\n"
-	"    done; \\\n"
+	"    until [ -z \"$$dev\" ] || [ -e \"/sys/class/net/$$dev\" ] || late; do sleep 0.1; done; \\\n"
 	"    echo \"$$line\"; \\\n"
 	"  done | ip -force -batch - || failed=1; \\\n"
 	"  if grep -qs \"^fdb \" *.conf; then \\\n"
 	"    grep -hs \"^fdb \" *.conf | bridge -force -batch - || failed=1; \\\n"
 	"  fi; \\\n"
-	"  routes() { \\\n"
-	"    { grep -hs \"^route \" *.conf | grep -v \" via \"; grep -hs \"^route .* via \" *.conf; } | \\\n"
-	"    ip -force -batch -; \\\n"
-	"  }; \\\n"
-	"  until routes 2>/dev/null || [ $$n -ge 300 ]; do n=$$((n + 1)); sleep 0.1; done; \\\n"
-	"  [ $$n -lt 300 ] || routes || failed=1; \\\n"
+	"  settle routes; \\\n"
 	"  exit $$failed'\n"
 	"\n"
 	"[Install]\n"

@@ -131,35 +131,23 @@ static bool moves_mask(const struct neap_unit_own *own, const struct neap_unit_o
 	return own->mask ? !masks(state->place) : own->unmask && masks(state->place);
 }
 
-/* What shall not be dropped in any more, and whether nothing else is. */
-static int read_gone(const struct neap_view *view, const struct neap_context *ctx,
-		     const struct neap_unit_own *own, struct neap_unit_own_state *ret,
+/* What shall not be dropped in any more. */
+static int read_gone(const struct neap_view *view, struct neap_arena *arena, struct neap_unit_own_state *ret,
 		     struct neap_error **err)
 {
-	const char *directory = neap_arena_printf(ctx->scratch, NEAP_UNIT_DIRECTORY "/%s.d", own->name);
-	struct neap_entry *entries;
-	size_t going = 0, count;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ret->gone_count; i++) {
-		r = neap_whole_read(view, ctx->scratch, &ret->gone[i], &ret->gone_states[i], err);
-		going += ret->gone_states[i].differs;
+		r = neap_whole_read(view, arena, &ret->gone[i], &ret->gone_states[i], err);
+		ret->changes |= ret->gone_states[i].differs;
 	}
-	ret->changes |= going > 0;
-	if (r != 0 || !going || own->drop_ins->count > ret->gone_count ||
-	    (ctx->others && ctx->others(ctx, directory)))
-		return r;
-	r = neap_view_list(view, directory, ctx->scratch, &entries, &count, err);
-	if (r == 0 && count == going)
-		ret->empty = directory;
 	return r;
 }
 
-int neap_unit_own_read(const struct neap_view *view, const struct neap_context *ctx,
+int neap_unit_own_read(const struct neap_view *view, struct neap_arena *arena,
 		       const struct neap_unit_own *own, struct neap_unit_own_state *ret,
 		       struct neap_error **err)
 {
-	struct neap_arena *arena = ctx->scratch;
 	const char *path = neap_unit_own_path(own->name, arena);
 	int r = read_place(view, arena, path, ret, err);
 
@@ -175,7 +163,7 @@ int neap_unit_own_read(const struct neap_view *view, const struct neap_context *
 		r = neap_owned_read(view, arena, &ret->files[i], &ret->states[i], err);
 		ret->changes |= ret->states[i].changes;
 	}
-	return r == 0 ? read_gone(view, ctx, own, ret, err) : r;
+	return r == 0 ? read_gone(view, arena, ret, err) : r;
 }
 
 bool neap_unit_own_masked(const struct neap_unit_own *own, const struct neap_unit_own_state *state)
@@ -198,8 +186,6 @@ void neap_unit_own_diff(const struct neap_unit_own *own, const struct neap_unit_
 		neap_owned_diff(&state->files[i], &state->states[i], state->params[i], diff);
 	for (size_t i = 0; i < state->gone_count; i++)
 		neap_whole_diff(&state->gone[i], &state->gone_states[i], state->gone_params[i], diff);
-	if (state->empty)
-		neap_diff_reason(diff, "and %s, which is empty then", state->empty);
 }
 
 /* Without a file of its own what masked it goes. */
@@ -250,5 +236,5 @@ int neap_unit_own_apply(struct neap_host *host, struct neap_arena *arena, const 
 	for (size_t i = 0; i < all->gone_count; i++)
 		if (neap_whole_apply(host, &all->gone[i], state ? &state->gone_states[i] : NULL, err) < 0)
 			return -1;
-	return all->empty ? neap_host_rmdir(host, all->empty, err) : 0;
+	return 0;
 }

@@ -38,8 +38,7 @@ struct neap_unit_own_state { /* part of a have struct */
 	struct neap_whole_state *gone_states;
 	const char **gone_params;
 	size_t gone_count;
-	const char *empty; /* the directory that nothing is left in then */
-	bool changes;      /* what a manager reads */
+	bool changes; /* what a manager reads */
 };
 
 const char *neap_unit_own_path(const char *name, struct neap_arena *arena);
@@ -52,7 +51,7 @@ void neap_unit_own_claim(const struct neap_unit_own *own, bool enabled, struct n
 void neap_unit_own_claim_absent(const char *name, struct neap_claims *claims);
 
 /* 0, negative, NEAP_UNKNOWN. */
-int neap_unit_own_read(const struct neap_view *view, const struct neap_context *ctx,
+int neap_unit_own_read(const struct neap_view *view, struct neap_arena *arena,
 		       const struct neap_unit_own *own, struct neap_unit_own_state *ret,
 		       struct neap_error **err);
 /* Whether the unit is masked here, and will be. */

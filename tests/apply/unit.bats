@@ -96,7 +96,7 @@ same() {
 	[ "$(ls ground/etc/systemd/system/a.service.d)" = theirs.conf ]
 	recipe <<<'neap.unit { name = "a.service", drop_ins = { theirs = false } }'
 	converges
-	[ ! -e ground/etc/systemd/system/a.service.d ]
+	[ -z "$(ls ground/etc/systemd/system/a.service.d)" ]
 	recipe <<-'LUA'
 	local unit = neap.unit { name = "a.service", drop_ins = { x = false, y = "[Unit]\n" } }
 	assert(unit.drop_ins.x == false)

@@ -101,6 +101,7 @@ site() {
 	neap.bridge { name = "br1", members = { "vx1" }, stp = false, forward_delay = "0s", persist = "unit" }
 	neap.vxlan { name = "vx1", id = 43, local_address = "fd00::1", link = "br0", mac = "0a:58:0a:33:01:00", mtu = 1300, peers = { "fd00::2" }, persist = "unit" }
 	neap.vxlan { name = "vx2", id = 42, port = 8472, up = false, mac = "0a:58:0a:34:01:00", persist = "unit" }
+	neap.vxlan { name = "over2", id = 44, link = "vx2", mac = "0a:58:0a:35:01:00", persist = "unit" } -- by its name before vx2
 
 	neap.iptables_rule { chain = "INPUT", rule = "-j SITE", persist = "unit" }
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp --dport 1 -j ACCEPT", persist = "unit" }
@@ -180,7 +181,7 @@ site() {
 	state before
 	# A line that nobody can do.
 	local line
-	for line in "link set dev nowhere up" "fdb append 00:00:00:00:00:00 dev nowhere dst 10.77.0.2 self permanent"; do
+	for line in "link set dev nowhere up" "link add name bad type vxlan id 99 dstport 4789 dev nowhere" "fdb append 00:00:00:00:00:00 dev nowhere dst 10.77.0.2 self permanent"; do
 		on sh -c "echo '$line' >>/etc/neap/network.d/10-veth-v0.conf"
 		host_reboot web
 		booted
