@@ -58,7 +58,9 @@ static int confirm(const struct neap_cli_options *options)
 			code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_RECIPE);
 		else if (count == 0) {
 			neap_error_set(&err, "nothing waits for a confirmation (%s)", directory);
-			neap_error_hint(&err, "what was confirmed stays; what was not in its time has been taken back");
+			neap_error_hint(
+				&err,
+				"what was confirmed stays; what was not in its time has been taken back");
 			code = neap_cli_session_refuse(&session, &err, NEAP_EXIT_FAILED);
 		} else {
 			code = neap_cli_output_end(NEAP_EXIT_OK, NEAP_EXIT_RECIPE);

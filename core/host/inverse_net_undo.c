@@ -20,6 +20,8 @@ struct reader {
 	struct neap_arena *arena;
 	struct neap_buf *left;
 	const struct neap_net *net;    /* as it was seen last, or NULL */
+	bool blind;                    /* that it cannot be seen has been said */
+	struct neap_buf seen;          /* messages of the kernel: what there is of the kind asked for last */
 	NEAP_VEC(const char *) firsts; /* addresses that are the first of their networks, and were not */
 };
 
@@ -35,13 +37,29 @@ static void leave(struct reader *reader, const char *what, const char *why)
 	neap_buf_printf(reader->left, "%s: %s\n", what, why);
 }
 
-/* The network as it is now; NULL: it cannot be seen. */
+static void unreadable(struct reader *reader, const char *what)
+{
+	leave(reader, what, "how it was cannot be read");
+}
+
+static void unseen(struct reader *reader, const struct neap_error *err)
+{
+	if (!reader->blind)
+		leave(reader, "the network cannot be seen", err->message);
+	reader->blind = true;
+}
+
+/* The network as it is now; NULL: it cannot be seen, which is said. */
 static const struct neap_net *now(struct reader *reader)
 {
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+
 	reader->net = NULL;
 	neap_local_net_drop(reader->local);
-	if (neap_local_net(&reader->local->machine.view, NEAP_NET_ALL, &reader->net, NULL) < 0)
+	if (neap_local_net(&reader->local->machine.view, NEAP_NET_ALL, &reader->net, &err) < 0) {
 		reader->net = NULL;
+		unseen(reader, err);
+	}
 	return reader->net;
 }
 
@@ -74,20 +92,221 @@ static bool read_hex(const char *hex, struct neap_request *ret)
 	return ret->header.nlmsg_len == len;
 }
 
-/* 0, or an errno. `ret_said` (may be NULL): what the kernel says, in the arena. */
-static int send_hex(struct reader *reader, const char *hex, const char **ret_said)
+static int send_request(struct reader *reader, struct neap_request *request, const char **ret_said)
 {
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
-	struct neap_request request;
 
-	if (!read_hex(hex, &request))
-		neap_error_errno(&err, EINVAL, "its message cannot be read");
-	else if (neap_netlink_ask(reader->netlink, &request, NULL, NULL, &err) == 0)
+	if (neap_netlink_ask(reader->netlink, request, NULL, NULL, &err) == 0)
 		return 0;
 	if (ret_said)
 		*ret_said = neap_arena_strdup(reader->arena, err->message);
 	return err->errnum ? err->errnum : EIO;
 }
+
+/* 0, or an errno. `ret_said` (may be NULL): what the kernel says, in the arena. */
+static int send_hex(struct reader *reader, const char *hex, const char **ret_said)
+{
+	struct neap_request request;
+
+	if (read_hex(hex, &request))
+		return send_request(reader, &request, ret_said);
+	if (ret_said)
+		*ret_said = "its message cannot be read";
+	return EINVAL;
+}
+
+/* ---- what stands in the place of what a message puts ----------------------------------------------------
+ */
+
+enum place {
+	PLACE_FREE, /* or taken by one whom the kernel has met by itself */
+	PLACE_OTHERS,
+	PLACE_SAME,
+	PLACE_UNSEEN,
+};
+
+#define ATTRIBUTES IFLA_MAX /* the most of the three */
+_Static_assert((int)RTA_MAX <= (int)IFLA_MAX && (int)NDA_MAX <= (int)IFLA_MAX, "attributes of all three");
+
+static bool known_type(const struct nlmsghdr *message)
+{
+	return message->nlmsg_type == RTM_NEWROUTE ? message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct rtmsg))
+	       : message->nlmsg_type == RTM_NEWNEIGH
+		       ? message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ndmsg))
+	       : message->nlmsg_type == RTM_NEWLINK
+		       ? message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg))
+		       : false;
+}
+
+static void attributes_of(const struct nlmsghdr *message, const struct rtattr *ret[ATTRIBUTES + 1])
+{
+	size_t own = message->nlmsg_type == RTM_NEWROUTE   ? sizeof(struct rtmsg)
+		     : message->nlmsg_type == RTM_NEWNEIGH ? sizeof(struct ndmsg)
+							   : sizeof(struct ifinfomsg);
+
+	neap_netlink_attributes((const void *)((const char *)NLMSG_DATA(message) + NLMSG_ALIGN(own)),
+				NLMSG_PAYLOAD(message, own), ret, ATTRIBUTES);
+}
+
+static bool equal(const struct rtattr *a, const struct rtattr *b)
+{
+	return a && b ? RTA_PAYLOAD(a) == RTA_PAYLOAD(b) &&
+				memcmp(RTA_DATA(a), RTA_DATA(b), RTA_PAYLOAD(a)) == 0
+		      : !a && !b;
+}
+
+static bool all_equal(const struct rtattr *const *a, const struct rtattr *const *b,
+		      const unsigned char *types)
+{
+	for (; *types; types++)
+		if (!equal(a[*types], b[*types]))
+			return false;
+	return true;
+}
+
+static enum place place_of_route(const struct nlmsghdr *is, const struct nlmsghdr *was,
+				 const struct rtattr *const *at, const struct rtattr *const *of)
+{
+	static const unsigned char key[] = { RTA_TABLE, RTA_DST, RTA_PRIORITY, 0 };
+	static const unsigned char way[] = { RTA_GATEWAY, RTA_VIA,       RTA_OIF,
+					     RTA_PREFSRC, RTA_MULTIPATH, RTA_ENCAP,
+					     RTA_NH_ID,   RTA_METRICS,   0 };
+	const struct rtmsg *one = NLMSG_DATA(is), *other = NLMSG_DATA(was);
+
+	if (one->rtm_family != other->rtm_family || one->rtm_dst_len != other->rtm_dst_len ||
+	    one->rtm_src_len != other->rtm_src_len || one->rtm_tos != other->rtm_tos ||
+	    (one->rtm_flags & RTM_F_CLONED) || !all_equal(at, of, key))
+		return PLACE_FREE;
+	return one->rtm_type == other->rtm_type && all_equal(at, of, way) ? PLACE_SAME : PLACE_OTHERS;
+}
+
+static enum place place_of_neighbour(const struct nlmsghdr *is, const struct nlmsghdr *was,
+				     const struct rtattr *const *at, const struct rtattr *const *of)
+{
+	static const unsigned char what[] = { NDA_LLADDR,  NDA_DST,     NDA_PORT,  NDA_VNI,
+					      NDA_SRC_VNI, NDA_IFINDEX, NDA_NH_ID, 0 };
+	const struct ndmsg *one = NLMSG_DATA(is), *other = NLMSG_DATA(was);
+	bool forwards = other->ndm_family == AF_BRIDGE;
+	unsigned for_good = NUD_PERMANENT | (forwards ? NUD_NOARP : 0);
+
+	if (one->ndm_family != other->ndm_family || one->ndm_ifindex != other->ndm_ifindex ||
+	    (one->ndm_flags & NTF_PROXY) || (forwards && !(one->ndm_flags & NTF_SELF)) ||
+	    !(forwards ? equal(at[NDA_LLADDR], of[NDA_LLADDR]) : equal(at[NDA_DST], of[NDA_DST])))
+		return PLACE_FREE;
+	if (!(one->ndm_state & for_good) == !(other->ndm_state & for_good) && all_equal(at, of, what))
+		return PLACE_SAME;
+	return (one->ndm_state & for_good) || (one->ndm_flags & NTF_EXT_LEARNED) ? PLACE_OTHERS : PLACE_FREE;
+}
+
+static enum place place_of_link(const struct nlmsghdr *is, const struct nlmsghdr *was,
+				const struct rtattr *const *at, const struct rtattr *const *of)
+{
+	const struct ifinfomsg *one = NLMSG_DATA(is), *other = NLMSG_DATA(was);
+	bool index = one->ifi_index == other->ifi_index, name = equal(at[IFLA_IFNAME], of[IFLA_IFNAME]);
+
+	return index && name ? PLACE_SAME : index || name ? PLACE_OTHERS : PLACE_FREE;
+}
+
+static enum place place_among(const struct neap_buf *seen, const struct nlmsghdr *was)
+{
+	const struct rtattr *at[ATTRIBUTES + 1], *of[ATTRIBUTES + 1];
+	enum place place = PLACE_FREE, one;
+
+	attributes_of(was, of);
+	for (size_t i = 0; i < seen->len && place != PLACE_SAME;) {
+		const struct nlmsghdr *is = (const void *)(seen->data + i);
+
+		attributes_of(is, at);
+		one = was->nlmsg_type == RTM_NEWROUTE   ? place_of_route(is, was, at, of)
+		      : was->nlmsg_type == RTM_NEWNEIGH ? place_of_neighbour(is, was, at, of)
+							: place_of_link(is, was, at, of);
+		place = one > place ? one : place;
+		i += NLMSG_ALIGN(is->nlmsg_len);
+	}
+	return place;
+}
+
+static void see(void *ctx, const struct nlmsghdr *message)
+{
+	static const char padding[NLMSG_ALIGNTO];
+
+	if (!known_type(message))
+		return;
+	neap_buf_append(ctx, (const char *)message, message->nlmsg_len);
+	neap_buf_append(ctx, padding, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+}
+
+static void see_again(void *ctx)
+{
+	((struct neap_buf *)ctx)->len = 0;
+}
+
+static int look(struct reader *reader, const struct nlmsghdr *was)
+{
+	/* Of all three kinds the first byte is the family. */
+	const struct ifinfomsg own = { .ifi_family = *(const unsigned char *)NLMSG_DATA(was) };
+	bool link = was->nlmsg_type == RTM_NEWLINK || own.ifi_family == AF_BRIDGE;
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+	struct neap_request request;
+
+	reader->seen.len = 0;
+	neap_request_begin(&request, (uint16_t)(was->nlmsg_type + RTM_GETLINK - RTM_NEWLINK), 0, &own,
+			   link ? sizeof(own) : sizeof(struct rtmsg));
+	if (neap_netlink_dump(reader->netlink, &request, see, see_again, &reader->seen, &err) == 0)
+		return 0;
+	reader->seen.len = 0;
+	unseen(reader, err);
+	return -1;
+}
+
+/* There may be thousands: what was seen of them before is good where it says that all is well. */
+static enum place place_of(struct reader *reader, const char *hex)
+{
+	struct neap_request request;
+	const struct nlmsghdr *seen = (const void *)reader->seen.data;
+
+	if (!read_hex(hex, &request) || !known_type(&request.header))
+		return PLACE_FREE;
+	if (reader->seen.len && seen->nlmsg_type == request.header.nlmsg_type &&
+	    place_among(&reader->seen, &request.header) == PLACE_SAME)
+		return PLACE_SAME;
+	return look(reader, &request.header) < 0 ? PLACE_UNSEEN : place_among(&reader->seen, &request.header);
+}
+
+static void leave_others(struct reader *reader, const char *what)
+{
+	leave(reader, what, "others have put another in its place");
+}
+
+/* It could not be put there: `errnum`. Whom nobody has said gives way to who was there before. */
+static void settle(struct reader *reader, const char *what, const char *hex, int errnum, const char *said)
+{
+	enum place place = errnum == EEXIST ? place_of(reader, hex) : PLACE_FREE;
+	struct neap_request request;
+
+	if (place == PLACE_OTHERS)
+		leave_others(reader, what);
+	if (place != PLACE_FREE)
+		return;
+	if (errnum == EEXIST && read_hex(hex, &request) && request.header.nlmsg_type == RTM_NEWNEIGH) {
+		request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
+		if (send_request(reader, &request, &said) == 0)
+			return;
+	}
+	leave(reader, what, said);
+}
+
+static void put_back(struct reader *reader, const char *what, const char *hex)
+{
+	const char *said;
+	int errnum = send_hex(reader, hex, &said);
+
+	if (errnum)
+		settle(reader, what, hex, errnum, said);
+}
+
+/* ---- line by line ---------------------------------------------------------------------------------------
+ */
 
 static bool read_link(const char *text, struct neap_net_link *ret)
 {
@@ -147,12 +366,14 @@ static void undo_set(struct reader *reader, struct neap_str rest)
 	const struct neap_net_link *is = net ? neap_net_link(net, name) : NULL;
 	const char *before = next(reader, &rest), *after = next(reader, &rest);
 
+	if (!net)
+		return;
 	if (!is) {
 		leave(reader, name, "the link is not there any more");
 		return;
 	}
 	if (!read_link(before, &was) || !read_link(after, &set)) {
-		leave(reader, name, "how it was cannot be read");
+		unreadable(reader, name);
 		return;
 	}
 	snprintf(was.name, sizeof(was.name), "%s", name);
@@ -199,8 +420,12 @@ static void undo_added_address(struct reader *reader, struct neap_str rest)
 	struct neap_net_prefix prefix;
 	const struct neap_net *net = now(reader);
 
-	if (!net || !neap_net_prefix_parse(next(reader, &rest), &prefix))
+	if (!net)
 		return;
+	if (!neap_net_prefix_parse(next(reader, &rest), &prefix)) {
+		unreadable(reader, link);
+		return;
+	}
 	back.address.key = neap_net_address_key(link, &prefix);
 	back.address.len = prefix.len;
 	if (neap_net_address(net, &back.address.key))
@@ -219,34 +444,6 @@ static bool read_key(struct reader *reader, struct neap_str *rest, struct neap_n
 	return good;
 }
 
-static void put_back(struct reader *reader, const char *what, const char *hex)
-{
-	const char *said;
-	int errnum = send_hex(reader, hex, &said);
-
-	if (errnum && errnum != EEXIST)
-		leave(reader, what, said);
-}
-
-/* Whether it is the one of the message: by what of it people choose. */
-static bool is_way_of(const struct neap_net_route *is, const char *hex)
-{
-	const struct rtattr *of[RTA_MAX + 1];
-	struct neap_request request;
-	const struct rtmsg *own = NLMSG_DATA(&request.header);
-
-	if (!read_hex(hex, &request) || request.header.nlmsg_len < NLMSG_LENGTH(sizeof(*own)))
-		return false;
-	neap_netlink_attributes(RTM_RTA(own), RTM_PAYLOAD(&request.header), of, RTA_MAX);
-	if (is->plain !=
-	    (own->rtm_type == RTN_UNICAST && !of[RTA_MULTIPATH] && !of[RTA_VIA] && !of[RTA_ENCAP]))
-		return false;
-	if (!of[RTA_GATEWAY])
-		return !is->via.family;
-	return RTA_PAYLOAD(of[RTA_GATEWAY]) == (is->via.family == 4 ? 4 : 16) &&
-	       memcmp(RTA_DATA(of[RTA_GATEWAY]), is->via.bytes, RTA_PAYLOAD(of[RTA_GATEWAY])) == 0;
-}
-
 static void undo_put_route(struct reader *reader, struct neap_str rest)
 {
 	struct neap_net_change back = { .op = NEAP_NET_ROUTE_REMOVE };
@@ -255,19 +452,24 @@ static void undo_put_route(struct reader *reader, struct neap_str rest)
 	struct neap_net_ip via = { 0 };
 	const char *way, *link, *hex;
 
-	if (!net || !read_key(reader, &rest, &back.route.key))
+	if (!net)
 		return;
+	if (!read_key(reader, &rest, &back.route.key)) {
+		unreadable(reader, "a route");
+		return;
+	}
 	way = next(reader, &rest);
 	link = next(reader, &rest);
 	hex = next(reader, &rest);
-	if (strcmp(way, "-") != 0)
-		(void)neap_net_ip_parse(way, &via);
+	if (strcmp(way, "-") != 0 && !neap_net_ip_parse(way, &via)) {
+		unreadable(reader, neap_net_object(&back, reader->arena));
+		return;
+	}
 	is = neap_net_route(net, &back.route.key);
 	if (is && (!is->plain || !neap_net_ip_equal(&is->via, &via) ||
 		   (strcmp(link, NO_LINK) != 0 && strcmp(link, is->link) != 0))) {
-		if (strcmp(hex, "-") == 0 || !is_way_of(is, hex)) /* else it has been taken back before */
-			leave(reader, neap_net_object(&back, reader->arena),
-			      "others have put another in its place");
+		if (place_of(reader, hex) < PLACE_SAME) /* else it has been taken back before */
+			leave_others(reader, neap_net_object(&back, reader->arena));
 		return;
 	}
 	if (strcmp(hex, "-") != 0)
@@ -280,12 +482,19 @@ static void undo_removed_route(struct reader *reader, struct neap_str rest)
 {
 	struct neap_net_change removed = { .op = NEAP_NET_ROUTE_REMOVE };
 	const struct neap_net *net = now(reader);
+	const char *hex;
 
-	if (!net || !read_key(reader, &rest, &removed.route.key))
+	if (!net)
 		return;
-	if (neap_net_route(net, &removed.route.key)) /* others have put one there */
+	if (!read_key(reader, &rest, &removed.route.key)) {
+		unreadable(reader, "a route");
 		return;
-	put_back(reader, neap_net_object(&removed, reader->arena), next(reader, &rest));
+	}
+	hex = next(reader, &rest);
+	if (!neap_net_route(net, &removed.route.key))
+		put_back(reader, neap_net_object(&removed, reader->arena), hex);
+	else if (place_of(reader, hex) < PLACE_SAME) /* else it has been taken back before */
+		leave_others(reader, neap_net_object(&removed, reader->arena));
 }
 
 struct mac {
@@ -314,20 +523,31 @@ static void undo_mac(struct reader *reader, struct neap_str rest)
 	const struct ifinfomsg own = { .ifi_family = AF_UNSPEC };
 	const char *name = next(reader, &rest), *hex = next(reader, &rest);
 	struct mac is = { 0 }, was = { .len = strlen(hex) / 2 };
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 	struct neap_request request;
+	const char *said;
 
-	if (was.len > MAC_SIZE)
+	if (!was.len || was.len > MAC_SIZE || strspn(hex, "0123456789abcdef") != 2 * was.len) {
+		unreadable(reader, name);
 		return;
+	}
 	read_bytes(hex, was.bytes, was.len);
 	neap_request_begin(&request, RTM_GETLINK, 0, &own, sizeof(own));
 	neap_request_put_text(&request, IFLA_IFNAME, name);
-	if (neap_netlink_ask(reader->netlink, &request, take_mac, &is, NULL) < 0 ||
-	    (is.len == was.len && memcmp(is.bytes, was.bytes, is.len) == 0))
+	if (neap_netlink_ask(reader->netlink, &request, take_mac, &is, &err) < 0) {
+		if (err->errnum == ENODEV)
+			leave(reader, name, "the link is not there any more");
+		else
+			unseen(reader, err);
+		return;
+	}
+	if (is.len == was.len && memcmp(is.bytes, was.bytes, is.len) == 0)
 		return;
 	neap_request_begin(&request, RTM_NEWLINK, 0, &own, sizeof(own));
 	neap_request_put_text(&request, IFLA_IFNAME, name);
 	neap_request_put(&request, IFLA_ADDRESS, was.bytes, was.len);
-	(void)neap_netlink_ask(reader->netlink, &request, NULL, NULL, NULL);
+	if (send_request(reader, &request, &said) != 0)
+		leave(reader, name, said);
 }
 
 static void undo_removed_link(struct reader *reader, struct neap_str rest)
@@ -441,27 +661,6 @@ static void undo_along_again(struct reader *reader, struct neap_str rest)
 		leave(reader, "what went along", said);
 }
 
-/* Whether it is the one of the message. */
-static bool is_of(const struct neap_net_neighbour *is, const char *hex)
-{
-	const struct rtattr *of[NDA_MAX + 1];
-	struct neap_request request;
-	const struct ndmsg *own = NLMSG_DATA(&request.header);
-	bool more;
-
-	if (!read_hex(hex, &request) || request.header.nlmsg_len < NLMSG_LENGTH(sizeof(*own)))
-		return false;
-	neap_netlink_attributes((const struct rtattr *)(const void *)(own + 1),
-				NLMSG_PAYLOAD(&request.header, sizeof(*own)), of, NDA_MAX);
-	more = of[NDA_PORT] || of[NDA_VNI] || of[NDA_SRC_VNI] || of[NDA_IFINDEX] || of[NDA_NH_ID];
-	if (!of[NDA_LLADDR] || memcmp(RTA_DATA(of[NDA_LLADDR]), is->mac, sizeof(is->mac)) != 0)
-		return false;
-	if (!is->ip.family)
-		return more;
-	return !more && of[NDA_DST] && RTA_PAYLOAD(of[NDA_DST]) == (is->ip.family == 4 ? 4 : 16) &&
-	       memcmp(RTA_DATA(of[NDA_DST]), is->ip.bytes, RTA_PAYLOAD(of[NDA_DST])) == 0;
-}
-
 /* There may be thousands, each another one: it is looked once for all of them. */
 static void undo_put_neighbour(struct reader *reader, struct neap_str rest)
 {
@@ -474,17 +673,20 @@ static void undo_put_neighbour(struct reader *reader, struct neap_str rest)
 	struct neap_net_ip ip;
 	const char *hex;
 
-	if (!net || kind >= NEAP_NET_NEIGHBOUR_KINDS || !neap_net_ip_parse(next(reader, &rest), &ip) ||
-	    !neap_net_mac_parse(next(reader, &rest), mac))
+	if (!net)
 		return;
+	if (kind >= NEAP_NET_NEIGHBOUR_KINDS || !neap_net_ip_parse(next(reader, &rest), &ip) ||
+	    !neap_net_mac_parse(next(reader, &rest), mac)) {
+		unreadable(reader, link);
+		return;
+	}
 	hex = next(reader, &rest);
 	back.neighbour = neap_net_neighbour_of(link, (enum neap_net_neighbour_kind)kind, &ip, mac);
 	is = neap_net_neighbour(net, &back.neighbour.key);
 	if (is &&
 	    (!neap_net_ip_equal(&is->ip, &ip) || memcmp(is->mac, back.neighbour.mac, sizeof(mac)) != 0)) {
-		if (!is_of(is, hex)) /* else it has been taken back before */
-			leave(reader, neap_net_object(&back, reader->arena),
-			      "others have put another in its place");
+		if (place_of(reader, hex) < PLACE_SAME) /* else it has been taken back before */
+			leave_others(reader, neap_net_object(&back, reader->arena));
 	} else if (strcmp(hex, "-") != 0) {
 		put_back(reader, neap_net_object(&back, reader->arena), hex);
 	} else if (is) {
@@ -492,9 +694,34 @@ static void undo_put_neighbour(struct reader *reader, struct neap_str rest)
 	}
 }
 
+/* "the neighbour 10.7.0.2": whom a message tells of. */
+static const char *known_as(struct reader *reader, const char *hex)
+{
+	const struct rtattr *of[ATTRIBUTES + 1];
+	struct neap_net_ip ip = { 0 };
+	struct neap_request request;
+	const struct ndmsg *own = NLMSG_DATA(&request.header);
+	char text[NEAP_NET_TEXT];
+
+	if (!read_hex(hex, &request) || request.header.nlmsg_type != RTM_NEWNEIGH ||
+	    !known_type(&request.header))
+		return "who was known";
+	attributes_of(&request.header, of);
+	if (own->ndm_family == AF_BRIDGE && of[NDA_LLADDR] && RTA_PAYLOAD(of[NDA_LLADDR]) >= NEAP_NET_MAC)
+		return neap_arena_printf(reader->arena, "the forwarding %s",
+					 neap_net_mac_print(RTA_DATA(of[NDA_LLADDR]), text));
+	if (!of[NDA_DST] || RTA_PAYLOAD(of[NDA_DST]) > sizeof(ip.bytes))
+		return "who was known";
+	ip.family = RTA_PAYLOAD(of[NDA_DST]) == 4 ? 4 : 6;
+	memcpy(ip.bytes, RTA_DATA(of[NDA_DST]), RTA_PAYLOAD(of[NDA_DST]));
+	return neap_arena_printf(reader->arena, "the neighbour %s", neap_net_ip_print(&ip, text));
+}
+
 static void undo_removed_neighbour(struct reader *reader, struct neap_str rest)
 {
-	put_back(reader, "who was known", next(reader, &rest));
+	const char *hex = next(reader, &rest);
+
+	put_back(reader, known_as(reader, hex), hex);
 }
 
 static void undo_made_along(struct reader *reader, struct neap_str rest)
@@ -540,6 +767,7 @@ void neap_inverse_net_undo(struct neap_local *local, struct neap_str lines, stru
 	}
 	for (size_t pass = 0; pass < sizeof(passes) / sizeof(*passes); pass++) {
 		reader.firsts.count = 0;
+		reader.seen.len = 0;
 		for (size_t i = 0; i < all.count; i++) {
 			struct neap_str rest = all.items[passes[pass].backwards ? all.count - 1 - i : i];
 			struct neap_str word = neap_inverse_word(&rest);
@@ -549,6 +777,7 @@ void neap_inverse_net_undo(struct neap_local *local, struct neap_str lines, stru
 		}
 	}
 	neap_vec_done(&reader.firsts);
+	neap_buf_done(&reader.seen);
 	neap_vec_done(&all);
 	neap_netlink_close(reader.netlink);
 	neap_local_net_drop(local);

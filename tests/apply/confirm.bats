@@ -568,6 +568,27 @@ vxlans() {
 		plan'
 }
 
+@test "of others' routes and neighbours in the place of the former ones it is said that they stay" {
+	vxlans '
+		ip link add b1 type bridge; ip link add b2 type bridge; ip link set b1 up; ip link set b2 up
+		ip route add 10.12.0.0/16 dev e0
+		printf "local neap = require \"neap\"\nneap.route { to = \"10.12.0.0/16\", link = \"b1\", confirm_within = \"2s\" }\n" >site.lua
+		apply >out.txt 2>&1 &
+		until_armed
+		ip route replace 10.12.0.0/16 dev b2
+		code 4 wait $!
+		grep "taken back, but not all: the route to 10.12.0.0/16.*: others have put another in its place" out.txt
+		[ "$(ip -j route show 10.12.0.0/16 | jq -r ".[0].dev")" = b2 ]
+		printf "local neap = require \"neap\"\nneap.vxlan { name = \"vx0\", id = 42, fdb = {}, confirm_within = \"2s\" }\n" >site.lua
+		apply >out.txt 2>&1 &
+		until_armed
+		bridge fdb add 02:00:00:00:00:02 dev vx0 dst 10.0.0.99
+		code 4 wait $!
+		grep "taken back, but not all: the forwarding 02:00:00:00:00:02: others have put another in its place" out.txt
+		bridge fdb show dev vx0 | grep "02:00:00:00:00:02 dst 10.0.0.99"
+		bridge fdb show dev vx0 | grep "02:00:00:00:00:03 dst 10.0.0.3 port 99"'
+}
+
 @test "confirmed at the last moment or not: one of the two happens, and everybody says the same" {
 	recipe <<-'LUA'
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "1s" }
