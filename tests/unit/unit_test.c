@@ -296,10 +296,9 @@ static void unit__enabled(void **state)
 		  .want = { "name", "a.service", "enabled", "true" },
 		  .drop_ins = { "-also", "" },
 		  .says = "update drop_ins.also=" A ".d/also.conf-> enabled=[m.target.wants/a.service "
-			  "z.service]->[m.target.wants/a.service y.service] (removes " A
-			  ".d/also.conf; and " A ".d, which is empty then)",
-		  .then = "f " A " 0644 0:0 " TEXT "\nd " WANTS " 0755 0:0\nl " WANTS "/a.service " A
-			  "\nl " ETC "/y.service " A "\n",
+			  "z.service]->[m.target.wants/a.service y.service] (removes " A ".d/also.conf)",
+		  .then = "f " A " 0644 0:0 " TEXT "\nd " A ".d 0755 0:0\nd " WANTS " 0755 0:0\nl " WANTS
+			  "/a.service " A "\nl " ETC "/y.service " A "\n",
 		  .jobs = "reload the manager\n" },
 		{ .name = "a link that leads elsewhere is turned",
 		  .have = { TOP, PLAIN, { WANTS "/a.service", LNK, 0777, 0, 0, "/x/a.service" } },
