@@ -92,7 +92,7 @@ static bool promotes(const struct neap_view *view, const char *link, struct neap
 }
 
 /* With the first IPv4 address of a network on a link go the later ones, unless the kernel is told to promote
- * the next: those that the recipe wants would be lost, and with them perhaps the way here. */
+ * the next: those that have had their turn would be lost, and with them perhaps the way here. */
 static int check_later(const struct neap_view *view, const struct neap_context *ctx,
 		       const struct address_want *want, struct neap_error **err)
 {
@@ -101,7 +101,7 @@ static int check_later(const struct neap_view *view, const struct neap_context *
 
 	if (promotes(view, "all", ctx->scratch) || promotes(view, want->link, ctx->scratch))
 		return 0;
-	for (size_t at = 0; ctx->declared && ctx->declared(ctx, &at, &declared);) {
+	for (size_t at = 0; ctx->declared && ctx->declared(ctx, &at, &declared) && declared.want != want;) {
 		const struct address_want *other = declared.want;
 		struct neap_net_prefix its;
 		struct neap_net_address_key key;

@@ -453,7 +453,9 @@ whole() {
 		brought there
 		whole
 		[ $((i % 2)) -eq 0 ] || [ "$(find "$root/home" -name rc -path '*/u*' | wc -l)" -eq 20 ]
-		[ -z "$(find "$root/home" -mindepth 1 -maxdepth 1 -user 0 ! -name old)" ]
+		run -0 find "$root/home" -mindepth 1 -maxdepth 1 -user 0 ! -name old
+		echo "$output"
+		[ -z "$output" ]
 	done
 }
 
