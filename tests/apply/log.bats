@@ -133,21 +133,22 @@ need() {
 
 @test "journal: what is found to have failed when all have had their turn is heard of too" {
 	need
-	unshare --net true 2>/dev/null || skip "needs network namespaces"
+	unshare --net ip link add v type vxlan id 1 dstport 4789 2>/dev/null || skip "needs network namespaces, and vxlan"
 	cat >undone.lua <<-LUA
 	local neap = require "neap"
-	neap.address { link = "lo", address = "10.0.0.2/24" }
-	neap.address { link = "lo", address = "10.0.0.1/24", ensure = "absent" }
+	neap.vxlan { name = "v0", id = 1, neighbours = { ["10.0.0.9"] = "02:00:00:00:00:09" } }
+	neap.address { link = "v0", address = "10.0.0.1/24", ensure = "absent" } -- the last: the kernel forgets neighbours with it
 	neap.file { path = "$PWD/x", content = "x" }
 	LUA
 	cat >net.sh <<-SH
-	ip address add 10.0.0.1/24 dev lo && ip address add 10.0.0.2/24 dev lo
+	ip link add v0 type vxlan id 1 dstport 4789 && ip link set v0 up && ip address add 10.0.0.1/24 dev v0
+	ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev v0 nud permanent
 	exec "$NEAP" apply -q --state-dir "$PWD/state" --log journal undone.lua
 	SH
 	run -4 --separate-stderr with_journal unshare --net bash net.sh
 	cat heard
 	[ "$(entries)" = 4 ]
-	[ "$(field 3 NEAP_ADDRESS)" = "address[lo: 10.0.0.2/24]" ]
+	[ "$(field 3 NEAP_ADDRESS)" = "vxlan[v0]" ]
 	[ "$(field 3 NEAP_OUTCOME)" = failed ]
 	[ "$(field 3 PRIORITY)" = 3 ]
 	[ "$(field 4 NEAP_EXIT_CODE)" = 4 ]
