@@ -1,6 +1,7 @@
 /*
  * See home.h. What was begun is known by its owner and mode, which nobody gives to a home on purpose: a
- * directory 1700 of who runs neap, for another user, that holds nothing but what /etc/skel has.
+ * directory 1700 of who runs neap (of the user already, if only the last step is missing), for another user,
+ * that holds nothing but what /etc/skel has.
  */
 #include "engine/home.h"
 
@@ -124,7 +125,7 @@ static int read_directory(const struct neap_view *view, struct neap_arena *arena
 	uint32_t creator, gid;
 	int r = neap_view_creator(view, ret->path, &creator, &gid, err);
 
-	if (r != 0 || stat->uid != creator || uid == creator || stat->mode != CLOSED)
+	if (r != 0 || (stat->uid != creator && stat->uid != uid) || uid == creator || stat->mode != CLOSED)
 		return r;
 	r = walk(view, arena, ret->path, &there, NULL);
 	if (r < 0) /* too much for an interrupted one */

@@ -259,8 +259,9 @@ int neap_local_chmod(int fd, uint32_t mode)
 
 /*
  * Never wider than both the old and the new mode allow: before the owner changes, what only one of them
- * grants is taken away; what is new is granted last. A change of owner drops set-user-ID and set-group-ID,
- * so the mode comes last also when it is to stay. What fails is taken back.
+ * grants is taken away; what is new is granted last. The sticky bit only forbids, so it stays to the end. A
+ * change of owner drops set-user-ID and set-group-ID, so the mode comes last also when it is to stay. What
+ * fails is taken back.
  */
 static int set_attributes(const struct neap_change *change, int fd, const struct stat *st,
 			  struct neap_error **err)
@@ -269,7 +270,7 @@ static int set_attributes(const struct neap_change *change, int fd, const struct
 	uint32_t uid = change->uid == st->st_uid ? NEAP_KEEP : change->uid;
 	uint32_t gid = change->gid == st->st_gid ? NEAP_KEEP : change->gid;
 	bool owners = uid != NEAP_KEEP || gid != NEAP_KEEP;
-	uint32_t between = old & mode & 01777;
+	uint32_t between = (old & mode & 0777) | ((old | mode) & S_ISVTX);
 
 	if (!owners && mode == old)
 		return 0;

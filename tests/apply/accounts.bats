@@ -459,6 +459,26 @@ whole() {
 	done
 }
 
+@test "killed at any call that makes a home, the next run gives it to its user, whole" {
+	need_root
+	recipe <<<'neap.user { name = "u", create_home = true }'
+	cp -a "$root" "$work/before"
+	for call in renameat2 fchownat chmod; do
+		for when in $(seq 20); do
+			rm -rf "$root"
+			cp -a "$work/before" "$root"
+			! strace -f -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$when" \
+				"$NEAP" apply -q "$work/site.lua" --root "$root" >/dev/null 2>&1 || break
+			apply -q --lock-wait 30s
+			echo "killed at $call $when: $(stat -c '%a %U %n' "$root"/home/*)"
+			[ "$(stat -c %a:%u "$root/home/u")" = 750:1001 ]
+			[ "$(stat -c %a:%u "$root/home/u/.config/rc")" = 640:1001 ]
+			[ -e "$root/home/u/.profile" ] && [ -L "$root/home/u/.link" ]
+		done
+		[ "$when" -gt 1 ] && [ "$when" -lt 20 ]
+	done
+}
+
 @test "a plain user below a root of his own" {
 	mkdir -p "$work/own/etc"
 	[ "$(id -u)" -ne 0 ] || chown -R 65534:65534 "$work"
