@@ -62,23 +62,16 @@ static int step_into(int at, const char *name, bool last, bool strict, bool make
 	/* Parents are everybody's for root and in an image, and the user's own in a home. */
 	mode_t mode = last || (geteuid() != 0 && !strict) ? 0700 : 0755;
 	int fd = openat(at, name, flags);
-	bool made;
+	mode_t mask;
+	bool there;
 
 	if (fd >= 0 || errno != ENOENT || !make)
 		return fd;
-	made = mkdirat(at, name, mode) == 0;
-	if (!made && errno != EEXIST)
-		return -1;
-	fd = openat(at, name, flags);
-	/* Whatever the umask took away. */
-	if (fd >= 0 && made && neap_local_chmod(fd, mode) < 0) {
-		int errnum = errno;
-
-		close(fd);
-		errno = errnum;
-		return -1;
-	}
-	return fd;
+	/* In one call: killed after it, no run leaves a /var that is closed to all. */
+	mask = umask(0);
+	there = mkdirat(at, name, mode) == 0 || errno == EEXIST;
+	umask(mask);
+	return there ? openat(at, name, flags) : -1;
 }
 
 /* Below a root that is not "/" no link is followed: those of an image lead out of it. */

@@ -191,48 +191,6 @@ converges() {
 	converges
 }
 
-@test "kill -9 in the middle leaves old or new, and the next run converges" {
-	mkdir -p "$root/home/u" "$root/usr/share/zoneinfo/A"
-	echo TZif >"$root/usr/share/zoneinfo/A/one"
-	echo TZif >"$root/usr/share/zoneinfo/A/two"
-	ssh-keygen -q -t ed25519 -N '' -f "$work/a"
-	recipe <<-LUA
-		local v = neap.params.V
-		neap.block { path = "/etc/x", name = "one", content = v .. "\n" }
-		neap.ini { path = "/etc/y", section = "A", key = "k", value = v }
-		neap.hosts_entry { ip = v == "one" and "192.0.2.1" or "192.0.2.2", name = "db" }
-		neap.authorized_key { user = "u", key = "$(cut -d' ' -f1,2 "$work/a.pub") " .. v }
-		neap.cron { name = "job", special = "@daily", command = v }
-		neap.timezone { name = "A/" .. v }
-	LUA
-	tree() { (cd "$root" && find etc home -type f ! -name passwd -exec sha256sum {} + -o -type l -printf '%p -> %l\n' | sort); }
-	"$NEAP" apply -q --root "$root" -D V=two "$work/site.lua"
-	tree >"$work/two"
-	"$NEAP" apply -q --root "$root" -D V=one "$work/site.lua"
-	tree >"$work/one"
-	sort -u "$work/one" "$work/two" >"$work/allowed"
-	# Killed at each of its renames and links, by the kernel's own hand.
-	killed=0
-	for call in $(seq 8); do
-		for version in two one; do
-			status=0
-			strace -f -qq -o /dev/null -e trace=renameat,renameat2,rename,symlinkat,linkat \
-				-e inject=renameat,renameat2,rename,symlinkat,linkat:signal=KILL:when="$call" \
-				"$NEAP" apply -q --root "$root" -D V=$version "$work/site.lua" >/dev/null 2>&1 || status=$?
-			[ $status -eq 0 ] || killed=$((killed + 1))
-			tree >"$work/now"
-			run comm -23 "$work/now" "$work/allowed"
-			echo "$output"
-			[ -z "$output" ]
-			"$NEAP" apply -q --root "$root" -D V=$version "$work/site.lua"
-			tree | diff "$work/$version" -
-			run -0 "$NEAP" plan -q --root "$root" -D V=$version "$work/site.lua"
-			[ -z "$(find "$root" -name '.neap-*')" ]
-		done
-	done
-	[ $killed -ge 8 ]
-}
-
 @test "each part of a file stands on the owner of the file and on the directory, not the first alone" {
 	cat >"$BATS_TEST_TMPDIR/owner.lua" <<-LUA
 	local neap = require "neap"
