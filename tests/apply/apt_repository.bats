@@ -14,24 +14,6 @@ teardown() {
 	debian_stop
 }
 
-recipe() {
-	{
-		echo 'local neap = require "neap"'
-		cat
-	} >"$work/site.lua"
-}
-
-neap() {
-	local verb=$1
-	shift
-	inside "$NEAP" "$verb" "$work/site.lua" "$@"
-}
-
-converged() {
-	run neap plan
-	[ "$status" -eq 0 ] || { echo "$output"; false; }
-}
-
 sources=/etc/apt/sources.list.d/test.sources
 
 @test "a repository and its key, then a package from it: one run, and the second is empty" {

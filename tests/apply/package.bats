@@ -10,25 +10,6 @@ teardown() {
 	debian_stop
 }
 
-recipe() {
-	{
-		echo 'local neap = require "neap"'
-		cat
-	} >"$work/site.lua"
-}
-
-neap() {
-	local verb=$1
-	shift
-	inside "$NEAP" "$verb" "$work/site.lua" "$@"
-}
-
-# Nothing is left to do, and the exit codes of both say so.
-converged() {
-	run neap plan
-	[ "$status" -eq 0 ] || { echo "$output"; false; }
-}
-
 @test "packages are installed by one apt-get, at their versions, and the second run is empty" {
 	deb nt-a 1.0
 	deb nt-a 2.0

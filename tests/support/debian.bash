@@ -120,3 +120,23 @@ sign_repository() {
 	gpg --homedir "$work/gnupg" --batch --quiet --local-user "$1" --clearsign \
 		--output "$work/repository/InRelease" "$work/repository/Release"
 }
+
+# recipe <<TEXT: site.lua; neap VERB [ARG…]: it, on that machine.
+recipe() {
+	{
+		echo 'local neap = require "neap"'
+		cat
+	} >"$work/site.lua"
+}
+
+neap() {
+	local verb=$1
+	shift
+	inside "$NEAP" "$verb" "$work/site.lua" "$@"
+}
+
+# Nothing is left to do, and the exit codes of both say so.
+converged() {
+	run neap plan
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+}
