@@ -151,11 +151,10 @@ static const char *copied(struct neap_arena *arena, struct neap_str text)
 }
 
 /* What is not given stays as it is. */
-static void set_line(const struct key_want *want, struct key_have *have, struct neap_rewrite *rewrite,
-		     struct neap_line line, size_t number, struct neap_str options, const struct key *is,
-		     const struct key *wanted)
+static void set_line(const struct key_want *want, struct key_have *have, struct neap_arena *arena,
+		     struct neap_rewrite *rewrite, struct neap_line line, size_t number,
+		     struct neap_str options, const struct key *is, const struct key *wanted)
 {
-	struct neap_arena *arena = rewrite->arena;
 	const char *old_options = copied(arena, options), *new_options = old_options;
 	const char *old_comment = copied(arena, is->comment), *new_comment = old_comment;
 
@@ -186,14 +185,14 @@ static int plan_lines(const struct key_want *want, struct key_have *have, struct
 	struct key is;
 	size_t number = 1;
 
-	neap_rewrite_begin(&rewrite, arena, file);
+	neap_part_begin(&have->file, &rewrite);
 	for (size_t at = 0; at < file.len; at = line.next, number++) {
 		line = neap_line_at(file, at);
 		if (!parse_line(neap_line_bytes(file, line), &wanted, &is, &options))
 			continue;
 		if (want->ensure == NEAP_PRESENT && !have->there) {
 			have->there = true;
-			set_line(want, have, &rewrite, line, number, options, &is, &wanted);
+			set_line(want, have, arena, &rewrite, line, number, options, &is, &wanted);
 			continue;
 		}
 		have->differs = true;
@@ -420,8 +419,7 @@ static int key_read(const struct neap_view *view, const struct neap_context *ctx
 	if (r == 0 && present && have->directory)
 		r = read_directory(view, ctx, want, have, err);
 	if (r == 0)
-		r = neap_part_read(view, ctx->scratch, have->path, present && !have->directory, &have->file,
-				   err);
+		r = neap_part_read(view, ctx, have->path, present && !have->directory, &have->file, err);
 	if (r == 0 && present && have->directory && have->file.stat.kind == NEAP_FILE_REGULAR)
 		r = read_attributes(view, ctx->scratch, want, &have->file.stat, FILE_MODE, &have->attributes,
 				    err);

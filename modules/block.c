@@ -228,8 +228,7 @@ static int block_read(const struct neap_view *view, const struct neap_context *c
 	struct neap_line begin, end;
 	struct neap_rewrite rewrite;
 
-	int r = neap_part_read(view, ctx->scratch, want->path, want->ensure == NEAP_PRESENT, &have->file,
-			       err);
+	int r = neap_part_read(view, ctx, want->path, want->ensure == NEAP_PRESENT, &have->file, err);
 	if (r)
 		return r;
 	if (check_content(want, err) < 0) /* it may be known only now */
@@ -242,7 +241,7 @@ static int block_read(const struct neap_view *view, const struct neap_context *c
 		have->first = neap_line_number(text, begin.start);
 		have->last = neap_line_number(text, end.start);
 	}
-	neap_rewrite_begin(&rewrite, ctx->scratch, text);
+	neap_part_begin(&have->file, &rewrite);
 	if (want->ensure == NEAP_ABSENT) {
 		if (!begin.next)
 			return 0;

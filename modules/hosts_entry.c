@@ -1,8 +1,9 @@
 /*
  * neap.hosts_entry: a name and its address in /etc/hosts.
  *
- * The file is walked twice, in read(): which line is the name's, and what has to change. Knows the machine
- * only through the view and the host; must not know Lua, other types, nor whether this is a plan.
+ * The lines that may hold the name are walked twice, in read(): which line is the name's, and what has to
+ * change. Knows the machine only through the view and the host; must not know Lua, other types, nor whether
+ * this is a plan.
  */
 #include "base/ip.h"
 #include "engine/part.h"
@@ -60,6 +61,61 @@ static struct host host_at(struct neap_str file, size_t start)
 	host.names = neap_str_trim(rest);
 	host.valid = host.names.len && neap_ip_parse(host.ip_text, &host.ip);
 	return host;
+}
+
+/* The lines in which one's own names stand, if only as a part of others: a file of thousands is not taken
+ * apart for each of its names. */
+struct search {
+	struct neap_str file;
+	const char *lower; /* the file, in lower case */
+	struct neap_str names[1 + ALIASES_MAX];
+	size_t found[1 + ALIASES_MAX]; /* behind the byte where each begins next; 0: not looked for yet */
+	size_t count;
+};
+
+static char *lower_case(struct neap_arena *arena, const char *text, size_t len)
+{
+	char *lower = neap_arena_copy(arena, text, len);
+
+	for (size_t i = 0; i < len; i++)
+		lower[i] = (char)(lower[i] + (lower[i] >= 'A' && lower[i] <= 'Z' ? 'a' - 'A' : 0));
+	return lower;
+}
+
+static void search_begin(const struct hosts_want *want, const struct hosts_have *have, struct search *ret)
+{
+	struct neap_arena *arena = have->file.arena;
+
+	*ret = (struct search){ .file = neap_part_text(&have->file) };
+	ret->lower = lower_case(arena, ret->file.data, ret->file.len);
+	ret->names[ret->count++] = neap_str(lower_case(arena, want->name, strlen(want->name)));
+	for (size_t i = 0; neap_given(want, ALIASES) && i < want->aliases.count; i++)
+		ret->names[ret->count++] =
+			neap_str(lower_case(arena, want->aliases.items[i], strlen(want->aliases.items[i])));
+}
+
+/* The next such line at or after `at`; from the file's start when that is 0. */
+static bool search_next(struct search *search, size_t at, struct host *ret)
+{
+	struct neap_str file = search->file;
+	size_t first = file.len;
+	const char *before;
+
+	for (size_t i = 0; i < search->count; i++) {
+		const char *there = search->lower + at;
+
+		if (at == 0 || search->found[i] <= at) {
+			there = memmem(there, file.len - at, search->names[i].data, search->names[i].len);
+			search->found[i] = (there ? (size_t)(there - search->lower) : file.len) + 1;
+		}
+		if (search->found[i] - 1 < first)
+			first = search->found[i] - 1;
+	}
+	if (first == file.len)
+		return false;
+	before = memrchr(file.data, '\n', first);
+	*ret = host_at(file, before ? (size_t)(before - file.data) + 1 : 0);
+	return true;
 }
 
 static bool same_name(struct neap_str a, const char *b)
@@ -152,10 +208,11 @@ static size_t offset_in(struct neap_str file, const char *at)
 }
 
 /* The names that are one's own go; with the last one the line goes. */
-static void take_names(const struct hosts_want *want, struct hosts_have *have, struct neap_rewrite *rewrite,
-		       const struct host *host, size_t number)
+static void take_names(const struct hosts_want *want, struct hosts_have *have, struct neap_arena *arena,
+		       struct neap_rewrite *rewrite, const struct host *host)
 {
 	struct neap_str file = rewrite->text, rest = host->names, word;
+	size_t number = neap_line_number(file, host->line.start);
 	bool name, left = false;
 
 	if (holds(want, host, &name) == NOTHING)
@@ -164,7 +221,7 @@ static void take_names(const struct hosts_want *want, struct hosts_have *have, s
 	/* What `ip` says need not be said again. */
 	if (have->elsewhere_count < ELSEWHERE_MAX &&
 	    !(have->ip_before && neap_str_equal(host->ip_text, neap_str(have->ip_before))))
-		have->elsewhere[have->elsewhere_count++] = copied(rewrite->arena, host->ip_text);
+		have->elsewhere[have->elsewhere_count++] = copied(arena, host->ip_text);
 	while (!left && (word = neap_str_word(&rest)).len)
 		left = !is_own(want, word);
 	if (!left) {
@@ -185,19 +242,19 @@ static void take_names(const struct hosts_want *want, struct hosts_have *have, s
 }
 
 /* The line becomes the name's; its comment and its blanks stay. */
-static void set_line(const struct hosts_want *want, struct hosts_have *have, struct neap_rewrite *rewrite,
-		     const struct host *host, size_t number, bool same_ip)
+static void set_line(const struct hosts_want *want, struct hosts_have *have, struct neap_arena *arena,
+		     struct neap_rewrite *rewrite, const struct host *host, bool same_ip)
 {
 	struct neap_str file = rewrite->text, rest = host->names, word = neap_str_word(&rest);
 	size_t count = 0;
 
 	have->differs = true;
-	have->number = number;
-	have->aliases_before = neap_arena_array_of(rewrite->arena, const char *, host->names.len);
+	have->number = neap_line_number(file, host->line.start);
+	have->aliases_before = neap_arena_array_of(arena, const char *, host->names.len);
 	if (!same_name(word, want->name))
 		rest = host->names;
 	while ((word = neap_str_word(&rest)).len)
-		have->aliases_before[count++] = copied(rewrite->arena, word);
+		have->aliases_before[count++] = copied(arena, word);
 	have->aliases_before_count = count;
 	if (!same_ip) {
 		neap_rewrite_keep(rewrite, offset_in(file, host->ip_text.data));
@@ -210,15 +267,14 @@ static void set_line(const struct hosts_want *want, struct hosts_have *have, str
 }
 
 /* The line that is the name's already, or can become it: where it starts, or the file's end. */
-static size_t find_line(const struct hosts_want *want, struct hosts_have *have, const struct neap_ip *ip,
-			struct neap_arena *arena)
+static size_t find_line(const struct hosts_want *want, struct hosts_have *have, struct search *search,
+			const struct neap_ip *ip, struct neap_arena *arena)
 {
-	struct neap_str file = neap_part_text(&have->file);
+	struct neap_str file = search->file;
 	size_t own = file.len, other = file.len;
 	struct host host;
 
-	for (size_t at = 0; at < file.len; at = host.line.next) {
-		host = host_at(file, at);
+	for (size_t at = 0; search_next(search, at, &host); at = host.line.next) {
 		bool name;
 		if (!host.valid || host.ip.six != ip->six)
 			continue;
@@ -231,9 +287,9 @@ static size_t find_line(const struct hosts_want *want, struct hosts_have *have, 
 			if (!have->ip_before || becomes)
 				have->ip_before = copied(arena, host.ip_text);
 			if (becomes)
-				other = at;
+				other = host.line.start;
 		} else if (own == file.len && (!neap_given(want, ALIASES) || part == ALL || part == FIRST)) {
-			own = at;
+			own = host.line.start;
 		}
 	}
 	if (own != file.len)
@@ -248,22 +304,23 @@ static int plan_present(const struct hosts_want *want, struct hosts_have *have, 
 	bool given = neap_given(want, ALIASES);
 	struct neap_rewrite rewrite;
 	struct neap_ip ip = { 0 };
-	size_t number = 1, line;
+	struct search search;
 	struct host host;
+	size_t line;
 
 	neap_ip_parse(neap_str(want->ip), &ip);
-	line = find_line(want, have, &ip, arena);
-	neap_rewrite_begin(&rewrite, arena, file);
-	for (size_t at = 0; at < file.len; at = host.line.next, number++) {
-		host = host_at(file, at);
+	search_begin(want, have, &search);
+	line = find_line(want, have, &search, &ip, arena);
+	neap_part_begin(&have->file, &rewrite);
+	for (size_t at = 0; search_next(&search, at, &host); at = host.line.next) {
 		if (!host.valid || host.ip.six != ip.six)
 			continue;
 		bool same_ip = neap_ip_equal(&host.ip, &ip);
-		if (at == line) {
+		if (host.line.start == line) {
 			if (!same_ip || !has_aliases(want, &host))
-				set_line(want, have, &rewrite, &host, number, same_ip);
+				set_line(want, have, arena, &rewrite, &host, same_ip);
 		} else if (given || !same_ip) {
-			take_names(want, have, &rewrite, &host, number);
+			take_names(want, have, arena, &rewrite, &host);
 		}
 	}
 	if (line == file.len) {
@@ -278,19 +335,18 @@ static int plan_present(const struct hosts_want *want, struct hosts_have *have, 
 static int plan_absent(const struct hosts_want *want, struct hosts_have *have, struct neap_arena *arena,
 		       struct neap_error **err)
 {
-	struct neap_str file = neap_part_text(&have->file);
 	struct neap_rewrite rewrite;
 	struct neap_ip ip = { 0 };
-	size_t number = 1;
+	struct search search;
 	struct host host;
 
 	if (neap_given(want, IP))
 		neap_ip_parse(neap_str(want->ip), &ip);
-	neap_rewrite_begin(&rewrite, arena, file);
-	for (size_t at = 0; at < file.len; at = host.line.next, number++) {
-		host = host_at(file, at);
+	search_begin(want, have, &search);
+	neap_part_begin(&have->file, &rewrite);
+	for (size_t at = 0; search_next(&search, at, &host); at = host.line.next) {
 		if (host.valid && (!neap_given(want, IP) || neap_ip_equal(&host.ip, &ip)))
-			take_names(want, have, &rewrite, &host, number);
+			take_names(want, have, arena, &rewrite, &host);
 	}
 	return have->differs ? neap_part_end(&have->file, path_of(want), &rewrite, err) : 0;
 }
@@ -403,7 +459,7 @@ static int hosts_read(const struct neap_view *view, const struct neap_context *c
 	struct hosts_have *have = had;
 	bool present = want->ensure == NEAP_PRESENT;
 
-	int r = neap_part_read(view, ctx->scratch, path_of(want), present, &have->file, err);
+	int r = neap_part_read(view, ctx, path_of(want), present, &have->file, err);
 	if (r)
 		return r;
 	return present ? plan_present(want, have, ctx->scratch, err)

@@ -198,15 +198,15 @@ static struct neap_str new_line(const struct ini_want *want, struct neap_arena *
 	return value.len ? text : neap_str_trim(text);
 }
 
-static int plan_insert(const struct ini_want *want, struct ini_have *have, struct neap_arena *arena,
-		       const struct survey *survey, struct neap_error **err)
+static int plan_insert(const struct ini_want *want, struct ini_have *have, const struct survey *survey,
+		       struct neap_error **err)
 {
 	struct neap_str file = neap_part_text(&have->file), section = section_of(want);
 	struct neap_rewrite rewrite;
 	struct neap_line begin, end;
 
 	have->edit = EDIT_INSERT;
-	neap_rewrite_begin(&rewrite, arena, file);
+	neap_part_begin(&have->file, &rewrite);
 	if (survey->found) {
 		have->place = (struct neap_place){ .kind = NEAP_PLACE_AFTER, .at = survey->end };
 		if (survey->end == 0) {
@@ -230,14 +230,14 @@ static int plan_insert(const struct ini_want *want, struct ini_have *have, struc
 			last = neap_line_before(file, file.len);
 		if (neap_str_trim(neap_line_bytes(file, last)).len)
 			neap_rewrite_line(&rewrite, NEAP_STR(""));
-		neap_rewrite_line(&rewrite, neap_str(neap_arena_printf(arena, "[%.*s]", (int)section.len,
-								       section.data)));
+		neap_rewrite_line(&rewrite, neap_str(neap_arena_printf(rewrite.arena, "[%.*s]",
+								       (int)section.len, section.data)));
 	}
-	neap_rewrite_line(&rewrite, new_line(want, arena));
+	neap_rewrite_line(&rewrite, new_line(want, rewrite.arena));
 	return neap_part_end(&have->file, want->path, &rewrite, err);
 }
 
-static int plan_replace(const struct ini_want *want, struct ini_have *have, struct neap_arena *arena,
+static int plan_replace(const struct ini_want *want, const struct neap_context *ctx, struct ini_have *have,
 			const struct survey *survey, struct neap_error **err)
 {
 	struct neap_str file = neap_part_text(&have->file);
@@ -247,11 +247,11 @@ static int plan_replace(const struct ini_want *want, struct ini_have *have, stru
 	struct neap_rewrite rewrite;
 
 	have->edit = EDIT_REPLACE;
-	have->value = (struct neap_content){ .data = entry->value.data, .size = entry->value.len };
+	have->value = neap_part_slice(ctx, entry->value);
 	have->numbers = survey->numbers;
 	for (size_t i = 1; i < entry->lines; i++)
 		neap_line_note(&have->numbers, survey->numbers.first[0] + i);
-	neap_rewrite_begin(&rewrite, arena, file);
+	neap_part_begin(&have->file, &rewrite);
 	if (!entry->delimited || (!entry->value.len && value.len)) {
 		/* There was no value, so what separates it may be half there. */
 		const char *end = entry->name.data + entry->name.len;
@@ -273,7 +273,7 @@ static int plan_replace(const struct ini_want *want, struct ini_have *have, stru
 	return neap_part_end(&have->file, want->path, &rewrite, err);
 }
 
-static int plan_present(const struct ini_want *want, struct ini_have *have, struct neap_arena *arena,
+static int plan_present(const struct ini_want *want, const struct neap_context *ctx, struct ini_have *have,
 			struct neap_error **err)
 {
 	struct neap_str file = neap_part_text(&have->file);
@@ -291,17 +291,16 @@ static int plan_present(const struct ini_want *want, struct ini_have *have, stru
 				       "neap.line or neap.block");
 	}
 	if (found.numbers.count == 0)
-		return plan_insert(want, have, arena, &found, err);
+		return plan_insert(want, have, &found, err);
 	if (!neap_given(want, VALUE))
 		return 0;
 	if (found.entry.delimited &&
 	    neap_str_equal(found.entry.value, (struct neap_str){ want->value.data, want->value.len }))
 		return 0;
-	return plan_replace(want, have, arena, &found, err);
+	return plan_replace(want, ctx, have, &found, err);
 }
 
-static int remove_key(const struct ini_want *want, struct ini_have *have, struct neap_arena *arena,
-		      struct neap_error **err)
+static int remove_key(const struct ini_want *want, struct ini_have *have, struct neap_error **err)
 {
 	struct neap_str file = neap_part_text(&have->file), section = section_of(want);
 	bool inside = section.len == 0;
@@ -315,7 +314,7 @@ static int remove_key(const struct ini_want *want, struct ini_have *have, struct
 		return 0;
 	have->edit = EDIT_REMOVE;
 	have->numbers = found.numbers;
-	neap_rewrite_begin(&rewrite, arena, file);
+	neap_part_begin(&have->file, &rewrite);
 	for (size_t at = 0; at < file.len; at = entry.next) {
 		entry = entry_at(file, at, delimiter_of(want));
 		if (entry.kind == HEADER)
@@ -335,8 +334,7 @@ static void note_lines(struct ini_have *have, size_t first, size_t count)
 }
 
 /* Each part of it goes, up to the comments right above the next header. */
-static int remove_section(const struct ini_want *want, struct ini_have *have, struct neap_arena *arena,
-			  struct neap_error **err)
+static int remove_section(const struct ini_want *want, struct ini_have *have, struct neap_error **err)
 {
 	struct neap_str file = neap_part_text(&have->file), section = section_of(want);
 	size_t number = 1, comments = 0, comments_at = 0;
@@ -344,7 +342,7 @@ static int remove_section(const struct ini_want *want, struct ini_have *have, st
 	struct entry entry;
 	bool inside = false;
 
-	neap_rewrite_begin(&rewrite, arena, file);
+	neap_part_begin(&have->file, &rewrite);
 	for (size_t at = 0; at < file.len; at = entry.next, number += entry.lines) {
 		entry = entry_at(file, at, delimiter_of(want));
 		if (entry.kind == COMMENT) {
@@ -477,15 +475,14 @@ static int ini_read(const struct neap_view *view, const struct neap_context *ctx
 	struct ini_have *have = had;
 	bool present = want->ensure == NEAP_PRESENT;
 
-	int r = neap_part_read(view, ctx->scratch, want->path, present, &have->file, err);
+	int r = neap_part_read(view, ctx, want->path, present, &have->file, err);
 	if (r)
 		return r;
 	if (check_value(want, err) < 0) /* it may be known only now */
 		return -1;
 	if (present)
-		return plan_present(want, have, ctx->scratch, err);
-	return neap_given(want, KEY) ? remove_key(want, have, ctx->scratch, err)
-				     : remove_section(want, have, ctx->scratch, err);
+		return plan_present(want, ctx, have, err);
+	return neap_given(want, KEY) ? remove_key(want, have, err) : remove_section(want, have, err);
 }
 
 static int ini_diff(const struct neap_context *ctx, const void *wanted, const void *had,

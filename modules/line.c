@@ -47,8 +47,7 @@ static bool is_secret(const struct line_want *want)
 	return neap_given(want, LINE) && want->line.span_count > 0;
 }
 
-static int add_line(const struct line_want *want, struct line_have *have, struct neap_arena *arena,
-		    struct neap_error **err)
+static int add_line(const struct line_want *want, struct line_have *have, struct neap_error **err)
 {
 	const struct neap_pattern *before = neap_given(want, INSERT_BEFORE) ? &want->insert_before : NULL;
 	const struct neap_pattern *after = neap_given(want, INSERT_AFTER) ? &want->insert_after : NULL;
@@ -58,13 +57,13 @@ static int add_line(const struct line_want *want, struct line_have *have, struct
 	if (neap_place_find(want->path, text, before, after, &have->place, err) < 0)
 		return -1;
 	have->edit = EDIT_INSERT;
-	neap_rewrite_begin(&rewrite, arena, text);
+	neap_part_begin(&have->file, &rewrite);
 	neap_rewrite_keep(&rewrite, have->place.at);
 	neap_rewrite_line(&rewrite, wanted_line(want));
 	return neap_part_end(&have->file, want->path, &rewrite, err);
 }
 
-static int plan_match(const struct line_want *want, struct line_have *have, struct neap_arena *arena,
+static int plan_match(const struct line_want *want, const struct neap_context *ctx, struct line_have *have,
 		      struct neap_error **err)
 {
 	struct neap_str text = neap_part_text(&have->file);
@@ -91,30 +90,29 @@ static int plan_match(const struct line_want *want, struct line_have *have, stru
 				       "narrow the regexp so that it fits one line, or remove the others");
 	}
 	if (numbers.count == 0)
-		return add_line(want, have, arena, err);
+		return add_line(want, have, err);
 	if (neap_str_equal(neap_line_bytes(text, match), wanted_line(want)))
 		return 0;
 	have->edit = EDIT_REPLACE;
 	have->numbers = numbers;
-	have->replaced =
-		(struct neap_content){ .data = text.data + match.start, .size = match.end - match.start };
-	neap_rewrite_begin(&rewrite, arena, text);
+	have->replaced = neap_part_slice(ctx, neap_line_bytes(text, match));
+	neap_part_begin(&have->file, &rewrite);
 	neap_rewrite_keep(&rewrite, match.start);
 	neap_rewrite_put(&rewrite, wanted_line(want));
 	neap_rewrite_drop(&rewrite, match.end);
 	return neap_part_end(&have->file, want->path, &rewrite, err);
 }
 
-static int plan_present(const struct line_want *want, struct line_have *have, struct neap_arena *arena,
+static int plan_present(const struct line_want *want, const struct neap_context *ctx, struct line_have *have,
 			struct neap_error **err)
 {
 	struct neap_line line;
 
 	if (neap_given(want, MATCH))
-		return plan_match(want, have, arena, err);
+		return plan_match(want, ctx, have, err);
 	if (neap_line_find(neap_part_text(&have->file), wanted_line(want), 0, &line))
 		return 0;
-	return add_line(want, have, arena, err);
+	return add_line(want, have, err);
 }
 
 /* The next line that has to go, at or after `at`. */
@@ -139,8 +137,7 @@ static int find_unwanted(const struct line_want *want, struct neap_str text, siz
 	return 0;
 }
 
-static int plan_absent(const struct line_want *want, struct line_have *have, struct neap_arena *arena,
-		       struct neap_error **err)
+static int plan_absent(const struct line_want *want, struct line_have *have, struct neap_error **err)
 {
 	struct neap_str text = neap_part_text(&have->file);
 	struct neap_rewrite rewrite;
@@ -154,7 +151,7 @@ static int plan_absent(const struct line_want *want, struct line_have *have, str
 		if (!found)
 			break;
 		if (done == 0)
-			neap_rewrite_begin(&rewrite, arena, text);
+			neap_part_begin(&have->file, &rewrite);
 		struct neap_str kept = { text.data + done, line.start - done };
 		number += neap_line_number(kept, kept.len) - 1;
 		neap_line_note(&have->numbers, number++);
@@ -226,11 +223,10 @@ static int line_read(const struct neap_view *view, const struct neap_context *ct
 	struct line_have *have = had;
 	bool present = want->ensure == NEAP_PRESENT;
 
-	int r = neap_part_read(view, ctx->scratch, want->path, present, &have->file, err);
+	int r = neap_part_read(view, ctx, want->path, present, &have->file, err);
 	if (r)
 		return r;
-	return present ? plan_present(want, have, ctx->scratch, err)
-		       : plan_absent(want, have, ctx->scratch, err);
+	return present ? plan_present(want, ctx, have, err) : plan_absent(want, have, err);
 }
 
 static int line_diff(const struct neap_context *ctx, const void *wanted, const void *had,

@@ -114,9 +114,17 @@ static const char *number(int64_t wanted, bool given, const char *before, struct
 	return given ? neap_arena_printf(arena, "%lld", (long long)wanted) : before ? before : "0";
 }
 
-static int plan_fstab(const struct mount_want *want, struct mount_have *have, struct neap_arena *arena,
+/* Whether a line can be about the path: most lines of a long file need not be taken apart. */
+static bool may_name(struct neap_str line, const char *path)
+{
+	return line.len &&
+	       (memchr(line.data, '\\', line.len) || memmem(line.data, line.len, path, strlen(path)));
+}
+
+static int plan_fstab(const struct mount_want *want, const struct neap_context *ctx, struct mount_have *have,
 		      struct neap_error **err)
 {
+	struct neap_arena *arena = ctx->scratch;
 	struct neap_str text = neap_part_text(&have->file);
 	struct neap_fstab_entry entry, found = { 0 };
 	struct neap_line_numbers numbers = { 0 };
@@ -126,9 +134,10 @@ static int plan_fstab(const struct mount_want *want, struct mount_have *have, st
 
 	for (size_t at = 0; at < text.len; count++) {
 		struct neap_line line = neap_line_at(text, at);
+		struct neap_str bytes = neap_line_bytes(text, line);
 
 		at = line.next;
-		if (!neap_fstab_parse(neap_line_bytes(text, line), arena, &entry) ||
+		if (!may_name(bytes, want->path) || !neap_fstab_parse(bytes, ctx->passing, &entry) ||
 		    strcmp(entry.path, want->path) != 0)
 			continue;
 		neap_line_note(&numbers, count);
@@ -146,10 +155,10 @@ static int plan_fstab(const struct mount_want *want, struct mount_have *have, st
 	if (numbers.count)
 		have->line_before = neap_fstab_line(&found, arena);
 	if (numbers.count && is_kept(want))
-		have->options = found.options;
+		have->options = neap_arena_strdup(arena, found.options);
 	if (!is_kept(want) && !numbers.count)
 		return 0;
-	neap_rewrite_begin(&rewrite, arena, text);
+	neap_part_begin(&have->file, &rewrite);
 	if (is_kept(want)) {
 		entry = (struct neap_fstab_entry){
 			.device = want->device,
@@ -374,9 +383,9 @@ static int mount_read(const struct neap_view *view, const struct neap_context *c
 	int r = 0;
 
 	if (want->ensure == NEAP_ABSENT || is_kept(want)) {
-		r = neap_part_read(view, ctx->scratch, FSTAB, is_kept(want), &have->file, err);
+		r = neap_part_read(view, ctx, FSTAB, is_kept(want), &have->file, err);
 		if (r == 0)
-			r = plan_fstab(want, have, ctx->scratch, err);
+			r = plan_fstab(want, ctx, have, err);
 	}
 	if (r == 0 && looks_live(view, want))
 		r = read_live(view, want, ctx->scratch, have, err);

@@ -124,9 +124,10 @@ static bool parse_line(struct neap_str bytes, struct neap_arena *arena, const ch
 }
 
 /* Works out the file: the setting's lines, of which the last counts at boot, become one. */
-static int plan_file(const struct sysctl_want *want, struct sysctl_have *have, struct neap_arena *arena,
+static int plan_file(const struct sysctl_want *want, const struct neap_context *ctx, struct sysctl_have *have,
 		     struct neap_error **err)
 {
+	struct neap_arena *arena = ctx->passing;
 	struct neap_str text = neap_part_text(&have->file);
 	const char *name = canonical_name(neap_str(want->name), arena), *found;
 	struct neap_str line_text = { 0 }, value;
@@ -134,7 +135,7 @@ static int plan_file(const struct sysctl_want *want, struct sysctl_have *have, s
 	size_t count = 0;
 	bool exact = false;
 
-	neap_rewrite_begin(&rewrite, arena, text);
+	neap_part_begin(&have->file, &rewrite);
 	if (is_kept(want))
 		line_text = neap_str(neap_arena_printf(arena, "%s = %s", want->name, want->value));
 	for (size_t at = 0; at < text.len;) {
@@ -144,7 +145,7 @@ static int plan_file(const struct sysctl_want *want, struct sysctl_have *have, s
 		if (!parse_line(neap_line_bytes(text, line), arena, &found, &value) ||
 		    strcmp(found, name) != 0)
 			continue;
-		have->kept = neap_arena_copy(arena, value.data, value.len);
+		have->kept = neap_arena_copy(ctx->scratch, value.data, value.len);
 		exact = is_kept(want) &&
 			strcmp(canonical_value(have->kept, arena), canonical_value(want->value, arena)) == 0;
 		neap_rewrite_keep(&rewrite, line.start);
@@ -183,8 +184,8 @@ static int sysctl_read(const struct neap_view *view, const struct neap_context *
 	}
 	if (r != 0 || !is_edited(want))
 		return r;
-	r = neap_part_read(view, ctx->scratch, file_of(want), is_kept(want), &have->file, err);
-	return r == 0 ? plan_file(want, have, ctx->scratch, err) : r;
+	r = neap_part_read(view, ctx, file_of(want), is_kept(want), &have->file, err);
+	return r == 0 ? plan_file(want, ctx, have, err) : r;
 }
 
 static bool live_differs(const struct sysctl_want *want, const struct sysctl_have *have,

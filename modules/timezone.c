@@ -120,13 +120,13 @@ static int read_zone(const struct neap_view *view, struct neap_arena *arena, con
 			      neap_file_kind_name(stat.kind));
 }
 
-static int read_timezone(const struct neap_view *view, struct neap_arena *arena, const struct zone_want *want,
-			 struct zone_have *have, struct neap_error **err)
+static int read_timezone(const struct neap_view *view, const struct neap_context *ctx,
+			 const struct zone_want *want, struct zone_have *have, struct neap_error **err)
 {
 	struct neap_rewrite rewrite;
 	struct neap_str text, rest, name = neap_str(want->name);
 
-	int r = neap_part_read(view, arena, TIMEZONE, false, &have->file, err);
+	int r = neap_part_read(view, ctx, TIMEZONE, false, &have->file, err);
 	if (r || have->file.stat.kind == NEAP_FILE_ABSENT)
 		return r;
 	text = neap_part_text(&have->file);
@@ -136,7 +136,7 @@ static int read_timezone(const struct neap_view *view, struct neap_arena *arena,
 		if (neap_str_equal(rest, name) && line.next == text.len)
 			return 0;
 	}
-	neap_rewrite_begin(&rewrite, arena, NEAP_STR(""));
+	neap_rewrite_begin(&rewrite, ctx->passing, NEAP_STR(""));
 	neap_rewrite_line(&rewrite, name);
 	return neap_part_end(&have->file, TIMEZONE, &rewrite, err);
 }
@@ -157,7 +157,7 @@ static int zone_read(const struct neap_view *view, const struct neap_context *ct
 	have->link_differs = !have->target || strcmp(zone_of(have->target), want->name) != 0;
 	if (have->stat.kind == NEAP_FILE_ABSENT)
 		r = neap_parents_read(view, ctx->scratch, LOCALTIME, &have->parents, err);
-	return r ? r : read_timezone(view, ctx->scratch, want, have, err);
+	return r ? r : read_timezone(view, ctx, want, have, err);
 }
 
 static int zone_diff(const struct neap_context *ctx, const void *wanted, const void *had,
@@ -194,7 +194,7 @@ static int zone_apply(struct neap_host *host, const struct neap_context *ctx, co
 	struct zone_have unknown = { .link_differs = true };
 
 	if (!have) {
-		int r = read_timezone(&host->view, ctx->scratch, want, &unknown, err);
+		int r = read_timezone(&host->view, ctx, want, &unknown, err);
 		if (r < 0)
 			return r;
 		if (neap_host_mkdir_parents(host, LOCALTIME, err) < 0)

@@ -67,7 +67,7 @@ static void add_outputs(struct run *run, const struct neap_resource *resource)
 {
 	const struct neap_view *view = &run->machine->view;
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
-	struct neap_context context = { .scratch = arena, .engine = run };
+	struct neap_context context = { .scratch = arena, .passing = arena, .engine = run };
 	struct neap_text text;
 
 	neap_arena_wipe(arena);

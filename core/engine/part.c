@@ -2,16 +2,17 @@
 
 #include "base/regex.h"
 
-int neap_part_read(const struct neap_view *view, struct neap_arena *arena, const char *path, bool wanted,
-		   struct neap_part_file *ret, struct neap_error **err)
+int neap_part_read(const struct neap_view *view, const struct neap_context *ctx, const char *path,
+		   bool wanted, struct neap_part_file *ret, struct neap_error **err)
 {
-	int r = neap_view_small_file(view, path, arena, &ret->stat, &ret->content, err);
+	ret->arena = ctx->passing;
+	int r = neap_view_small_file(view, path, ret->arena, &ret->stat, &ret->content, err);
 	if (r)
 		return r;
 	switch (ret->stat.kind) {
 	case NEAP_FILE_ABSENT:
 		ret->content = (struct neap_content){ .data = "" };
-		return wanted ? neap_parents_read(view, arena, path, &ret->parents, err) : 0;
+		return wanted ? neap_parents_read(view, ctx->scratch, path, &ret->parents, err) : 0;
 	case NEAP_FILE_LINK:
 		neap_error_set(err, "%s is a link", path);
 		return neap_error_hint(err, "name the file that it points to");
@@ -28,6 +29,18 @@ int neap_part_read(const struct neap_view *view, struct neap_arena *arena, const
 			err, "neap edits files in memory; manage the whole of a large one by neap.file");
 	}
 	return 0;
+}
+
+void neap_part_begin(const struct neap_part_file *file, struct neap_rewrite *rewrite)
+{
+	neap_rewrite_begin(rewrite, file->arena, neap_part_text(file));
+}
+
+struct neap_content neap_part_slice(const struct neap_context *ctx, struct neap_str slice)
+{
+	return (struct neap_content){ .data = neap_arena_copy(ctx->scratch, slice.len ? slice.data : "",
+							      slice.len),
+				      .size = slice.len };
 }
 
 int neap_part_end(struct neap_part_file *file, const char *path, struct neap_rewrite *rewrite,

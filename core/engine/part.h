@@ -8,7 +8,8 @@
 #include "engine/attributes.h"
 #include "engine/resource.h"
 
-struct neap_part_file { /* part of a have struct */
+struct neap_part_file {           /* part of a have struct */
+	struct neap_arena *arena; /* of `content`, and for what is rewritten of it: the context's `passing` */
 	struct neap_stat stat;
 	struct neap_content content; /* empty when the file is absent */
 	struct neap_parents parents;
@@ -17,12 +18,15 @@ struct neap_part_file { /* part of a have struct */
 
 /* The file with its bytes; the parents that are missing, when it is absent and the part is wanted. A link, a
  * directory, and more than 1 MB are errors. */
-int neap_part_read(const struct neap_view *view, struct neap_arena *arena, const char *path, bool wanted,
-		   struct neap_part_file *ret, struct neap_error **err);
+int neap_part_read(const struct neap_view *view, const struct neap_context *ctx, const char *path,
+		   bool wanted, struct neap_part_file *ret, struct neap_error **err);
 static inline struct neap_str neap_part_text(const struct neap_part_file *file)
 {
 	return (struct neap_str){ file->content.data, file->content.size };
 }
+void neap_part_begin(const struct neap_part_file *file, struct neap_rewrite *rewrite);
+/* A slice of the file, for a diff. */
+struct neap_content neap_part_slice(const struct neap_context *ctx, struct neap_str slice);
 /* Ends the rewriting of the file. More than 1 MB is an error. */
 int neap_part_end(struct neap_part_file *file, const char *path, struct neap_rewrite *rewrite,
 		  struct neap_error **err);

@@ -276,19 +276,20 @@ struct neap_memo {
 /* ---- context of a call --------------------------------------------------------------------------------- */
 
 /*
- * What read, diff and apply may use beside the host. `scratch` lives until the resource is done with (its
- * diff included). `again`: this look comes after the change, to see that it has been done. `notified`: it is
- * to be refreshed, should needs_refresh() say so. `owned(path)`: whether some resource of the graph, or neap
- * itself, owns the path or something below it. `others(path)`: whether another resource than this one owns
- * just that; may be NULL. `declared` walks over all resources of the type, in the order in which they have
- * their turn: *at starts at 0, false at the end; may be NULL.
+ * What read, diff and apply may use beside the host. `scratch` lives until the run is over when the resource
+ * has changed, for its diff and what the host keeps of it; `passing` until its turn is, and holds nothing of
+ * either: whole files of which it owns a part. `again`: this look comes after the change, to see that it has
+ * been done. `notified`: it is to be refreshed, should needs_refresh() say so. `owned(path)`: whether some
+ * resource of the graph, or neap itself, owns the path or something below it. `others(path)`: whether another
+ * resource than this one owns just that; may be NULL. `declared` walks over all resources of the type, in the
+ * order in which they have their turn: *at starts at 0, false at the end; may be NULL.
  */
 struct neap_declared {
 	const char *address;
 	const void *want;
 };
 struct neap_context {
-	struct neap_arena *scratch;
+	struct neap_arena *scratch, *passing;
 	bool again, itself, notified;
 	const void *engine;
 	uint32_t self; /* its number */

@@ -172,6 +172,7 @@ static struct run *prepare(const struct neap_graph *graph, struct neap_machine *
 	run->pub.graph = graph;
 	run->pub.selected = options->selected;
 	run->arena = neap_arena_new();
+	run->passing = neap_arena_new();
 	run->plan = options->mode == NEAP_RUN_PLAN;
 	run->machine = machine;
 	machine->watch = (struct neap_machine_watch){
@@ -305,6 +306,7 @@ void neap_run_free(struct neap_run *pub)
 	neap_vec_done(&run->memos);
 	neap_vec_done(&run->prefetched);
 	neap_arena_free(run->arena);
+	neap_arena_free(run->passing);
 	free(run);
 }
 

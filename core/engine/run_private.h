@@ -53,6 +53,7 @@ struct run {
 	struct neap_run_options options;
 	bool plan;
 	struct neap_arena *arena;     /* results, and what each kept step read */
+	struct neap_arena *passing;   /* see neap_context */
 	struct neap_machine *machine; /* under the overlay */
 	struct neap_host *overlay;
 	struct node *nodes;

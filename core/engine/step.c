@@ -94,7 +94,7 @@ static int output(void *ctx, uint32_t number, const char *name, struct neap_aren
 	if (run->nodes[number].opaque || run->nodes[number].changed == NEAP_MAYBE)
 		return NEAP_UNKNOWN;
 	struct neap_context context = {
-		.scratch = arena, .engine = run, .owned = owned, .accounted = accounted
+		.scratch = arena, .passing = arena, .engine = run, .owned = owned, .accounted = accounted
 	};
 	for (unsigned i = 0; i < resource->type->output_count; i++) {
 		if (strcmp(resource->type->outputs[i].name, name) != 0)
@@ -191,6 +191,7 @@ void neap_step_begin(struct step *step, struct run *run, uint32_t number)
 		.result = &run->pub.results[number],
 		.node = &run->nodes[number],
 		.context = { .scratch = run->arena,
+			     .passing = run->passing,
 			     .engine = run,
 			     .self = number,
 			     .notified = run->nodes[number].refresh == NEAP_YES,
@@ -249,7 +250,7 @@ void neap_step_resume(struct run *run, const volatile sig_atomic_t *stop)
 int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 {
 	struct step step;
-	struct neap_arena_mark mark = neap_arena_mark(run->arena);
+	struct neap_arena_mark mark = neap_arena_mark(run->arena), passing = neap_arena_mark(run->passing);
 	neap_step_begin(&step, run, number);
 	neap_step_at(&step);
 	/* A program that looks would see what was there before the change. */
@@ -267,6 +268,7 @@ int neap_step_verify(struct run *run, uint32_t number, struct neap_error **err)
 		r = neap_error_set(err, "did not converge: after the change it still differs in %s",
 				   neap_diff_names(&step.diff));
 	neap_arena_rewind(run->arena, mark);
+	neap_arena_rewind(run->passing, passing);
 	return r;
 }
 
@@ -623,6 +625,7 @@ void neap_step(struct run *run, uint32_t number)
 	double started = run->plan ? 0 : neap_step_now();
 	neap_step_at(&step);
 	int r = walk(&step, &err);
+	neap_arena_reset(run->passing);
 	step.node->touched |= neap_overlay_opaque(run->overlay);
 	if (!run->plan)
 		step.result->seconds = (float)(neap_step_now() - started);

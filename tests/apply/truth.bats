@@ -142,6 +142,21 @@ calls() { # calls VERB COUNT: how many system calls
 	[ "$status" -eq 0 ]
 }
 
+@test "thousands of parts of one file take no more memory than the file is long" {
+	# Each of 3,000 steps sees the file as those before it leave it: 200 MB, were all of these kept.
+	mkdir -p "$work/parts/etc"
+	for part in 'hosts_entry { name = "host" .. i, ip = ("10.0.%d.%d"):format(i // 250, i % 250) }' \
+		'line { path = "/etc/lines", line = ("%040d"):format(i) }' \
+		'ini { path = "/etc/ini", section = "all", key = ("%020d"):format(i), value = "x" }' \
+		'block { path = "/etc/blocks", name = "b" .. i, content = "x" }' \
+		'mount { path = "/mnt/" .. i, device = "/dev/" .. i, fstype = "ext4" }'; do
+		echo "for i = 1, 3000 do require \"neap\".$part end" >"$work/parts.lua"
+		run -2 bash -c 'ulimit -v 65536 && "$0" plan -q --root "$1" "$2"' "$NEAP" "$work/parts" "$work/parts.lua"
+		echo "$part: $output"
+		[[ "$output" == "plan: 3000 to "* ]]
+	done
+}
+
 @test "a plain user's plan says what only root may, and promises none of it" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root, to become somebody else"
 	local work kind

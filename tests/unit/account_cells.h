@@ -139,7 +139,9 @@ static void account_run_cells(const char *type, const struct account_cell *cells
 static int account_apply(struct driver *driver, const struct neap_resource_type *type, const void *want,
 			 struct neap_error **err)
 {
-	struct neap_context ctx = { .scratch = driver->arena, .engine = driver, .owned = driver_owned };
+	struct neap_context ctx = {
+		.scratch = driver->arena, .passing = driver->arena, .engine = driver, .owned = driver_owned
+	};
 	void *have = neap_arena_alloc(driver->arena, type->have_size);
 	struct neap_diff diff = { .arena = driver->arena };
 

@@ -233,7 +233,7 @@ static void authorized_key__of_a_pending_account_is_unknown(void **state)
 	assert_int_equal(neap_host_run(driver.overlay, &process, driver.arena, &result, NULL), 0);
 	const struct neap_resource_type *type = driver_type("authorized_key");
 	void *want = driver_want(driver.arena, type, pairs);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
 	assert_true(driver_run(&driver, type, want, &says, &err) < 0); /* it does not stand on that */
 	neap_overlay_step(driver.overlay, 7, 0);
@@ -256,7 +256,7 @@ static void authorized_key__no_op_is_one_read_and_one_look(void **state)
 		driver_put(&driver, &nodes[i]);
 	void *want = driver_want(driver.arena, type, pairs);
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	assert_int_equal(neap_view_user(&driver.machine->view, "u", &uid, NULL), 0); /* once for all */
 	neap_host_memory_fail(driver.machine, 0, 0);
 	assert_int_equal(type->read(&driver.machine->view, &ctx, want, have, NULL), 0);

@@ -192,7 +192,7 @@ static void block__unknown_content_makes_the_file_unknown(void **state)
 	driver_begin(&driver, NEAP_OVERLAY_PLAN);
 	driver_put(&driver, &(struct driver_node){ "/t/x", REG, 0644, 0, 0, "x\n" });
 	driver_open(&driver);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
 	void *want = driver_want(driver.arena, type, pairs);
 	assert_int_equal(type->read(&driver.overlay->view, &ctx, want, have, NULL), 0);
@@ -215,7 +215,7 @@ static void block__no_op_is_one_call(void **state)
 	driver_put(&driver, &(struct driver_node){ "/t/x", REG, 0644, 0, 0, "x\n" B "a\n" E });
 	void *want = driver_want(driver.arena, type, pairs);
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	neap_host_memory_fail(driver.machine, 0, 0);
 	assert_int_equal(type->read(&driver.machine->view, &ctx, want, have, NULL), 0);
 	assert_int_equal(neap_host_memory_calls(driver.machine), 1);

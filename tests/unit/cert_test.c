@@ -455,7 +455,7 @@ static void cert__of_an_issuer_still_to_be_made_is_created_in_the_same_plan(void
 	(void)state;
 
 	begin(&driver);
-	ctx = (struct neap_context){ .scratch = driver.arena };
+	ctx = (struct neap_context){ .scratch = driver.arena, .passing = driver.arena };
 	void *ca = driver_want(driver.arena, driver_type("cert"), PAIRS(CA));
 	void *leaf = related(&driver, PAIRS(CERT, EC, "common_name", "x"), "issuer", "cert", ca);
 	const char *text;
@@ -734,7 +734,7 @@ static void token__is_stable_and_never_replaced(void **state)
 	(void)state;
 
 	begin(&driver);
-	ctx = (struct neap_context){ .scratch = driver.arena };
+	ctx = (struct neap_context){ .scratch = driver.arena, .passing = driver.arena };
 	void *want = driver_want(driver.arena, type, PAIRS("path", "/t/k"));
 	void *longer = driver_want(driver.arena, type, PAIRS("path", "/t/k", "length", "65"));
 	assert_string_equal(says(&driver, "token", want), "create ensure=absent->present mode=->0600");

@@ -216,7 +216,7 @@ static void cron__unknown_command_makes_the_file_unknown(void **state)
 
 	driver_begin(&driver, NEAP_OVERLAY_PLAN);
 	driver_open(&driver);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
 	void *want = driver_want(driver.arena, type, pairs);
 	assert_int_equal(type->read(&driver.overlay->view, &ctx, want, have, NULL), 0);

@@ -327,6 +327,7 @@ static void directory__no_op_is_one_call(void **state)
 		void *want = driver_want(driver.arena, type, i ? purge : plain);
 		void *have = neap_arena_alloc(driver.arena, type->have_size);
 		struct neap_context ctx = { .scratch = driver.arena,
+					    .passing = driver.arena,
 					    .engine = &driver,
 					    .owned = driver_owned };
 		struct neap_diff diff = { .arena = driver.arena };

@@ -284,7 +284,7 @@ static void download__any_call_may_fail(void **state)
 		driver_put(&driver, &cell.have[0]);
 		neap_host_memory_serve(driver.machine, U, "abc", 3);
 		driver_open(&driver);
-		struct neap_context ctx = { .scratch = driver.arena };
+		struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 		const void *want = driver_want(driver.arena, type, cell.want);
 		void *have = neap_arena_alloc(driver.arena, type->have_size);
 		neap_host_memory_fail(driver.machine, call, EIO);

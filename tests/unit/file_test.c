@@ -365,7 +365,7 @@ static void file__machine_is_told_that_bytes_are_secret(void **state)
 		struct neap_machine_ops watching = *ops;
 		watching.commit = watch_commit;
 		driver_open(&driver);
-		struct neap_context ctx = { .scratch = driver.arena };
+		struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 		void *have = neap_arena_alloc(driver.arena, type->have_size);
 		void *want = driver_want(driver.arena, type, cells[i].pairs);
 		assert_int_equal(type->read(&driver.overlay->view, &ctx, want, have, NULL), 0);
@@ -399,7 +399,7 @@ static void file__hard_links_are_told(void **state)
 		/* The machine of tables has no hard links: its answer is changed on the way. */
 		struct driver driver;
 		struct neap_diff diff = { .arena = arena };
-		struct neap_context ctx = { .scratch = arena };
+		struct neap_context ctx = { .scratch = arena, .passing = arena };
 		void *have = neap_arena_alloc(arena, type->have_size);
 		driver_begin(&driver, NEAP_OVERLAY_PLAN);
 		driver_put(&driver, &(struct driver_node){ "/t/x", REG, 0644, 0, 0, "" });
@@ -429,7 +429,7 @@ static void file__no_op_is_one_call(void **state)
 		driver_put(&driver, &(struct driver_node){ "/t/x", REG, 0644, 0, 0, bytes });
 		void *want = driver_want(driver.arena, type, wants[i]);
 		void *have = neap_arena_alloc(driver.arena, type->have_size);
-		struct neap_context ctx = { .scratch = driver.arena };
+		struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 		struct neap_diff diff = { .arena = driver.arena };
 		neap_host_memory_fail(driver.machine, 0, 0);
 		size_t used = neap_arena_used(driver.arena);

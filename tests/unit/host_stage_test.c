@@ -191,7 +191,7 @@ static const char *clear(struct fixture *f, bool purge)
 	struct neap_host *plan = neap_overlay_new(f->machine, NEAP_OVERLAY_PLAN);
 	const struct neap_resource_type *type = neap_registry_find(&neap_modules, "directory");
 	const struct neap_schema_context schema = { .arena = f->arena };
-	struct neap_context ctx = { .scratch = f->arena, .owned = nobody_owns };
+	struct neap_context ctx = { .scratch = f->arena, .passing = f->arena, .owned = nobody_owns };
 	struct neap_want *want = neap_arena_alloc(f->arena, type->want_size);
 	struct neap_value values[] = { neap_value_string("/t"),
 				       { .kind = NEAP_BOOLEAN, .boolean = true },

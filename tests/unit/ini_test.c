@@ -233,7 +233,7 @@ static void ini__no_op_is_one_call(void **state)
 	driver_put(&driver, &(struct driver_node){ "/t/x", REG, 0644, 0, 0, "[A]\nk=v\n" });
 	void *want = driver_want(driver.arena, type, pairs);
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	neap_host_memory_fail(driver.machine, 0, 0);
 	assert_int_equal(type->read(&driver.machine->view, &ctx, want, have, NULL), 0);
 	assert_int_equal(neap_host_memory_calls(driver.machine), 1);

@@ -534,7 +534,10 @@ static void kept__numbers_count_what_has_its_turn_before(void **state)
 	static const size_t numbers[] = { 0, 0, 1, 0, 2, 1 };
 	struct fixture *f = *state;
 	struct neap_memo memo = { .arena = f->problems.arena };
-	struct neap_context ctx = { .scratch = f->problems.arena, .memo = &memo, .declared = each_want };
+	struct neap_context ctx = { .scratch = f->problems.arena,
+				    .passing = f->problems.arena,
+				    .memo = &memo,
+				    .declared = each_want };
 
 	looks = 0;
 	for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)

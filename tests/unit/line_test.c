@@ -375,7 +375,7 @@ static void line__reads_only_what_fits_in_memory(void **state)
 	driver_open(&driver);
 	for (unsigned i = 0; i < 2; i++) {
 		const struct neap_view *view = i ? &driver.overlay->view : &driver.machine->view;
-		struct neap_context ctx = { .scratch = driver.arena };
+		struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 		void *have = neap_arena_alloc(driver.arena, type->have_size);
 		assert_int_equal(type->read(view, &ctx, driver_want(driver.arena, type, pairs), have, NULL),
 				 0);
@@ -478,7 +478,7 @@ static void line__no_op_is_one_call(void **state)
 		const char *pairs[] = { P, "line", text, NULL };
 		void *want = driver_want(driver.arena, type, pairs);
 		void *have = neap_arena_alloc(driver.arena, type->have_size);
-		struct neap_context ctx = { .scratch = driver.arena };
+		struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 		struct neap_diff diff = { .arena = driver.arena };
 		assert_int_equal(type->read(&driver.machine->view, &ctx, want, have, NULL), 0);
 		assert_int_equal(type->diff(&ctx, want, have, &diff, NULL), 0);

@@ -136,7 +136,7 @@ static void link__no_op_is_one_call(void **state)
 	driver_put(&driver, &(struct driver_node){ "/t/x", LNK, 0777, 0, 0, "y" });
 	void *want = driver_want(driver.arena, type, pairs),
 	     *have = neap_arena_alloc(driver.arena, type->have_size);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	struct neap_diff diff = { .arena = driver.arena };
 	neap_host_memory_fail(driver.machine, 0, 0);
 	assert_int_equal(type->read(&driver.machine->view, &ctx, want, have, NULL), 0);

@@ -106,9 +106,11 @@ static void run_cell(const struct cell *cell, const char *type_name, enum neap_o
 	world.cell = cell;
 	neap_host_memory_on_run(driver.machine, machine_run, NULL);
 	driver_open(&driver);
-	struct neap_context ctx = {
-		.scratch = driver.arena, .engine = &driver, .type = type, .declared = declared
-	};
+	struct neap_context ctx = { .scratch = driver.arena,
+				    .passing = driver.arena,
+				    .engine = &driver,
+				    .type = type,
+				    .declared = declared };
 	void *want = driver_want(driver.arena, type, cell->want);
 	only = want;
 	if (strcmp(type_name, "package") == 0) {
@@ -555,7 +557,9 @@ static void package__other_removals_than_planned_are_refused(void **state)
 	driver_begin(&driver, NEAP_OVERLAY_APPLY);
 	neap_host_memory_on_run(driver.machine, other_mind, NULL);
 	driver_open(&driver);
-	struct neap_context ctx = { .scratch = driver.arena, .engine = &driver, .type = type };
+	struct neap_context ctx = {
+		.scratch = driver.arena, .passing = driver.arena, .engine = &driver, .type = type
+	};
 	void *want = driver_want(driver.arena, type, pairs),
 	     *have = neap_arena_alloc(driver.arena, type->have_size);
 	neap_overlay_step(driver.overlay, 0, NEAP_NO_STEP);

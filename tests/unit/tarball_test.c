@@ -467,6 +467,7 @@ static void tarball__each_call_failing_once_is_an_error_and_the_next_run_converg
 		const char *const pairs[] = { P, S, NULL, NULL };
 		const void *want = driver_want(driver.arena, type, pairs);
 		struct neap_context ctx = { .scratch = driver.arena,
+					    .passing = driver.arena,
 					    .engine = &driver,
 					    .owned = driver_owned };
 		void *had = neap_arena_alloc(driver.arena, type->have_size);

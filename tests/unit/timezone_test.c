@@ -154,7 +154,7 @@ static void timezone__behind_something_pending_is_unknown(void **state)
 	neap_overlay_step(driver.overlay, 7, 0);
 	const struct neap_resource_type *type = driver_type("timezone");
 	void *want = driver_want(driver.arena, type, pairs);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
 	assert_int_equal(type->read(&driver.overlay->view, &ctx, want, have, NULL), NEAP_UNKNOWN);
 	assert_int_equal(type->apply(driver.overlay, &ctx, want, NULL, NULL), 0);

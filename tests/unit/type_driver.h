@@ -307,6 +307,7 @@ DRIVER_UNUSED static int driver_run(struct driver *driver, const struct neap_res
 				    const void *want, const char **ret_says, struct neap_error **err)
 {
 	struct neap_context ctx = { .scratch = driver->arena,
+				    .passing = driver->arena,
 				    .engine = driver,
 				    .owned = driver_owned,
 				    .notified = driver->notified };
@@ -410,7 +411,7 @@ DRIVER_UNUSED static void driver_run_faults(const char *name, const struct drive
 			driver_put(&driver, &cell->have[i]);
 		driver_open(&driver);
 		const void *want = driver_want(driver.arena, type, cell->want);
-		struct neap_context ctx = { .scratch = driver.arena };
+		struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 		struct neap_diff diff = { .arena = driver.arena };
 		void *have = neap_arena_alloc(driver.arena, type->have_size);
 		neap_host_memory_fail(driver.machine, call, EIO);

@@ -381,7 +381,7 @@ static void user__one_who_may_come_yet_makes_free_numbers_unknown(void **state)
 	(void)state;
 	account_begin(&driver, &(struct account_cell){ 0 }, NEAP_OVERLAY_PLAN);
 	driver_open(&driver);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
 	const void *bob = driver_want(driver.arena, type, (const char *[]){ "name", "bob", NULL });
 	const void *eve = driver_want(driver.arena, type, (const char *[]){ "name", "eve", NULL });
@@ -414,7 +414,7 @@ static void user__one_who_may_come_to_shadow_yet_is_unknown(void **state)
 	neap_host_memory_put(driver.machine, "/etc/shadow", NEAP_FILE_REGULAR, 0640, 0, 42, "root:*:::::::\n",
 			     14);
 	driver_open(&driver);
-	struct neap_context ctx = { .scratch = driver.arena };
+	struct neap_context ctx = { .scratch = driver.arena, .passing = driver.arena };
 	void *have = neap_arena_alloc(driver.arena, type->have_size);
 	const void *ann =
 		driver_want(driver.arena, type, (const char *[]){ "name", "ann", "shell", "/bin/zsh", NULL });

@@ -22,7 +22,7 @@ static const char *wait_for(struct driver *driver, enum neap_overlay_mode mode, 
 		neap_host_memory_serve(driver->machine, serves, "", 0);
 	neap_host_memory_on_run(driver->machine, answer, &status);
 	driver_open(driver);
-	const struct neap_context ctx = { .scratch = driver->arena };
+	const struct neap_context ctx = { .scratch = driver->arena, .passing = driver->arena };
 	const void *want = driver_want(driver->arena, type, pairs);
 	assert_int_equal(type->check(want, NULL), 0);
 	status = serves ? 0 : 3;
