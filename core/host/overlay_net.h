@@ -4,6 +4,7 @@
  *	overlay_net.c       the table, taking back, links, and which change is which
  *	overlay_net_ways.c  addresses and routes: what follows from theirs and from links'
  *	overlay_net_neighbours.c  vxlans and whom they know
+ *	overlay_net_along.c what a step has taken along
  */
 #pragma once
 
@@ -42,6 +43,13 @@ static inline struct neap_str neap_overlay_net_address_name(const struct neap_ne
 	return (struct neap_str){ (const char *)&address->key, sizeof(address->key) };
 }
 
+static inline struct neap_str neap_overlay_net_neighbour_name(const struct neap_net_neighbour *neighbour)
+{
+	return (struct neap_str){ (const char *)&neighbour->key, sizeof(neighbour->key) };
+}
+
+/* The route to its network that comes with an address; false: none does. */
+bool neap_overlay_net_network_route(const struct neap_net_address *address, struct neap_net_route *ret);
 /* Each 0 or the errno that the kernel would give. */
 int neap_overlay_net_put_route(struct neap_overlay_net *own, const struct neap_net_route *wanted);
 int neap_overlay_net_add_address(struct neap_overlay_net *own, const struct neap_net_address *wanted);
