@@ -11,6 +11,7 @@
 
 #define NEAP_NET_NAME 16 /* of a link, with its NUL: the kernel's IFNAMSIZ */
 #define NEAP_NET_TABLE_MAIN 254
+#define NEAP_NET_SIX_MTU 1280 /* less, and a link has no IPv6 */
 
 struct neap_net_ip {
 	uint8_t family; /* 4, 6; 0: none */

@@ -114,6 +114,9 @@ int neap_overlay_net_put_neighbour(struct neap_overlay_net *own, const struct ne
 		return EOPNOTSUPP;
 	if (wanted->key.kind != NEAP_NET_NEIGHBOUR && wanted->ip.family != family_of(link))
 		return EAFNOSUPPORT;
+	if (wanted->key.kind == NEAP_NET_NEIGHBOUR && wanted->key.family == 6 &&
+	    neap_overlay_net_is_small(own, wanted->key.link))
+		return EINVAL;
 	neap_overlay_net_set_neighbour(own, wanted);
 	return 0;
 }

@@ -184,6 +184,8 @@ int neap_overlay_net_put_route(struct neap_overlay_net *own, const struct neap_n
 
 	if (route.link[0] && !neap_net_link(&own->net, route.link))
 		return ENODEV;
+	if (!four && route.link[0] && neap_overlay_net_is_small(own, route.link))
+		return ENODEV;
 	if (!route.link[0] && !route.via.family)
 		return ENODEV;
 	if (!route.link[0] && neap_net_link_local(&route.via))
@@ -230,6 +232,8 @@ int neap_overlay_net_add_address(struct neap_overlay_net *own, const struct neap
 		return ENODEV;
 	if (neap_net_address(&own->net, &address.key))
 		return EEXIST;
+	if (address.key.family == 6 && neap_overlay_net_is_small(own, address.key.link))
+		return EINVAL;
 	first = address.key.family == 4 ? first_of(own, &address) : NULL;
 	address.secondary = first;
 	address.routeless = false;
@@ -405,18 +409,19 @@ int neap_overlay_net_remove_address(struct neap_overlay *overlay, const struct n
 	return 0;
 }
 
-/* Routes over a link that goes down are gone, and its IPv6 addresses; with `all` the others too. */
-void neap_overlay_net_cut_link(struct neap_overlay_net *own, const char *name, bool all)
+void neap_overlay_net_cut_link(struct neap_overlay_net *own, const char *name, enum neap_overlay_net_cut cut)
 {
 	struct routes routes = select_routes(own, is_over, name);
 
 	for (size_t i = 0; i < routes.count; i++)
-		neap_overlay_net_cut(own, routes.items[i]);
+		if (cut != NEAP_OVERLAY_NET_CUT_SIX || routes.items[i]->key.family == 6)
+			neap_overlay_net_cut(own, routes.items[i]);
 	neap_vec_done(&routes);
 	for (size_t i = 0; i < own->net.addresses.count; i++) {
 		const struct neap_net_address *address = own->net.addresses.entries[i].value;
 
-		if (address && strcmp(address->key.link, name) == 0 && (all || address->key.family == 6))
+		if (address && strcmp(address->key.link, name) == 0 &&
+		    (cut == NEAP_OVERLAY_NET_CUT_ALL || address->key.family == 6))
 			drop_address(own, address, !address->secondary);
 	}
 }

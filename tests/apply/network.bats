@@ -150,6 +150,51 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	jq -r '.[][1][]' plan.along | grep -vxF "route default via 10.0.0.254 on eth1" | sort | diff missed -
 }
 
+@test "on a link that is too small for IPv6 there is none: in the plan, in the apply and in the kernel" {
+	recipe <<-'LUA'
+	neap.address { link = "eth1", address = "fd00::1/64" }
+	neap.route { to = "fd09::/48", link = "eth1" }
+	neap.address { link = "eth1", address = "10.0.0.1/24" }
+	neap.bridge { name = "br0", members = { "eth1" } }
+	neap.address { link = "br0", address = "fd02::1/64" }
+	neap.vxlan { name = "vx0", id = 4, link = "far" }
+	neap.address { link = "vx0", address = "fd03::1/64" }
+	LUA
+	recipe wide.lua <<-'LUA'
+	neap.bridge { name = "br0", members = { "eth1" }, mtu = 1500 }
+	neap.address { link = "br0", address = "fd02::1/64" }
+	neap.route { to = "fd08::/48", via = "fd02::9" }
+	LUA
+	inside '
+		ip link set eth1 mtu 1279; ip link set far mtu 1329
+		ip link add br0 type bridge; ip link set br0 up; ip addr add fd02::1/64 dev br0 nodad; ip -6 route add fd08::/48 via fd02::9
+		plan >plan.txt && rc=0 || rc=$?; [ $rc = 4 ]
+		apply >apply.txt && rc=0 || rc=$?; [ $rc = 4 ]
+		ip -6 addr show >six; ip -6 route >>six
+		fails ip addr add fd00::1/64 dev eth1 2>/dev/null
+		fails ip addr add fd02::1/64 dev br0 2>/dev/null
+		fails ip addr add fd03::1/64 dev vx0 2>/dev/null
+		ip -4 addr show dev eth1 | grep -q 10.0.0.1/24
+		site=wide.lua
+		fails plan >wide.txt
+		converges
+		ip -6 addr show dev br0 | grep -q fd02::1/64
+		ip -6 route | grep -q "^fd08::/48 via fd02::9 dev br0"'
+	for said in plan.txt apply.txt; do
+		grep -qF "eth1 has no IPv6, as its MTU is 1279" $said
+		grep -qF "ip link set eth1 mtu 1280" $said
+		grep -qF "br0 has no IPv6, as its MTU is 1279" $said
+		grep -qF "eth1, its smallest member" $said
+		grep -qF "vx0 has no IPv6, as its MTU is 1279" $said
+		grep -qF "a vxlan 50 bytes more of far" $said
+		grep -qF "along    - route fd08::/48 via fd02::9 on br0" $said
+		grep -qF "         - address fd02::1/64 on br0" $said
+		[ "$(grep -c "^x " $said)" = 4 ]
+	done
+	run ! grep -q "fd0[0-9]" six
+	run ! grep -q along wide.txt
+}
+
 @test "links of another kind are errors, and stay" {
 	recipe <<-'LUA'
 	neap.bridge { name = "eth1" }

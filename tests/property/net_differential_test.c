@@ -66,13 +66,15 @@ static void set_name(char ret[NEAP_NET_NAME], const char *name)
 static void draw_vxlan(struct neap_net_change *ret)
 {
 	set_name(ret->link.kind, "vxlan");
-	ret->link.mtu = (uint32_t[]){ 1500, 1400, 1300 }[pick(3)];
+	ret->link.mtu = (uint32_t[]){ 1500, 1400, 1300, 1200 }[pick(4)];
 	ret->link.learning = pick(2);
 	ret->link.ttl = (uint16_t)pick(3);
 	memcpy(ret->link.mac, macs[pick(2)], NEAP_NET_MAC);
 	if (ret->op == NEAP_NET_LINK_SET) {
-		ret->fields = (unsigned[]){ NEAP_NET_LEARNING, NEAP_NET_TTL, NEAP_NET_ADDRESS }[pick(3)];
-		if (ret->fields == NEAP_NET_ADDRESS) /* others would fill tables that are not looked at */
+		ret->fields = (unsigned[]){ NEAP_NET_LEARNING, NEAP_NET_TTL, NEAP_NET_ADDRESS,
+					    NEAP_NET_MTU }[pick(4)];
+		if (ret->fields &
+		    (NEAP_NET_ADDRESS | NEAP_NET_MTU)) /* others would fill tables that are not looked at */
 			set_name(ret->link.name, pick(2) ? "x0" : "x1");
 		return;
 	}
@@ -107,7 +109,10 @@ static void draw_link(struct neap_net_change *ret)
 	set_name(ret->link.name, names[pick(NAMES)]);
 	ret->op = pick(4) ? NEAP_NET_LINK_SET : pick(2) ? NEAP_NET_LINK_ADD : NEAP_NET_LINK_REMOVE;
 	ret->link.up = pick(4);
-	ret->link.mtu = (uint32_t[]){ 1500, 1400, 2000 }[pick(3)];
+	/* Of a bridge that was set to what its members make it the overlay cannot know that: none is. */
+	ret->link.mtu = (uint32_t[]){ 1500, 1400, 2000, 1200 }[pick(4)];
+	if (ret->link.name[0] == 'b')
+		ret->link.mtu = (uint32_t[]){ 1490, 1290, 1240 }[pick(3)] + (ret->link.name[1] == '1');
 	ret->link.stp = pick(2);
 	ret->link.forward_delay = (uint32_t[]){ 0, 400, 1500, 4000 }[pick(4)];
 	ret->link.ageing_time = (uint32_t[]){ 0, 10000, 30000 }[pick(3)];
