@@ -232,7 +232,10 @@ static const char description[] =
 	"- It comes after the resource that makes its link, and before routes that go through its network.\n"
 	"- The route to its network comes and goes with it. When the first IPv4 address of a network is\n"
 	"  removed, the kernel removes the others of that network on the link too, unless\n"
-	"  `net.ipv4.conf.LINK.promote_secondaries` is 1. Where one of them is wanted it does not go.\n"
+	"  `net.ipv4.conf.LINK.promote_secondaries` is 1. Where one of them is wanted it does not go. With "
+	"the\n"
+	"  last IPv4 address of a link go all IPv4 routes over it. The plan names what goes, in `along`.\n"
+	"- On a link whose MTU is less than 1280 there is no IPv6: an address of it there is an error.\n"
 	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] = "neap.bridge { name = \"br0\" }\n"

@@ -223,7 +223,6 @@ static void bridge_diff(const struct neap_context *ctx, const void *wanted, cons
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
-		neap_diff_reason(diff, "its addresses and routes go with it");
 		return;
 	}
 	if (!found) {
@@ -395,6 +394,7 @@ static const char description[] =
 	"- A link of the name that is no bridge is an error, and never removed.\n"
 	"- A member may be of any kind but a bridge. It is taken out of another bridge that it is in; two\n"
 	"  bridges of a recipe with one member are an error. It comes after the resource that makes it.\n"
+	"- What goes with it, when it is removed or set down, is the entry `along` of its plan.\n"
 	"- Settings of a link that does not exist yet (`net.ipv4.conf.br0.…`) are unknown in a plan.\n"
 	"- Below `--root` there is only what is kept.\n";
 

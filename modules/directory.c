@@ -432,8 +432,7 @@ static const char description[] =
 	"  Mount points are not removed.\n"
 	"- `purge` spares every path that a resource anywhere in the recipe owns, and neap's own.\n"
 	"  Links are removed, never followed.\n"
-	"- Whatever is removed is in the plan as `entries`, each directory before what is in it: 100\n"
-	"  names and a count.\n";
+	"- Whatever is removed is in the plan as `entries`, each directory before what is in it.\n";
 
 static const char example[] =
 	"neap.directory { path = \"/etc/app/conf.d\", mode = \"0750\", group = \"app\", purge = true }\n"

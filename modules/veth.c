@@ -139,8 +139,6 @@ static void veth_diff(const struct neap_context *ctx, const void *wanted, const 
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
-		if (have->ends[0].peer[0])
-			neap_diff_reason(diff, "%s goes with it", have->ends[0].peer);
 		return;
 	}
 	if (!have->found) {
@@ -256,6 +254,7 @@ static const char description[] =
 	"  there, and what it is called there is not looked at.\n"
 	"- A link of the name that is no veth, or one with another end, is an error and never removed, and\n"
 	"  so is one in the place of the peer.\n"
+	"- What goes with them, when they are removed or set down, is the entry `along` of their plan.\n"
 	"- Below `--root` there is only what is kept.\n";
 
 static const char example[] = "neap.veth { name = \"uplink\", peer = \"uplink-br\", mtu = 1450 }\n"

@@ -474,7 +474,6 @@ static void vxlan_diff(const struct neap_context *ctx, const void *wanted, const
 	if (want->ensure == NEAP_ABSENT) {
 		neap_diff_action(diff, NEAP_ACTION_DELETE);
 		neap_diff_string(diff, "live", KIND, NULL);
-		neap_diff_reason(diff, "its addresses and routes go with it");
 		return;
 	}
 	if (!found)
@@ -542,6 +541,9 @@ static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, c
 
 	if (want->ensure == NEAP_ABSENT)
 		return have && !found ? 0 : neap_host_net(host, &gone, err);
+	if (found && forgets(want, have) &&
+	    neap_acquaintance_leave(host, &have->knows[NEAP_NET_NEIGHBOUR], err) < 0)
+		return -1;
 	if ((found ? set(host, want, have, err) : add(host, want, err)) < 0)
 		return -1;
 	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {

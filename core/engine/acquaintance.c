@@ -86,7 +86,13 @@ int neap_acquaintance_apply(struct neap_host *host, const struct neap_acquaintan
 		if ((all || !knows->is_there[i]) && neap_host_net(host, &change, err) < 0)
 			return -1;
 	}
-	for (size_t i = 0; !all && i < knows->there_count; i++) {
+	return all ? 0 : neap_acquaintance_leave(host, knows, err);
+}
+
+int neap_acquaintance_leave(struct neap_host *host, const struct neap_acquaintance *knows,
+			    struct neap_error **err)
+{
+	for (size_t i = 0; i < knows->there_count; i++) {
 		struct neap_net_change change = { .op = NEAP_NET_NEIGHBOUR_REMOVE,
 						  .neighbour = *knows->there[i] };
 

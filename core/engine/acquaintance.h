@@ -24,6 +24,10 @@ int neap_acquaintance_read(const struct neap_view *view, struct neap_arena *aren
 			   struct neap_error **err);
 /* Where it differs: the entry `param`. */
 void neap_acquaintance_diff(const struct neap_acquaintance *knows, const char *param, struct neap_diff *diff);
-/* `all`: nobody who was there is any more, as of a link that is new. */
+/* `all`: nobody who was there is any more, as of a link that is new, or nobody who does not stay. */
 int neap_acquaintance_apply(struct neap_host *host, const struct neap_acquaintance *knows, bool all,
+			    struct neap_error **err);
+/* Who does not stay goes: before a change with which the kernel forgets them all, so that it is not said to
+ * have taken them along. */
+int neap_acquaintance_leave(struct neap_host *host, const struct neap_acquaintance *knows,
 			    struct neap_error **err);

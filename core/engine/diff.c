@@ -4,7 +4,7 @@
  */
 #include "engine/diff.h"
 
-#define LIST_MAX 100
+#include "base/items.h"
 
 static struct neap_change_entry *add(struct neap_diff *diff, const char *param)
 {
@@ -106,14 +106,11 @@ void neap_diff_content(struct neap_diff *diff, const char *param, const struct n
 
 static struct neap_value list_value(struct neap_diff *diff, const char *const *items, size_t count)
 {
-	size_t shown = count > LIST_MAX ? LIST_MAX + 1 : count;
 	struct neap_value list = { .kind = NEAP_LIST };
-	list.list.items = neap_arena_array_of(diff->arena, struct neap_value, shown ? shown : 1);
-	list.list.count = shown;
-	for (size_t i = 0; i < shown; i++)
-		list.list.items[i] = neap_value_string(
-			i < LIST_MAX ? items[i]
-				     : neap_arena_printf(diff->arena, "… and %zu more", count - LIST_MAX));
+	list.list.items = neap_arena_array_of(diff->arena, struct neap_value, count ? count : 1);
+	list.list.count = count;
+	for (size_t i = 0; i < count; i++)
+		list.list.items[i] = neap_value_string(items[i]);
 	return list;
 }
 
@@ -123,17 +120,16 @@ static struct neap_value joined(struct neap_diff *diff, const struct neap_value 
 {
 	struct neap_value all = { .kind = NEAP_LIST };
 	size_t count = list->list.count;
+	struct neap_items there;
 
+	neap_items_init(&there, list);
 	all.list.items = neap_arena_array_of(diff->arena, struct neap_value, count + more->list.count + 1);
 	if (count)
 		memcpy(all.list.items, list->list.items, count * sizeof *all.list.items);
-	for (size_t i = 0; i < more->list.count; i++) {
-		bool there = false;
-		for (size_t j = 0; j < list->list.count && !there; j++)
-			there = neap_value_equal(&more->list.items[i], &list->list.items[j]);
-		if (!there)
+	for (size_t i = 0; i < more->list.count; i++)
+		if (!neap_items_has(&there, &more->list.items[i]))
 			all.list.items[count++] = more->list.items[i];
-	}
+	neap_items_done(&there);
 	all.list.count = count;
 	return all;
 }

@@ -112,7 +112,11 @@ static const char *name(void *ctx, uint32_t step)
 static int midway(void *ctx, struct neap_error **err)
 {
 	const struct run *run = ctx;
-	return run->acting ? neap_step_owns(run->acting, err) : 0;
+
+	if (!run->acting)
+		return 0;
+	neap_step_along(run->acting, true);
+	return neap_step_owns(run->acting, err);
 }
 
 /* The overlay has landed: every step of the group is now on the machine, or failed, or held back. The step

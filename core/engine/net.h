@@ -3,7 +3,7 @@
 
 #include "engine/resource.h"
 
-#define NEAP_NET_MTU_MIN 1280 /* less, and a link has no IPv6 */
+#define NEAP_NET_MTU_MIN NEAP_NET_SIX_MTU
 #define NEAP_NET_MTU_MAX 65535
 
 /* "name: \"a b\" is no name of a link" */

@@ -2,6 +2,7 @@
  * How a changed parameter looks: a short value as it is, a long text counted, or shown line by line with
  * --diff. Secrets are masked here, and what is hidden stays so. Looks at nothing but the result.
  */
+#include "base/items.h"
 #include "engine/report_page.h"
 #include "engine/schema.h"
 #include "engine/unified.h"
@@ -24,6 +25,8 @@ static const char *bytes(struct neap_page *page, uint64_t size)
 
 /* ---- values ------------------------------------------------------------------------------------------- */
 
+enum quoting { WORD, QUOTED, ON_ITS_LINE };
+
 /* Plain words stand bare; all else is quoted. */
 static bool is_word(struct neap_str text)
 {
@@ -35,9 +38,22 @@ static bool is_word(struct neap_str text)
 	return text.len > 0;
 }
 
-static void put_string(struct neap_buf *buf, struct neap_str text, bool quoted)
+/* Where it ends with the line, so do several words with a blank between each. */
+static bool are_words(struct neap_str text)
 {
-	if (!quoted && is_word(text)) {
+	for (const char *blank; (blank = memchr(text.data, ' ', text.len));) {
+		size_t len = (size_t)(blank - text.data);
+
+		if (!is_word((struct neap_str){ text.data, len }))
+			return false;
+		text = (struct neap_str){ blank + 1, text.len - len - 1 };
+	}
+	return is_word(text);
+}
+
+static void put_string(struct neap_buf *buf, struct neap_str text, enum quoting quoting)
+{
+	if (quoting == WORD ? is_word(text) : quoting == ON_ITS_LINE && are_words(text)) {
 		neap_buf_append(buf, text.data, text.len);
 		return;
 	}
@@ -48,7 +64,7 @@ static void put_string(struct neap_buf *buf, struct neap_str text, bool quoted)
 
 /* Appends at most `columns` of the value. */
 static void put_value(struct neap_page *page, struct neap_buf *buf, const struct neap_value *value,
-		      bool quoted, size_t columns)
+		      enum quoting quoting, size_t columns)
 {
 	struct neap_buf all NEAP_AUTO_BUF = { 0 };
 	switch (value->kind) {
@@ -65,7 +81,7 @@ static void put_value(struct neap_page *page, struct neap_buf *buf, const struct
 		neap_buf_printf(&all, "%g", value->number);
 		break;
 	case NEAP_STRING:
-		put_string(&all, neap_text_masked(page->scratch, value->text), quoted);
+		put_string(&all, neap_text_masked(page->scratch, value->text), quoting);
 		break;
 	default:
 		neap_buf_puts(&all, neap_value_kind_name(value->kind));
@@ -227,23 +243,17 @@ static void put_diff(struct neap_page *page, const struct neap_change_entry *ent
 
 /* ---- changes ------------------------------------------------------------------------------------------ */
 
-static bool in_list(const struct neap_value *list, const struct neap_value *item)
-{
-	if (list->kind == NEAP_LIST)
-		for (size_t i = 0; i < list->list.count; i++)
-			if (neap_value_equal(&list->list.items[i], item))
-				return true;
-	return false;
-}
-
 /* Items of `from` that `other` lacks, one a line. *at: lines so far, so that the first stands beside the
  * name. */
 static void list_items(struct neap_page *page, const struct neap_value *from, const struct neap_value *other,
 		       char sign, size_t indent, size_t *at)
 {
 	size_t shown = 0, left = 0;
+	struct neap_items others;
+
+	neap_items_init(&others, other);
 	for (size_t i = 0; from->kind == NEAP_LIST && i < from->list.count; i++) {
-		if (in_list(other, &from->list.items[i]))
+		if (neap_items_has(&others, &from->list.items[i]))
 			continue;
 		if (shown == LIST_SHOWN && page->options->verbose == 0) {
 			left++;
@@ -254,9 +264,11 @@ static void list_items(struct neap_page *page, const struct neap_value *from, co
 			neap_buf_printf(&page->buf, "%*s", (int)indent, "");
 		}
 		neap_buf_printf(&page->buf, "%c ", sign);
-		put_value(page, &page->buf, &from->list.items[i], false, page->options->width - indent - 2);
+		put_value(page, &page->buf, &from->list.items[i], ON_ITS_LINE,
+			  page->options->width - indent - 2);
 		shown++;
 	}
+	neap_items_done(&others);
 	if (left > 0) {
 		neap_page_end_line(page);
 		neap_buf_printf(&page->buf, "%*s… %zu more (-v)", (int)indent, "", left);
@@ -270,7 +282,7 @@ static const char *same_items(const struct neap_value *before, const struct neap
 		return "(empty)";
 	if (before->list.count != after->list.count)
 		return "(the same, not as often)";
-	return neap_value_equal(before, after) ? "(among those that are not named)" : "(another order)";
+	return "(another order)";
 }
 
 /* There was nothing of it before: what it gets says it all. */
@@ -293,7 +305,7 @@ static void put_words(struct neap_page *page, const struct neap_value *list, siz
 	for (size_t i = 0; i < list->list.count; i++) {
 		if (i > 0)
 			neap_buf_putc(&page->buf, ' ');
-		put_value(page, &page->buf, &list->list.items[i], false, room);
+		put_value(page, &page->buf, &list->list.items[i], WORD, room);
 	}
 }
 
@@ -314,7 +326,7 @@ static bool takes_lines(const struct neap_page *page, const struct neap_change_e
 static void change_line(struct neap_page *page, const struct neap_resource *resource,
 			const struct neap_change_entry *entry, size_t width, bool fresh)
 {
-	bool quoted = is_text(resource, entry);
+	enum quoting quoting = is_text(resource, entry) ? QUOTED : WORD;
 	bool secret = neap_value_has_secret(&entry->after) || neap_value_has_secret(&entry->before);
 	size_t indent = 4 + width + 2;
 	size_t room = page->options->width > indent + 20 ? page->options->width - indent : 20;
@@ -344,14 +356,14 @@ static void change_line(struct neap_page *page, const struct neap_resource *reso
 			page->folded = true;
 		return;
 	} else if (fresh && entry->before.kind == NEAP_NIL) {
-		put_value(page, buf, &entry->after, quoted, room);
+		put_value(page, buf, &entry->after, quoting, room);
 	} else {
 		struct neap_buf old NEAP_AUTO_BUF = { 0 }, new NEAP_AUTO_BUF = { 0 };
 		if (entry->hide_before || (secret && entry->before.kind != NEAP_NIL))
 			neap_buf_puts(&old, "(hidden)");
 		else
-			put_value(page, &old, &entry->before, quoted, room);
-		put_value(page, &new, &entry->after, quoted, room);
+			put_value(page, &old, &entry->before, quoting, room);
+		put_value(page, &new, &entry->after, quoting, room);
 		bool fits = neap_emit_columns(old.data, old.len) + 4 + neap_emit_columns(new.data, new.len) <=
 			    room;
 		neap_buf_append(buf, old.data, old.len);
@@ -402,7 +414,7 @@ static void put_flow(struct neap_page *page, const struct neap_resource *resourc
 			continue;
 		struct neap_buf item NEAP_AUTO_BUF = { 0 };
 		neap_buf_printf(&item, "%s ", entry->param);
-		put_value(page, &item, &entry->after, false, 20);
+		put_value(page, &item, &entry->after, WORD, 20);
 		if (column > 0 && column + 2 + item.len > page->options->width) {
 			neap_buf_putc(&page->buf, ',');
 			neap_page_end_line(page);

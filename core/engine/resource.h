@@ -162,7 +162,7 @@ void neap_diff_mode(struct neap_diff *diff, const char *param, uint32_t before,
 /* `text` is after's bytes with their marks, or NULL. `before` is hidden when after has secrets or `hide`. */
 void neap_diff_content(struct neap_diff *diff, const char *param, const struct neap_content *before,
 		       const struct neap_content *after, const struct neap_text *text, bool hide);
-/* Lists: "parents" made, entries purged. At most 100 items are kept and a count. */
+/* Lists: "parents" made, entries purged. All items are kept, however many: reports cut what they show. */
 void neap_diff_list(struct neap_diff *diff, const char *param, const char *const *before, size_t before_count,
 		    const char *const *after, size_t after_count);
 /* One sentence part for people: why, or what will happen beside it. Several are joined by "; ". */

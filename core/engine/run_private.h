@@ -58,7 +58,7 @@ struct run {
 	struct neap_host *overlay;
 	struct node *nodes;
 	struct neap_commit commit;
-	const struct step *acting; /* the one whose apply is under way */
+	struct step *acting; /* the one whose apply is under way */
 	struct neap_aliases *aliases;
 	struct neap_map changed;  /* paths changed so far, without links: as they were named */
 	NEAP_VEC(uint32_t) group; /* resources done since the last landing, in order */
@@ -112,6 +112,8 @@ int neap_step_resolve(struct step *step, struct neap_error **err);
 void neap_step_record(struct step *step, bool known);
 /* What the step has changed and not landed yet must be its own. */
 int neap_step_owns(const struct step *step, struct neap_error **err);
+/* What the step's changes take along is part of the result, once they have been made and before they land. */
+void neap_step_along(struct step *step, bool known);
 int neap_step_protected(const struct step *step, struct neap_error **err);
 /* `r` and `failure` (taken) come from a try; in an apply more follow as often as `retries` says. */
 int neap_step_retry(struct step *step, int r, struct neap_error *failure, struct neap_error **err);

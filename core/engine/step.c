@@ -344,6 +344,18 @@ static int failed_refresh(struct neap_error **err)
 	return -1;
 }
 
+void neap_step_along(struct step *step, bool known)
+{
+	const char *const *gone;
+	size_t count = known ? neap_overlay_net_along(step->run->overlay, step->run->arena, &gone) : 0;
+
+	if (!count)
+		return;
+	neap_diff_list(&step->diff, "along", gone, count, NULL, 0);
+	step->result->changes = step->diff.entries;
+	step->result->change_count = step->diff.count;
+}
+
 /* Brings it about: apply when something differs or may differ, refresh when it was notified. */
 static int act(struct step *step, bool known, struct neap_error **err)
 {
@@ -359,6 +371,7 @@ static int act(struct step *step, bool known, struct neap_error **err)
 		if (r < 0)
 			return r;
 	}
+	neap_step_along(step, known);
 	if (refresh_due(step, known) != NEAP_NO) {
 		step->context.itself = step->node->itself;
 		int r = type->refresh(run->overlay, &step->context, step->resource->want, err);

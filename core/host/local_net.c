@@ -233,6 +233,7 @@ static void read_address(void *ctx, const struct nlmsghdr *message)
 	address.len = prefix.len;
 	address.secondary = own->ifa_family == AF_INET && (flags & IFA_F_SECONDARY);
 	address.routeless = flags & IFA_F_NOPREFIXROUTE;
+	address.kernels = of[IFA_PROTO] && u8_of(of[IFA_PROTO]) == IFAPROT_KERNEL_LL;
 	if (prefix.ip.family && address.key.link[0])
 		neap_net_put_address(&known->net, &address);
 }

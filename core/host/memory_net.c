@@ -15,6 +15,7 @@
 #define AGEING_TIME 30000
 #define DELAY_MIN 200 /* with spanning tree */
 #define DELAY_MAX 3000
+#define SIX_LEAST 1280 /* of an MTU, for IPv6 */
 
 void neap_memory_net_done(struct neap_memory_net *memory)
 {
@@ -139,6 +140,14 @@ static bool same_network(const struct neap_net_address *a, const struct neap_net
 	       neap_net_has(&of_a, &ip);
 }
 
+/* The loopback keeps IPv6, whatever its MTU. */
+static bool lacks_six(const struct neap_memory_net *memory, const char *name)
+{
+	const struct neap_memory_link *found = find_link(memory, name);
+
+	return found && found->link.mtu < SIX_LEAST && strcmp(name, "lo") != 0;
+}
+
 /* ---- routes -------------------------------------------------------------------------------------------- */
 
 /* The route that comes with an address. */
@@ -192,6 +201,8 @@ static int put_route(struct neap_memory_net *memory, const struct neap_net_route
 	int best = -1;
 
 	if (route.link[0] && !find_link(memory, route.link))
+		return ENODEV;
+	if (!four && lacks_six(memory, route.link))
 		return ENODEV;
 	if (!route.link[0] && (!route.via.family || neap_net_link_local(&route.via)))
 		return four || !route.via.family ? ENODEV : EINVAL;
@@ -285,6 +296,9 @@ static int put_neighbour(struct neap_memory_net *memory, const struct neap_net_n
 		return EOPNOTSUPP;
 	if (wanted->key.kind != NEAP_NET_NEIGHBOUR && (wanted->ip.family == 6) != is_six(&link->link))
 		return EAFNOSUPPORT;
+	if (wanted->key.kind == NEAP_NET_NEIGHBOUR && wanted->ip.family == 6 &&
+	    lacks_six(memory, wanted->key.link))
+		return EINVAL;
 	if (old)
 		*old = *wanted;
 	else
@@ -326,6 +340,8 @@ static int add_address(struct neap_memory_net *memory, const struct neap_net_add
 		return ENODEV;
 	if (find_address(memory, &address.key))
 		return EEXIST;
+	if (address.key.family == 6 && lacks_six(memory, address.key.link))
+		return EINVAL;
 	address.secondary = false;
 	address.routeless = false;
 	for (size_t i = 0; i < memory->addresses.count; i++)
@@ -439,6 +455,21 @@ static int remove_address(struct neap_memory_net *memory, const struct neap_net_
 
 /* ---- links --------------------------------------------------------------------------------------------- */
 
+static void cut_six(struct neap_memory_net *memory, const char *name)
+{
+	cut_family(memory, name, 6);
+	cut_neighbours(memory, name, 6);
+	for (size_t i = memory->addresses.count; i-- > 0;) {
+		struct neap_net_address *address = &memory->addresses.items[i];
+
+		if (address->key.family == 6 && strcmp(address->key.link, name) == 0) {
+			struct neap_net_address gone = take_address(memory, i);
+
+			disconnect(memory, &gone, false);
+		}
+	}
+}
+
 static void follow_members(struct neap_memory_net *memory, const char *bridge)
 {
 	struct neap_memory_link *found = find_link(memory, bridge);
@@ -453,22 +484,15 @@ static void follow_members(struct neap_memory_net *memory, const char *bridge)
 			mtu = link->mtu;
 	}
 	found->link.mtu = mtu ? mtu : MTU;
+	if (found->link.mtu < SIX_LEAST)
+		cut_six(memory, bridge);
 }
 
 static void go_down(struct neap_memory_net *memory, const char *name)
 {
 	cut_family(memory, name, 4);
-	cut_family(memory, name, 6);
 	cut_neighbours(memory, name, 0);
-	for (size_t i = memory->addresses.count; i-- > 0;) {
-		struct neap_net_address *address = &memory->addresses.items[i];
-
-		if (address->key.family == 6 && strcmp(address->key.link, name) == 0) {
-			struct neap_net_address gone = take_address(memory, i);
-
-			disconnect(memory, &gone, false);
-		}
-	}
+	cut_six(memory, name);
 }
 
 static void set_up(struct neap_memory_net *memory, struct neap_net_link *link, bool up)
@@ -644,6 +668,8 @@ static int set_link(struct neap_memory_net *memory, const struct neap_net_change
 	if (!errnum && (change->fields & NEAP_NET_MTU) && found->link.mtu != change->link.mtu) {
 		found->link.mtu = change->link.mtu;
 		found->mtu_fixed = true;
+		if (found->link.mtu < SIX_LEAST)
+			cut_six(memory, found->link.name);
 		follow_members(memory, found->link.master);
 	}
 	if (!errnum && (change->fields & NEAP_NET_MASTER))

@@ -356,6 +356,25 @@ void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, 
 		memcpy(to->mac, from->mac, sizeof(to->mac));
 }
 
+const char *neap_net_route_print(const struct neap_net_route *route, struct neap_arena *arena)
+{
+	struct neap_net_prefix to = neap_net_route_to(route);
+	struct neap_buf buf NEAP_AUTO_BUF = { 0 };
+	char text[NEAP_NET_TEXT];
+
+	neap_buf_printf(&buf, "route %s",
+			to.ip.family == 4 && !to.len ? "default" : neap_net_prefix_print(&to, text));
+	if (route->via.family)
+		neap_buf_printf(&buf, " via %s", neap_net_ip_print(&route->via, text));
+	if (route->link[0])
+		neap_buf_printf(&buf, " on %s", route->link);
+	if (route->key.metric != neap_net_metric(to.ip.family) && !route->kernels)
+		neap_buf_printf(&buf, " metric %u", route->key.metric);
+	if (route->key.table != NEAP_NET_TABLE_MAIN)
+		neap_buf_printf(&buf, " table %u", route->key.table);
+	return neap_arena_copy(arena, buf.data, buf.len);
+}
+
 static const char *neighbour_object(const struct neap_net_neighbour *neighbour, struct neap_arena *arena)
 {
 	static const char *const words[] = { [NEAP_NET_PEER] = "peer",

@@ -11,6 +11,7 @@
 
 #define NEAP_NET_NAME 16 /* of a link, with its NUL: the kernel's IFNAMSIZ */
 #define NEAP_NET_TABLE_MAIN 254
+#define NEAP_NET_SIX_MTU 1280 /* less, and a link has no IPv6 */
 
 struct neap_net_ip {
 	uint8_t family; /* 4, 6; 0: none */
@@ -83,6 +84,7 @@ struct neap_net_address {
 	uint8_t len;
 	bool secondary; /* goes with the first one of its network, unless the kernel is told to promote it */
 	bool routeless; /* came without a route to its network */
+	bool kernels;   /* each link has it by itself: fe80::/10, where the kernel says so */
 };
 
 struct neap_net_route_key {
@@ -126,6 +128,8 @@ struct neap_net_neighbour neap_net_neighbour_of(const char *link, enum neap_net_
 						const uint8_t mac[NEAP_NET_MAC]);
 /* "192.0.2.2", "02:00:00:00:00:01 192.0.2.2": as people write it. */
 const char *neap_net_neighbour_print(const struct neap_net_neighbour *neighbour, struct neap_arena *arena);
+/* "route default via 192.0.2.1 on eth0 metric 100 table 7" */
+const char *neap_net_route_print(const struct neap_net_route *route, struct neap_arena *arena);
 struct neap_net_prefix neap_net_address_prefix(const struct neap_net_address *address);
 struct neap_net_prefix neap_net_route_to(const struct neap_net_route *route);
 /* The metric of a route for which none is said. */

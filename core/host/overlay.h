@@ -48,6 +48,11 @@ bool neap_overlay_opaque(const struct neap_host *overlay);
 size_t neap_overlay_held(const struct neap_host *overlay, uint64_t *ret_bytes);
 /* The changes of the current step that are still held. */
 const struct neap_change *neap_overlay_changes(const struct neap_host *overlay, size_t *ret_count);
+/* What the changes of the current step that are still held have taken along of the network, beside what they
+ * were about, in words: "route default via 192.0.2.1 on eth0". Links first, then routes, those to most before
+ * others. In `arena`; returns how many. */
+size_t neap_overlay_net_along(const struct neap_host *overlay, struct neap_arena *arena,
+			      const char *const **ret);
 /* Takes back the changes of the current step (it failed half way): the overlay is as before it. */
 void neap_overlay_undo(struct neap_host *overlay);
 /* Commits what is held and forgets it, so that the next read sees the machine. APPLY only. */

@@ -29,6 +29,8 @@ void neap_overlay_net_forget(struct neap_overlay *overlay)
 	neap_net_done(&own->net);
 	neap_map_done(&own->firsts);
 	neap_map_done(&own->made);
+	neap_map_done(&own->fixed);
+	neap_map_done(&own->widened);
 	neap_vec_done(&own->log);
 	free(own);
 	overlay->net = NULL;
@@ -69,7 +71,7 @@ void neap_overlay_net_undo(struct neap_overlay *overlay)
 		neap_overlay_net_forget(overlay);
 }
 
-static void set_link(struct neap_overlay_net *own, const struct neap_net_link *link)
+void neap_overlay_net_set_link(struct neap_overlay_net *own, const struct neap_net_link *link)
 {
 	struct neap_net_link *copy = neap_arena_new_of(own->net.arena, struct neap_net_link);
 
@@ -177,26 +179,18 @@ enum neap_overlay_fate neap_overlay_net_fate(const struct neap_overlay *overlay,
 		return NEAP_OVERLAY_AS_IT_IS;
 	if (!neap_net_link(&own->net, name))
 		return neap_overlay_pends(overlay) ? NEAP_OVERLAY_AS_IT_IS : NEAP_OVERLAY_GONE;
+	if (strncmp(path, NEAP_KERNEL_ROOT "/net/ipv6/", strlen(NEAP_KERNEL_ROOT "/net/ipv6/")) == 0 &&
+	    neap_overlay_net_is_small(own, name))
+		return NEAP_OVERLAY_GONE;
 	made = (uintptr_t)neap_map_get(&own->made, neap_str(name));
+	if (!made && strncmp(path, NEAP_KERNEL_ROOT "/net/ipv6/", strlen(NEAP_KERNEL_ROOT "/net/ipv6/")) == 0)
+		made = (uintptr_t)neap_map_get(&own->widened, neap_str(name));
 	*ret_step = (uint32_t)(made - 1);
 	return made ? NEAP_OVERLAY_MADE : NEAP_OVERLAY_AS_IT_IS;
 }
 
 /* ---- links -----------------------------------------------------------------------------------------------
  */
-
-/* A bridge whose MTU was never set follows its members, and whether it was set is not to be seen. */
-static void unsettle_mtu(struct neap_overlay_net *own, const char *bridge)
-{
-	const struct neap_net_link *found = bridge[0] ? neap_net_link(&own->net, bridge) : NULL;
-	struct neap_net_link link;
-
-	if (!found || !found->mtu)
-		return;
-	link = *found;
-	link.mtu = 0;
-	set_link(own, &link);
-}
 
 static int set_bridge(struct neap_net_link *link, const struct neap_net_link *wanted, unsigned fields)
 {
@@ -215,7 +209,7 @@ static int set_bridge(struct neap_net_link *link, const struct neap_net_link *wa
 
 static void make_link(struct neap_overlay *overlay, const struct neap_net_link *link)
 {
-	set_link(overlay->net, link);
+	neap_overlay_net_set_link(overlay->net, link);
 	neap_overlay_net_set(overlay->net, &overlay->net->made,
 			     neap_str(neap_net_link(&overlay->net->net, link->name)->name),
 			     (void *)((uintptr_t)overlay->step + 1));
@@ -280,11 +274,17 @@ static int change_link(struct neap_overlay *overlay, const struct neap_net_chang
 	const struct neap_net_link *wanted = &change->link;
 	unsigned fields = change->fields;
 	struct neap_net_link link;
+	bool follows[2], small[3];
 	int errnum;
 
 	if (!was)
 		return ENODEV;
 	link = *was;
+	small[0] = neap_overlay_net_is_small(own, was->name);
+	follows[0] = neap_overlay_net_follows(own, was->master);
+	small[1] = neap_overlay_net_is_small(own, was->master);
+	follows[1] = neap_overlay_net_follows(own, wanted->master);
+	small[2] = neap_overlay_net_is_small(own, wanted->master);
 	if (fields & (NEAP_NET_STP | NEAP_NET_FORWARD_DELAY | NEAP_NET_AGEING_TIME)) {
 		if (strcmp(link.kind, "bridge") != 0)
 			return EOPNOTSUPP;
@@ -303,33 +303,49 @@ static int change_link(struct neap_overlay *overlay, const struct neap_net_chang
 	neap_net_merge(&link, wanted,
 		       fields & (NEAP_NET_MTU | NEAP_NET_MASTER | NEAP_NET_UP | NEAP_NET_LEARNING |
 				 NEAP_NET_TTL | NEAP_NET_ADDRESS));
-	set_link(own, &link);
-	if (strcmp(was->master, link.master) != 0 || was->mtu != link.mtu)
-		unsettle_mtu(own, was->master);
-	if (strcmp(was->master, link.master) != 0)
-		unsettle_mtu(own, link.master);
+	neap_overlay_net_set_link(own, &link);
+	if (was->mtu && was->mtu != link.mtu && strcmp(link.kind, "bridge") == 0)
+		neap_overlay_net_fix(own, link.name);
+	if (follows[0] && (strcmp(was->master, link.master) != 0 || was->mtu != link.mtu))
+		neap_overlay_net_follow(own, was->master);
+	if (follows[1] && strcmp(was->master, link.master) != 0)
+		neap_overlay_net_follow(own, link.master);
+	if (was->mtu != link.mtu)
+		neap_overlay_net_resized(overlay, link.name, small[0]);
+	neap_overlay_net_resized(overlay, was->master, small[1]);
+	neap_overlay_net_resized(overlay, link.master, small[strcmp(was->master, link.master) ? 2 : 1]);
 	if ((was->up && !link.up) || (fields & NEAP_NET_ADDRESS)) /* even to the same one */
 		neap_overlay_net_forget_neighbours(own, link.name, 0);
 	if (was->up && !link.up)
-		neap_overlay_net_cut_link(own, link.name, false);
+		neap_overlay_net_cut_link(own, link.name, NEAP_OVERLAY_NET_CUT_DOWN);
 	if (!was->up && link.up)
 		neap_overlay_net_reconnect(own, link.name);
 	return 0;
 }
 
-static void drop_link(struct neap_overlay_net *own, const struct neap_net_link *link)
+static void drop_link(struct neap_overlay *overlay, const struct neap_net_link *link)
 {
+	struct neap_overlay_net *own = overlay->net;
+	bool follows = neap_overlay_net_follows(own, link->master);
+	bool small = neap_overlay_net_is_small(own, link->master);
+
 	neap_overlay_net_set(own, &own->net.links, neap_str(link->name), NULL);
 	if (neap_map_get(&own->made, neap_str(link->name)))
 		neap_overlay_net_set(own, &own->made, neap_str(link->name), NULL);
-	unsettle_mtu(own, link->master);
-	neap_overlay_net_cut_link(own, link->name, true);
+	if (neap_map_get(&own->fixed, neap_str(link->name)))
+		neap_overlay_net_set(own, &own->fixed, neap_str(link->name), NULL);
+	if (neap_map_get(&own->widened, neap_str(link->name)))
+		neap_overlay_net_set(own, &own->widened, neap_str(link->name), NULL);
+	if (follows)
+		neap_overlay_net_follow(own, link->master);
+	neap_overlay_net_resized(overlay, link->master, small);
+	neap_overlay_net_cut_link(own, link->name, NEAP_OVERLAY_NET_CUT_ALL);
 	neap_overlay_net_forget_neighbours(own, link->name, NEAP_OVERLAY_NET_ALL);
 	for (size_t i = 0; i < own->net.links.count; i++) {
 		const struct neap_net_link *over = own->net.links.entries[i].value;
 
 		if (over && strcmp(over->under, link->name) == 0)
-			drop_link(own, over); /* at most as deep as they lie */
+			drop_link(overlay, over); /* at most as deep as they lie */
 	}
 	for (size_t i = 0; strcmp(link->kind, "bridge") == 0 && i < own->net.links.count; i++) {
 		const struct neap_net_link *member = own->net.links.entries[i].value;
@@ -339,12 +355,13 @@ static void drop_link(struct neap_overlay_net *own, const struct neap_net_link *
 			continue;
 		released = *member;
 		memset(released.master, 0, sizeof(released.master));
-		set_link(own, &released);
+		neap_overlay_net_set_link(own, &released);
 	}
 }
 
-static int remove_link(struct neap_overlay_net *own, const char *name)
+static int remove_link(struct neap_overlay *overlay, const char *name)
 {
+	struct neap_overlay_net *own = overlay->net;
 	const struct neap_net_link *link = neap_net_link(&own->net, name), *peer;
 
 	if (!link)
@@ -352,9 +369,9 @@ static int remove_link(struct neap_overlay_net *own, const char *name)
 	if (!link->kind[0])
 		return EOPNOTSUPP;
 	peer = link->peer[0] ? neap_net_link(&own->net, link->peer) : NULL;
-	drop_link(own, link);
+	drop_link(overlay, link);
 	if (peer)
-		drop_link(own, peer);
+		drop_link(overlay, peer);
 	return 0;
 }
 
@@ -373,7 +390,7 @@ static int model(struct neap_overlay *overlay, const struct neap_net_change *cha
 	case NEAP_NET_LINK_SET:
 		return change_link(overlay, change);
 	case NEAP_NET_LINK_REMOVE:
-		return remove_link(own, change->link.name);
+		return remove_link(overlay, change->link.name);
 	case NEAP_NET_ADDRESS_ADD:
 		return neap_overlay_net_add_address(own, &change->address);
 	case NEAP_NET_ADDRESS_REMOVE:
@@ -452,6 +469,8 @@ int neap_overlay_net(struct neap_host *host, const struct neap_net_change *chang
 	}
 	errnum = model(overlay, change);
 	if (errnum && !(pends && may_come(errnum))) {
+		if (neap_overlay_net_refuse_small(overlay->net, change, errnum, err))
+			return -1;
 		neap_error_errno(err, errnum, "%s", neap_net_describe(change, overlay->net->net.arena));
 		return neap_net_refused(change, errnum, err);
 	}

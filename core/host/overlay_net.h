@@ -4,6 +4,8 @@
  *	overlay_net.c       the table, taking back, links, and which change is which
  *	overlay_net_ways.c  addresses and routes: what follows from theirs and from links'
  *	overlay_net_neighbours.c  vxlans and whom they know
+ *	overlay_net_mtu.c   bridges that follow their members, and links too small for IPv6
+ *	overlay_net_along.c what a step has taken along
  */
 #pragma once
 
@@ -11,8 +13,10 @@
 
 struct neap_overlay_net {
 	struct neap_net net;
-	struct neap_map firsts; /* IPv4: key of a network on a link → its address that is not secondary */
-	struct neap_map made;   /* links made here → step + 1 */
+	struct neap_map firsts;  /* IPv4: key of a network on a link → its address that is not secondary */
+	struct neap_map made;    /* links made here → step + 1 */
+	struct neap_map fixed;   /* bridges whose MTU has been set here */
+	struct neap_map widened; /* links that were too small for IPv6 before → step + 1 */
 	NEAP_VEC(struct undo {
 		struct neap_map *map;
 		struct neap_str key;
@@ -26,6 +30,7 @@ struct neap_overlay_net {
 /* `value` NULL: nothing any more. The key lies in the table's memory. Can be taken back. */
 void neap_overlay_net_set(struct neap_overlay_net *own, struct neap_map *map, struct neap_str key,
 			  void *value);
+void neap_overlay_net_set_link(struct neap_overlay_net *own, const struct neap_net_link *link);
 void neap_overlay_net_set_route(struct neap_overlay_net *own, const struct neap_net_route *route);
 void neap_overlay_net_set_address(struct neap_overlay_net *own, const struct neap_net_address *address);
 /* The key of an address's network on its link. */
@@ -42,16 +47,43 @@ static inline struct neap_str neap_overlay_net_address_name(const struct neap_ne
 	return (struct neap_str){ (const char *)&address->key, sizeof(address->key) };
 }
 
+static inline struct neap_str neap_overlay_net_neighbour_name(const struct neap_net_neighbour *neighbour)
+{
+	return (struct neap_str){ (const char *)&neighbour->key, sizeof(neighbour->key) };
+}
+
+/* The route to its network that comes with an address; false: none does. */
+bool neap_overlay_net_network_route(const struct neap_net_address *address, struct neap_net_route *ret);
 /* Each 0 or the errno that the kernel would give. */
 int neap_overlay_net_put_route(struct neap_overlay_net *own, const struct neap_net_route *wanted);
 int neap_overlay_net_add_address(struct neap_overlay_net *own, const struct neap_net_address *wanted);
 int neap_overlay_net_remove_address(struct neap_overlay *overlay, const struct neap_net_address *wanted);
 /* Takes a route away. */
 void neap_overlay_net_cut(struct neap_overlay_net *own, const struct neap_net_route *gone);
-/* Routes over a link that goes down are gone, and its IPv6 addresses; with `all` the others too. */
-void neap_overlay_net_cut_link(struct neap_overlay_net *own, const char *name, bool all);
+/* Routes over a link that goes down are gone, and its IPv6 addresses; of one that goes, the others too; of
+ * one that gets too small for IPv6 only what is of IPv6. */
+enum neap_overlay_net_cut { NEAP_OVERLAY_NET_CUT_SIX, NEAP_OVERLAY_NET_CUT_DOWN, NEAP_OVERLAY_NET_CUT_ALL };
+void neap_overlay_net_cut_link(struct neap_overlay_net *own, const char *name, enum neap_overlay_net_cut cut);
 /* It has come up: the networks of its addresses are reached. */
 void neap_overlay_net_reconnect(struct neap_overlay_net *own, const char *name);
+
+/* The MTU that a link has, also where it is what others make it. */
+uint32_t neap_overlay_net_mtu(const struct neap_overlay_net *own, const struct neap_net_link *link);
+/* Whether a bridge has the MTU of its smallest member: one that was never set has. That it was set is not to
+ * be seen but by another MTU than theirs, so one that was set to theirs by hand is taken for one that
+ * follows. */
+bool neap_overlay_net_follows(const struct neap_overlay_net *own, const char *bridge);
+/* Its members are others, or of other MTUs: it was seen before that it follows them. */
+void neap_overlay_net_follow(struct neap_overlay_net *own, const char *bridge);
+/* Its MTU has been set to another: it follows no more. */
+void neap_overlay_net_fix(struct neap_overlay_net *own, const char *bridge);
+/* Whether there can be no IPv6 on a link. */
+bool neap_overlay_net_is_small(const struct neap_overlay_net *own, const char *name);
+/* The MTU of a link may be another than before: IPv6 goes with too small a one. */
+void neap_overlay_net_resized(struct neap_overlay *overlay, const char *name, bool was_small);
+/* Whether a change has been refused because there is no IPv6 on its link: then *err says so, with a hint. */
+bool neap_overlay_net_refuse_small(const struct neap_overlay_net *own, const struct neap_net_change *change,
+				   int errnum, struct neap_error **err);
 
 /* Fills what a new vxlan is like: 0 or an errno. */
 int neap_overlay_net_vxlan(const struct neap_overlay_net *own, const struct neap_net_link *wanted,

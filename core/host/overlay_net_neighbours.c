@@ -83,11 +83,6 @@ bool neap_overlay_net_stands_on(const struct neap_overlay_net *own, const char *
 
 /* ---- whom they know ----------------------------------------------------------------------------------- */
 
-static struct neap_str name_of(const struct neap_net_neighbour *neighbour)
-{
-	return (struct neap_str){ (const char *)&neighbour->key, sizeof(neighbour->key) };
-}
-
 void neap_overlay_net_forget_neighbours(struct neap_overlay_net *own, const char *link, uint8_t family)
 {
 	for (size_t i = 0; i < own->net.neighbours.count; i++) {
@@ -96,7 +91,8 @@ void neap_overlay_net_forget_neighbours(struct neap_overlay_net *own, const char
 		if (one && strcmp(one->key.link, link) == 0 &&
 		    (family == NEAP_OVERLAY_NET_ALL ||
 		     (one->key.kind == NEAP_NET_NEIGHBOUR && (!family || family == one->key.family))))
-			neap_overlay_net_set(own, &own->net.neighbours, name_of(one), NULL);
+			neap_overlay_net_set(own, &own->net.neighbours, neap_overlay_net_neighbour_name(one),
+					     NULL);
 	}
 }
 
@@ -105,7 +101,7 @@ void neap_overlay_net_set_neighbour(struct neap_overlay_net *own, const struct n
 	struct neap_net_neighbour *copy = neap_arena_new_of(own->net.arena, struct neap_net_neighbour);
 
 	*copy = *neighbour;
-	neap_overlay_net_set(own, &own->net.neighbours, name_of(copy), copy);
+	neap_overlay_net_set(own, &own->net.neighbours, neap_overlay_net_neighbour_name(copy), copy);
 }
 
 int neap_overlay_net_put_neighbour(struct neap_overlay_net *own, const struct neap_net_neighbour *wanted)
@@ -118,6 +114,9 @@ int neap_overlay_net_put_neighbour(struct neap_overlay_net *own, const struct ne
 		return EOPNOTSUPP;
 	if (wanted->key.kind != NEAP_NET_NEIGHBOUR && wanted->ip.family != family_of(link))
 		return EAFNOSUPPORT;
+	if (wanted->key.kind == NEAP_NET_NEIGHBOUR && wanted->key.family == 6 &&
+	    neap_overlay_net_is_small(own, wanted->key.link))
+		return EINVAL;
 	neap_overlay_net_set_neighbour(own, wanted);
 	return 0;
 }
@@ -130,6 +129,6 @@ int neap_overlay_net_remove_neighbour(struct neap_overlay_net *own, const struct
 		return ENODEV;
 	if (!found)
 		return ENOENT;
-	neap_overlay_net_set(own, &own->net.neighbours, name_of(found), NULL);
+	neap_overlay_net_set(own, &own->net.neighbours, neap_overlay_net_neighbour_name(found), NULL);
 	return 0;
 }

@@ -47,7 +47,7 @@ static bool is_up(const struct neap_overlay_net *own, const char *name)
 	return link && link->up;
 }
 
-static bool network_route(const struct neap_net_address *address, struct neap_net_route *ret)
+bool neap_overlay_net_network_route(const struct neap_net_address *address, struct neap_net_route *ret)
 {
 	struct neap_net_prefix prefix = neap_net_address_prefix(address), to = neap_net_network(&prefix);
 	bool four = to.ip.family == 4;
@@ -71,7 +71,7 @@ static void connect(struct neap_overlay_net *own, const struct neap_net_address 
 {
 	struct neap_net_route route;
 
-	if (is_up(own, address->key.link) && network_route(address, &route) &&
+	if (is_up(own, address->key.link) && neap_overlay_net_network_route(address, &route) &&
 	    !neap_net_route(&own->net, &route.key))
 		neap_overlay_net_set_route(own, &route);
 }
@@ -85,7 +85,7 @@ void neap_overlay_net_cut(struct neap_overlay_net *own, const struct neap_net_ro
 	for (size_t i = 0; gone->kernels && i < own->net.addresses.count; i++) {
 		const struct neap_net_address *address = own->net.addresses.entries[i].value;
 
-		if (address && network_route(address, &other) &&
+		if (address && neap_overlay_net_network_route(address, &other) &&
 		    memcmp(&other.key, &gone->key, sizeof(other.key)) == 0 &&
 		    strcmp(other.link, gone->link) != 0)
 			connect(own, address);
@@ -124,7 +124,7 @@ static const char *second_way_to(const struct neap_overlay_net *own, const struc
 		struct neap_net_route route;
 		struct neap_net_prefix to;
 
-		if (!address || address->len <= than || !network_route(address, &route) ||
+		if (!address || address->len <= than || !neap_overlay_net_network_route(address, &route) ||
 		    !counts(own, &route, link))
 			continue;
 		to = neap_net_route_to(&route);
@@ -184,6 +184,8 @@ int neap_overlay_net_put_route(struct neap_overlay_net *own, const struct neap_n
 
 	if (route.link[0] && !neap_net_link(&own->net, route.link))
 		return ENODEV;
+	if (!four && route.link[0] && neap_overlay_net_is_small(own, route.link))
+		return ENODEV;
 	if (!route.link[0] && !route.via.family)
 		return ENODEV;
 	if (!route.link[0] && neap_net_link_local(&route.via))
@@ -230,6 +232,8 @@ int neap_overlay_net_add_address(struct neap_overlay_net *own, const struct neap
 		return ENODEV;
 	if (neap_net_address(&own->net, &address.key))
 		return EEXIST;
+	if (address.key.family == 6 && neap_overlay_net_is_small(own, address.key.link))
+		return EINVAL;
 	first = address.key.family == 4 ? first_of(own, &address) : NULL;
 	address.secondary = first;
 	address.routeless = false;
@@ -344,7 +348,7 @@ static void drop_address(struct neap_overlay_net *own, const struct neap_net_add
 	const struct neap_net_route *found;
 
 	neap_overlay_net_set(own, &own->net.addresses, neap_overlay_net_address_name(gone), NULL);
-	if (network_route(gone, &route) && !(gone->key.family == 6 && next_of(own, gone))) {
+	if (neap_overlay_net_network_route(gone, &route) && !(gone->key.family == 6 && next_of(own, gone))) {
 		found = gone->key.family == 4 ? neap_net_route(&own->net, &route.key)
 					      : first_route(own, &route);
 		if (found && (found->kernels || gone->key.family == 6) &&
@@ -405,18 +409,19 @@ int neap_overlay_net_remove_address(struct neap_overlay *overlay, const struct n
 	return 0;
 }
 
-/* Routes over a link that goes down are gone, and its IPv6 addresses; with `all` the others too. */
-void neap_overlay_net_cut_link(struct neap_overlay_net *own, const char *name, bool all)
+void neap_overlay_net_cut_link(struct neap_overlay_net *own, const char *name, enum neap_overlay_net_cut cut)
 {
 	struct routes routes = select_routes(own, is_over, name);
 
 	for (size_t i = 0; i < routes.count; i++)
-		neap_overlay_net_cut(own, routes.items[i]);
+		if (cut != NEAP_OVERLAY_NET_CUT_SIX || routes.items[i]->key.family == 6)
+			neap_overlay_net_cut(own, routes.items[i]);
 	neap_vec_done(&routes);
 	for (size_t i = 0; i < own->net.addresses.count; i++) {
 		const struct neap_net_address *address = own->net.addresses.entries[i].value;
 
-		if (address && strcmp(address->key.link, name) == 0 && (all || address->key.family == 6))
+		if (address && strcmp(address->key.link, name) == 0 &&
+		    (cut == NEAP_OVERLAY_NET_CUT_ALL || address->key.family == 6))
 			drop_address(own, address, !address->secondary);
 	}
 }

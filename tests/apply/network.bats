@@ -101,10 +101,98 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 		converges
 		ip -br link >links.txt
 		ip route >routes.txt'
-	grep -q "v1 goes with it" plan.txt
+	grep -q "along  *- veth v1$" plan.txt
+	grep -q "along  *- address 10.0.0.1/24 on br0$" plan.txt
 	! grep -qE "br0|v0|v1" links.txt
 	grep -q eth1 links.txt
 	! grep -q 10.0.0 routes.txt
+}
+
+@test "what goes along is named by the plan and the report, is what ip misses, and what of it is wanted comes again" {
+	recipe <<-'LUA'
+	neap.address { link = "eth1", address = "10.0.0.1/24", ensure = "absent" }
+	neap.address { link = "eth1", address = "10.0.0.3/24" }
+	neap.route { to = "default", via = "10.0.0.254" }
+	neap.bridge { name = "br0", up = false }
+	neap.bridge { name = "br1", ensure = "absent", confirm_within = "20s", confirm_probe = { "true" } }
+	LUA
+	cat >there <<-'SH'
+	there() { # in the words of a plan
+		ip -j addr | jq -r '.[] | .ifname as $on | .addr_info[] | select(.scope == "global") | "address \(.local)/\(.prefixlen) on \($on)"'
+		ip -j link show type vxlan | jq -r '.[] | select(.ifname) | "vxlan \(.ifname)"'
+		{ ip -j route; ip -6 -j route; } | jq -r '.[] | select(.dst != "fe80::/64") |
+			"route \(.dst)" + (if .gateway then " via \(.gateway)" else "" end) + " on \(.dev)"'
+	}
+	SH
+	inside '
+		source ./there
+		ip addr add 10.0.0.1/24 dev eth1; ip route add default via 10.0.0.254; ip route add 10.9.0.0/16 via 10.0.0.9
+		ip link add br0 type bridge; ip link set br0 addrgenmode eui64; ip link set br0 up
+		ip addr add 10.1.0.1/24 dev br0; ip addr add fd00::1/64 dev br0 nodad; ip -6 route add fd09::/48 via fd00::9 dev br0
+		ip link add br1 type bridge; ip link set br1 up; ip addr add 10.2.0.1/24 dev br1; ip route add 10.8.0.0/16 via 10.2.0.9
+		ip link add vx1 type vxlan id 43 dstport 4789 dev br1; ip addr add 10.3.0.1/24 dev vx1; ip link set vx1 up
+		bridge fdb append 00:00:00:00:00:00 dev vx1 dst 192.0.2.2
+		there | sort >before
+		fails plan --format json >plan.json
+		apply --format json >apply.json
+		there | sort >after
+		plan'
+	run ! grep -q "address fe80" plan.json
+	for run in plan apply; do
+		jq -c '[.resources[] | .address as $a | .changes[] | select(.param == "along") | [$a, .before, .after]]' $run.json >$run.along
+	done
+	diff plan.along apply.along
+	[ "$(jq -c '.[0][1:3]' plan.along)" = '[["route default via 10.0.0.254 on eth1","route 10.9.0.0/16 via 10.0.0.9 on eth1"],[]]' ]
+	jq -e '.resources[] | select(.address == "route[default]").action == "create"' plan.json
+	# All that is missed has been named or asked for, but for routes that came with addresses.
+	comm -23 before after | grep -vxF -e "address 10.0.0.1/24 on eth1" -e "route 10.2.0.0/24 on br1" -e "route 10.3.0.0/24 on vx1" \
+		-e "route fd00::/64 on br0" >missed
+	jq -r '.[][1][]' plan.along | grep -vxF "route default via 10.0.0.254 on eth1" | sort | diff missed -
+}
+
+@test "on a link that is too small for IPv6 there is none: in the plan, in the apply and in the kernel" {
+	recipe <<-'LUA'
+	neap.address { link = "eth1", address = "fd00::1/64" }
+	neap.route { to = "fd09::/48", link = "eth1" }
+	neap.address { link = "eth1", address = "10.0.0.1/24" }
+	neap.bridge { name = "br0", members = { "eth1" } }
+	neap.address { link = "br0", address = "fd02::1/64" }
+	neap.vxlan { name = "vx0", id = 4, link = "far" }
+	neap.address { link = "vx0", address = "fd03::1/64" }
+	LUA
+	recipe wide.lua <<-'LUA'
+	neap.bridge { name = "br0", members = { "eth1" }, mtu = 1500 }
+	neap.address { link = "br0", address = "fd02::1/64" }
+	neap.route { to = "fd08::/48", via = "fd02::9" }
+	LUA
+	inside '
+		ip link set eth1 mtu 1279; ip link set far mtu 1329
+		ip link add br0 type bridge; ip link set br0 up; ip addr add fd02::1/64 dev br0 nodad; ip -6 route add fd08::/48 via fd02::9
+		plan >plan.txt && rc=0 || rc=$?; [ $rc = 4 ]
+		apply >apply.txt && rc=0 || rc=$?; [ $rc = 4 ]
+		ip -6 addr show >six; ip -6 route >>six
+		fails ip addr add fd00::1/64 dev eth1 2>/dev/null
+		fails ip addr add fd02::1/64 dev br0 2>/dev/null
+		fails ip addr add fd03::1/64 dev vx0 2>/dev/null
+		ip -4 addr show dev eth1 | grep -q 10.0.0.1/24
+		site=wide.lua
+		fails plan >wide.txt
+		converges
+		ip -6 addr show dev br0 | grep -q fd02::1/64
+		ip -6 route | grep -q "^fd08::/48 via fd02::9 dev br0"'
+	for said in plan.txt apply.txt; do
+		grep -qF "eth1 has no IPv6, as its MTU is 1279" $said
+		grep -qF "ip link set eth1 mtu 1280" $said
+		grep -qF "br0 has no IPv6, as its MTU is 1279" $said
+		grep -qF "eth1, its smallest member" $said
+		grep -qF "vx0 has no IPv6, as its MTU is 1279" $said
+		grep -qF "a vxlan 50 bytes more of far" $said
+		grep -qF "along    - route fd08::/48 via fd02::9 on br0" $said
+		grep -qF "         - address fd02::1/64 on br0" $said
+		[ "$(grep -c "^x " $said)" = 4 ]
+	done
+	run ! grep -q "fd0[0-9]" six
+	run ! grep -q along wide.txt
 }
 
 @test "links of another kind are errors, and stay" {

@@ -26,7 +26,7 @@ teardown() {
 	run neap plan
 	echo "$status: $output"
 	[ "$status" -eq 2 ]
-	[[ "$output" == *'installs  + "nt-lib 1.0"'* ]]
+	[[ "$output" == *'installs  + nt-lib 1.0'* ]]
 	[[ "$output" == *'in one transaction with 2 other packages'* ]]
 	[ "$(state_of nt-a)" = none ]
 	run inside env ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=execve -e status=successful -o "$work/trace" "$NEAP" apply "$work/site.lua"

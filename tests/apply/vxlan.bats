@@ -66,8 +66,8 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 		ip -d -j link show vx0 >vx0.json
 		bridge fdb show dev vx0 >fdb.txt; bridge fdb show dev vx1 >fdb1.txt
 		ip neigh >neigh.txt'
-	for said in "- 192.0.2.9" "+ 192.0.2.2" '- "02:00:00:00:00:03 192.0.2.7"' '- "02:00:00:00:00:02 192.0.2.7"' \
-		'+ "02:00:00:00:00:02 192.0.2.2"' '- "10.0.0.7 02:00:00:00:00:07"'; do
+	for said in "- 192.0.2.9" "+ 192.0.2.2" '- 02:00:00:00:00:03 192.0.2.7' '- 02:00:00:00:00:02 192.0.2.7' \
+		'+ 02:00:00:00:00:02 192.0.2.2' '- 10.0.0.7 02:00:00:00:00:07'; do
 		grep -qF -- "$said" plan.txt
 	done
 	grep -q "learning *false -> true" plan.txt
@@ -170,7 +170,8 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 		fails plan >plan.txt
 		converges
 		ip -br link >links.txt; ip route >routes.txt'
-	grep -q "its addresses and routes go with it" plan.txt
+	grep -q "along  *- address 10.0.0.1/24 on vx0$" plan.txt
+	grep -q "along  *- vxlan vx1$" plan.txt
 	run ! grep -qE "vx0|vx1|br0" links.txt
 	run ! grep -q 10.0.0 routes.txt
 }

@@ -66,13 +66,15 @@ static void set_name(char ret[NEAP_NET_NAME], const char *name)
 static void draw_vxlan(struct neap_net_change *ret)
 {
 	set_name(ret->link.kind, "vxlan");
-	ret->link.mtu = (uint32_t[]){ 1500, 1400, 1300 }[pick(3)];
+	ret->link.mtu = (uint32_t[]){ 1500, 1400, 1300, 1200 }[pick(4)];
 	ret->link.learning = pick(2);
 	ret->link.ttl = (uint16_t)pick(3);
 	memcpy(ret->link.mac, macs[pick(2)], NEAP_NET_MAC);
 	if (ret->op == NEAP_NET_LINK_SET) {
-		ret->fields = (unsigned[]){ NEAP_NET_LEARNING, NEAP_NET_TTL, NEAP_NET_ADDRESS }[pick(3)];
-		if (ret->fields == NEAP_NET_ADDRESS) /* others would fill tables that are not looked at */
+		ret->fields = (unsigned[]){ NEAP_NET_LEARNING, NEAP_NET_TTL, NEAP_NET_ADDRESS,
+					    NEAP_NET_MTU }[pick(4)];
+		if (ret->fields &
+		    (NEAP_NET_ADDRESS | NEAP_NET_MTU)) /* others would fill tables that are not looked at */
 			set_name(ret->link.name, pick(2) ? "x0" : "x1");
 		return;
 	}
@@ -107,7 +109,10 @@ static void draw_link(struct neap_net_change *ret)
 	set_name(ret->link.name, names[pick(NAMES)]);
 	ret->op = pick(4) ? NEAP_NET_LINK_SET : pick(2) ? NEAP_NET_LINK_ADD : NEAP_NET_LINK_REMOVE;
 	ret->link.up = pick(4);
-	ret->link.mtu = (uint32_t[]){ 1500, 1400, 2000 }[pick(3)];
+	/* Of a bridge that was set to what its members make it the overlay cannot know that: none is. */
+	ret->link.mtu = (uint32_t[]){ 1500, 1400, 2000, 1200 }[pick(4)];
+	if (ret->link.name[0] == 'b')
+		ret->link.mtu = (uint32_t[]){ 1490, 1290, 1240 }[pick(3)] + (ret->link.name[1] == '1');
 	ret->link.stp = pick(2);
 	ret->link.forward_delay = (uint32_t[]){ 0, 400, 1500, 4000 }[pick(4)];
 	ret->link.ageing_time = (uint32_t[]){ 0, 10000, 30000 }[pick(3)];
@@ -330,6 +335,163 @@ static const char *dump(const struct neap_view *view, struct neap_arena *arena)
 	return neap_arena_copy(arena, text.data ? text.data : "", text.len);
 }
 
+/* ---- what goes along ------------------------------------------------------------------------------------
+ */
+
+struct thing {
+	char kind; /* of link, address, route, neighbour */
+	struct neap_str key;
+	const char *link, *text;
+	struct neap_net_prefix network; /* of an address and of a route */
+	bool kernels;
+};
+struct things {
+	NEAP_VEC(struct thing) items;
+};
+
+static void add_thing(struct things *things, struct neap_arena *arena, char kind, const void *key, size_t len,
+		      const char *link, const char *text)
+{
+	struct thing thing = { .kind = kind,
+			       .key = { neap_arena_copy(arena, key, len), len },
+			       .link = neap_arena_strdup(arena, link),
+			       .text = text };
+
+	neap_vec_push(&things->items, thing);
+}
+
+/* All that is there, in the words of what goes along. */
+static struct things things_of(const struct neap_view *view, struct neap_arena *arena)
+{
+	static const char *const words[] = { "peer", "forwarding", "neighbour" };
+	struct things things = { 0 };
+	const struct neap_net *net;
+	char text[NEAP_NET_TEXT];
+
+	assert_int_equal(view->reads->net(view, NEAP_NET_ALL, &net, NULL), 0);
+	for (size_t i = 0; i < net->links.count; i++) {
+		const struct neap_net_link *link = net->links.entries[i].value;
+
+		if (link)
+			add_thing(&things, arena, 'l', link->name, strlen(link->name), link->name,
+				  neap_arena_printf(arena, "%s %s", link->kind, link->name));
+	}
+	for (size_t i = 0; i < net->addresses.count; i++) {
+		const struct neap_net_address *one = net->addresses.entries[i].value;
+		struct neap_net_prefix prefix;
+
+		if (!one)
+			continue;
+		prefix = neap_net_address_prefix(one);
+		add_thing(&things, arena, 'a', &one->key, sizeof(one->key), one->key.link,
+			  neap_arena_printf(arena, "address %s on %s", neap_net_prefix_print(&prefix, text),
+					    one->key.link));
+		things.items.items[things.items.count - 1].network = neap_net_network(&prefix);
+	}
+	for (size_t i = 0; i < net->routes.count; i++) {
+		const struct neap_net_route *one = net->routes.entries[i].value;
+
+		if (!one)
+			continue;
+		add_thing(&things, arena, 'r', &one->key, sizeof(one->key), one->link,
+			  neap_net_route_print(one, arena));
+		things.items.items[things.items.count - 1].network = neap_net_route_to(one);
+		things.items.items[things.items.count - 1].kernels = one->kernels;
+	}
+	for (size_t i = 0; i < net->neighbours.count; i++) {
+		const struct neap_net_neighbour *one = net->neighbours.entries[i].value;
+
+		if (one)
+			add_thing(&things, arena, 'n', &one->key, sizeof(one->key), one->key.link,
+				  neap_arena_printf(arena, "%s %s on %s", words[one->key.kind],
+						    neap_net_neighbour_print(one, arena), one->key.link));
+	}
+	return things;
+}
+
+static bool has_thing(const struct things *things, char kind, struct neap_str key)
+{
+	for (size_t i = 0; i < things->items.count; i++)
+		if (things->items.items[i].kind == kind && neap_str_equal(things->items.items[i].key, key))
+			return true;
+	return false;
+}
+
+static bool is_asked(const struct thing *thing, const struct neap_net_change *change)
+{
+	switch (thing->kind) {
+	case 'l':
+		return change->op == NEAP_NET_LINK_REMOVE && strcmp(change->link.name, thing->link) == 0;
+	case 'a':
+		return change->op == NEAP_NET_ADDRESS_REMOVE &&
+		       memcmp(&change->address.key, thing->key.data, thing->key.len) == 0;
+	case 'r':
+		return change->op == NEAP_NET_ROUTE_REMOVE &&
+		       memcmp(&change->route.key, thing->key.data, thing->key.len) == 0;
+	default:
+		return change->op == NEAP_NET_NEIGHBOUR_REMOVE &&
+		       memcmp(&change->neighbour.key, thing->key.data, thing->key.len) == 0;
+	}
+}
+
+/* What goes without saying: the kernel's route with its address, and whom a link knew with the link. */
+static bool is_implied(const struct thing *thing, const struct things *before, const struct things *after)
+{
+	if (thing->kind == 'n')
+		return !has_thing(after, 'l', neap_str(thing->link));
+	for (size_t i = 0; thing->kind == 'r' && thing->kernels && i < before->items.count; i++) {
+		const struct thing *one = &before->items.items[i];
+
+		if (one->kind == 'a' && strcmp(one->link, thing->link) == 0 &&
+		    one->network.len == thing->network.len &&
+		    neap_net_ip_equal(&one->network.ip, &thing->network.ip) &&
+		    !has_thing(after, 'a', one->key))
+			return true;
+	}
+	return thing->kind == 'r' && thing->kernels && neap_net_link_local(&thing->network.ip);
+}
+
+static const char *lines_of(const char **lines, size_t count, struct neap_arena *arena)
+{
+	NEAP_AUTO_BUF struct neap_buf text = { 0 };
+
+	if (count)
+		qsort((void *)lines, count, sizeof(*lines), compare_lines);
+	for (size_t i = 0; i < count; i++)
+		neap_buf_printf(&text, "%s\n", lines[i]);
+	return neap_arena_copy(arena, text.data ? text.data : "", text.len);
+}
+
+/* What is not there any more, though nobody has asked for that. */
+static const char *gone_between(const struct things *before, const struct things *after,
+				const struct neap_net_change *change, struct neap_arena *arena)
+{
+	const char **lines = neap_arena_array_of(arena, const char *, before->items.count + 1);
+	size_t count = 0;
+
+	for (size_t i = 0; i < before->items.count; i++) {
+		const struct thing *thing = &before->items.items[i];
+
+		if (!has_thing(after, thing->kind, thing->key) && !is_asked(thing, change) &&
+		    !is_implied(thing, before, after))
+			lines[count++] = thing->text;
+	}
+	return lines_of(lines, count, arena);
+}
+
+/* What the overlay says of the step. Sources of routes that stay are its own affair. */
+static const char *said_along(const struct neap_host *overlay, struct neap_arena *arena)
+{
+	const char *const *said;
+	size_t count = neap_overlay_net_along(overlay, arena, &said), kept = 0;
+	const char **lines = neap_arena_array_of(arena, const char *, count + 1);
+
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(said[i], "source ", 7) != 0)
+			lines[kept++] = said[i];
+	return lines_of(lines, kept, arena);
+}
+
 /* ---- the hosts ----------------------------------------------------------------------------------------- */
 
 static struct neap_error *failure;
@@ -444,7 +606,7 @@ static void explain(const struct round *round, const char *what, const char *a, 
 	fail();
 }
 
-static unsigned accepted, refused;
+static unsigned accepted, refused, along;
 
 /* `other` NULL: there is only the memory machine. */
 static void one_round(uint64_t seed, struct neap_machine *memory, struct neap_machine *other)
@@ -468,6 +630,7 @@ static void one_round(uint64_t seed, struct neap_machine *memory, struct neap_ma
 		draw(i, &change);
 		neap_vec_push(&round.changes, change);
 		before = dump(&overlays[0]->view, arena);
+		struct things was = things_of(&overlays[0]->view, arena), is;
 		for (size_t j = 0; j < count; j++)
 			neap_overlay_step(overlays[j], i, NEAP_NO_STEP);
 		errnum = ask(overlays[0], &change);
@@ -476,6 +639,13 @@ static void one_round(uint64_t seed, struct neap_machine *memory, struct neap_ma
 		text = dump(&overlays[0]->view, arena);
 		if (errnum && strcmp(text, before) != 0)
 			explain(&round, "refused, and not as before", before, text);
+		is = things_of(&overlays[0]->view, arena);
+		if (strcmp(said_along(overlays[0], arena), gone_between(&was, &is, &change, arena)) != 0)
+			explain(&round, "said to go along, gone", said_along(overlays[0], arena),
+				gone_between(&was, &is, &change, arena));
+		along += errnum == 0 && said_along(overlays[0], arena)[0];
+		neap_vec_done(&was.items);
+		neap_vec_done(&is.items);
 		for (size_t j = 1; j < count; j++) {
 			if (ask(overlays[j], &change) != errnum)
 				explain(&round, "two overlays answer differently", strerror(errnum), "");
@@ -558,12 +728,14 @@ static void land_round(uint64_t seed, struct neap_machine *memory, struct neap_m
 		neap_vec_push(&round.changes, change);
 		for (size_t j = 0; j < count; j++) {
 			struct neap_host *overlay = neap_overlay_new(machines[j], NEAP_OVERLAY_PLAN);
-			const char *plan, *there;
+			struct things was = things_of(&machines[j]->view, arena), is;
+			const char *plan, *there, *goes;
 			int said, done;
 
 			neap_overlay_step(overlay, 0, NEAP_NO_STEP);
 			said = ask(overlay, &change);
 			plan = dump(&overlay->view, arena);
+			goes = said_along(overlay, arena);
 			neap_overlay_free(overlay);
 			done = land(machines[j], &change);
 			there = dump(&machines[j]->view, arena);
@@ -580,6 +752,14 @@ static void land_round(uint64_t seed, struct neap_machine *memory, struct neap_m
 					there);
 			if (strcmp(planned, there) != 0)
 				explain(&round, "memory, kernel", planned, there);
+			is = things_of(&machines[j]->view, arena);
+			if (strcmp(goes, gone_between(&was, &is, &change, arena)) != 0)
+				explain(&round,
+					j ? "kernel: said to go along, gone"
+					  : "memory: said to go along, gone",
+					goes, gone_between(&was, &is, &change, arena));
+			neap_vec_done(&was.items);
+			neap_vec_done(&is.items);
 		}
 	}
 	neap_vec_done(&round.changes);
@@ -615,7 +795,8 @@ static void rounds(struct neap_machine *other)
 		one_round(seed + i + 1000000, memory, other);
 		neap_machine_free(memory);
 	}
-	print_message("%u changes taken, %u refused\n", accepted, refused);
+	print_message("%u changes taken, %u refused; with %u something went along\n", accepted, refused,
+		      along);
 }
 
 static void net__overlay_and_memory_tell_the_same(void **unused)

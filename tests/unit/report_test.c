@@ -324,6 +324,57 @@ static void report__lists_show_what_comes_and_goes(void **state)
 	assert_null(strstr(shown, " b\n"));
 }
 
+/* A script gets all of it, and so does who asks for it by -v; who does not is told how much is left. */
+static void report__a_list_is_whole_but_in_short_text(void **state)
+{
+	(void)state;
+	enum { MANY = 20000 };
+	struct fixture *f = fixture(NEAP_RUN_PLAN);
+	struct neap_diff *d = diff();
+	static const char *items[MANY];
+	for (unsigned i = 0; i < MANY; i++)
+		items[i] = neap_arena_printf(arena, "192.0.2.%u of many", i);
+	neap_diff_list(d, "peers", items, MANY - 1, items + 1, MANY - 1);
+	neap_diff_list(d, "peers", items, MANY - 1, items + 1, MANY - 1); /* as two files say it */
+	neap_diff_list(d, "along", items, 300, NULL, 0);
+	keep(add(f, "/b", NEAP_ACTION_UPDATE), d);
+	f->run.summary.update = 1;
+	const char *shown = text(f, PLAIN);
+	assert_non_null(
+		strstr(shown, "    peers  - 192.0.2.0 of many\n           + 192.0.2.19999 of many\n"));
+	assert_non_null(strstr(shown, "           - 192.0.2.9 of many\n           … 290 more (-v)\n"));
+	shown = text(f, (struct neap_report_options){ .verbose = 1 });
+	assert_non_null(strstr(shown, "           - 192.0.2.299 of many\n"));
+	assert_null(strstr(shown, "more"));
+	json_t *root = json(f);
+	json_t *before = json_object_get(change(root, 0, 0), "before"),
+	       *after = json_object_get(change(root, 0, 0), "after");
+	assert_int_equal(json_array_size(before), MANY - 1);
+	assert_int_equal(json_array_size(after), MANY - 1);
+	assert_string_equal(json_string_value(json_array_get(after, MANY - 2)), items[MANY - 1]);
+	assert_int_equal(json_array_size(json_object_get(change(root, 0, 1), "before")), 300);
+	json_decref(root);
+}
+
+/* Several words stand bare where they end with the line; what could be taken for something else is quoted. */
+static void report__words_of_a_list_are_quoted_where_they_must_be(void **state)
+{
+	(void)state;
+	struct fixture *f = fixture(NEAP_RUN_PLAN);
+	struct neap_diff *d = diff();
+	const char *items[] = { "route default on eth1", " a", "a ", "a  b", "a, b", "", "a\nb" };
+	neap_diff_list(d, "along", items, 7, NULL, 0);
+	keep(add(f, "/b", NEAP_ACTION_UPDATE), d);
+	f->run.summary.update = 1;
+	assert_non_null(strstr(text(f, PLAIN), "    along  - route default on eth1\n"
+					       "           - \" a\"\n"
+					       "           - \"a \"\n"
+					       "           - \"a  b\"\n"
+					       "           - \"a, b\"\n"
+					       "           - \"\"\n"
+					       "           - \"a\\nb\"\n"));
+}
+
 static void report__lists_of_the_same_say_how_they_differ(void **state)
 {
 	(void)state;
@@ -755,6 +806,8 @@ int main(void)
 		cmocka_unit_test(report__what_a_file_holds_cannot_steer_the_terminal),
 		cmocka_unit_test(report__long_values_are_cut_unless_verbose),
 		cmocka_unit_test(report__lists_show_what_comes_and_goes),
+		cmocka_unit_test(report__a_list_is_whole_but_in_short_text),
+		cmocka_unit_test(report__words_of_a_list_are_quoted_where_they_must_be),
 		cmocka_unit_test(report__lists_of_the_same_say_how_they_differ),
 		cmocka_unit_test(report__verdict_comes_again_below_a_long_body),
 		cmocka_unit_test(report__failures_say_where_and_why),
