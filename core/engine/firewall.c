@@ -173,6 +173,15 @@ const char *neap_firewall_named(const char *path, struct neap_arena *arena)
 	return neap_arena_printf(arena, "the chain %s of the table %s (%s)", part[2], part[1], part[0]);
 }
 
+const char *neap_firewall_stands(const char *path, const char *above)
+{
+	static const char jumps[] = "/jumps/";
+
+	if (!neap_path_below(neap_str(above), NEAP_STR(NEAP_FIREWALL_ROOT)))
+		return "lies below";
+	return strncmp(path + strlen(above), jumps, strlen(jumps)) == 0 ? "jumps to" : "is in";
+}
+
 const char *neap_chain_named(const struct neap_table *table, const char *chain, struct neap_arena *arena)
 {
 	return neap_arena_printf(arena, "chain %s of table %s (%s)", chain, table->name,

@@ -35,6 +35,9 @@ void neap_rule_claim(struct neap_claims *claims, const struct neap_table *table,
 /* What a path of the packet filter stands for, for people: "the chain INPUT of the table filter (ipv6)". Any
  * other path: itself. */
 const char *neap_firewall_named(const char *path, struct neap_arena *arena);
+/* How what lies at `path` stands to what is at `above`: it "is in" a chain, or "jumps to" it; of any other
+ * paths it "lies below". */
+const char *neap_firewall_stands(const char *path, const char *above);
 /* "chain KUBE of table nat (ipv6)" */
 const char *neap_chain_named(const struct neap_table *table, const char *chain, struct neap_arena *arena);
 /* "INPUT" for "input": the built-in chain that may be meant; NULL: none, or it is one. */

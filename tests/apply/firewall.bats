@@ -262,9 +262,17 @@ rules_tools() {
 	recipe <<-'LUA'
 	neap.iptables_chain { name = "MINE", ensure = "absent" }
 	neap.iptables_rule { chain = "INPUT", rule = "-j MINE" }
+	neap.iptables_rule { family = "ipv6", chain = "MINE", rule = "-j DROP" }
+	neap.iptables_rule { chain = "MINE", rule = "-j DROP" }
+	neap.iptables_chain { name = "OTHER", rules = { "-p tcp -g MINE" } }
 	LUA
 	run -1 "$NEAP" check site.lua
-	[[ $output == *"makes absent"* ]]
+	diff - <(printf '%s\n' "$output" | sed 's/^.*]: //') <<-'TXT'
+	iptables_rule[INPUT: -j MINE] (site.lua:3) jumps to the chain MINE of the table filter (ipv4), which iptables_chain[MINE] (site.lua:2) makes absent
+	iptables_rule[MINE: -j DROP] (site.lua:5) works on the chain MINE of the table filter (ipv4), which iptables_chain[MINE] (site.lua:2) makes absent
+	iptables_chain[OTHER] (site.lua:6) jumps to the chain MINE of the table filter (ipv4), which iptables_chain[MINE] (site.lua:2) makes absent
+	3 errors; nothing was applied
+	TXT
 	# Two texts of one rule: seen when it is looked at.
 	recipe <<-'LUA'
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT" }
