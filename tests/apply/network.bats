@@ -422,16 +422,8 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	neap.route { to = "10.20.0.0/16", via = "10.10.1.7", source = "10.10.1.1" }
 	LUA
 	inside '
-		when=1
-		while true; do
-			strace -f -qq -o /dev/null -e trace=sendto -e "inject=sendto:signal=KILL:when=$when" \
-				"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
-			apply -q --lock-wait 10s
-			plan
-			ip link del br0; ip link del v0
-			when=$((when + 1))
-		done
-		echo $when >when.txt'
+		before() { ip link del br0; ip link del v0; } 2>/dev/null
+		each_struck sendto signal=KILL >when.txt'
 	[ "$(cat when.txt)" -gt 12 ]
 }
 
@@ -443,17 +435,9 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	neap.route { to = "10.20.0.0/16", via = "10.10.1.7" }
 	LUA
 	inside '
-		when=1
-		while true; do
-			strace -f -qq -o /dev/null -e trace=sendto -e "inject=sendto:error=ENOBUFS:when=$when" \
-				"'"$NEAP"'" apply --lock-wait 10s --state-dir state site.lua >failed.txt && break
-			grep -q "No buffer space" failed.txt
-			apply -q --lock-wait 10s
-			plan
-			ip link del br0; ip link del v0
-			when=$((when + 1))
-		done
-		echo $when >when.txt'
+		before() { ip link del br0; ip link del v0; } 2>/dev/null
+		seen() { grep -q "No buffer space" struck.json; }
+		each_struck sendto error=ENOBUFS >when.txt'
 	[ "$(cat when.txt)" -gt 8 ]
 }
 
