@@ -22,27 +22,15 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "base/vec.h"
 #include "host/overlay.h"
 #include "host/state.h"
+#include "net_fixture.h"
 
 #define ROUNDS 60
 #define CHANGES 40
-
-static uint64_t state;
-
-static uint32_t pick(uint32_t below)
-{
-	uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (uint32_t)((z ^ (z >> 31)) % below);
-}
 
 /* ---- changes ------------------------------------------------------------------------------------------- */
 
@@ -379,23 +367,11 @@ static struct neap_machine *kernel; /* NULL: not to be had here */
 static struct neap_state *journal;
 static char directory[] = "/tmp/neap-net-XXXXXX";
 
-static void write_setting(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		(void)!write(fd, value, strlen(value));
-		close(fd);
-	}
-}
-
 static int begin(void **unused)
 {
 	(void)unused;
-	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0)
+	if (!own_network())
 		return 0;
-	/* No addresses that come by themselves. */
-	write_setting("/proc/sys/net/ipv6/conf/default/addr_gen_mode", "1");
 	if (!mkdtemp(directory))
 		return -1;
 	assert_int_equal(neap_state_open(directory, "/", 0, &journal, NULL), 0);
@@ -586,12 +562,6 @@ static void land_round(uint64_t seed, struct neap_machine *memory, struct neap_m
 		}
 	}
 	neap_vec_done(&round.changes);
-}
-
-static unsigned number_from(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
 }
 
 static struct neap_machine *make_memory(void)

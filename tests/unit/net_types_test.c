@@ -1,35 +1,19 @@
 /* bridge, veth, vxlan, address, route on a memory machine: what is compared and what not, and in what order
  * they and the settings of links come. The kernel's rules are tests/property/net_differential_test.c's. */
-#include "graph_fixture.h"
+#include "modules_fixture.h"
 
 #include <errno.h>
 
 #include "engine/run.h"
 #include "host/machine.h"
-#include "modules/modules.h"
 
 static uint32_t resource(struct fixture *f, const char *type, int line)
 {
-	const struct neap_resource_type *found = neap_registry_find(&neap_modules, type);
-
-	assert_non_null(found);
-	return begin(f, found, line);
+	return begin(f, found(type), line);
 }
 
 /* "type line name value …", values as strings. */
-static uint32_t keep(struct fixture *f, const char *type, int line, ...)
-{
-	uint32_t number = resource(f, type, line);
-	const char *name;
-	va_list args;
-
-	va_start(args, line);
-	while ((name = va_arg(args, const char *)))
-		set(f, number, name, neap_value_string(va_arg(args, const char *)));
-	va_end(args);
-	neap_graph_end(f->graph, number);
-	return number;
-}
+#define keep(f, type, line, ...) declare(f, found(type), line, __VA_ARGS__)
 
 static void change_link(struct neap_machine *machine, enum neap_net_op op, const char *name, const char *kind,
 			unsigned fields, struct neap_net_link link)
