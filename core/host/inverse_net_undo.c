@@ -19,6 +19,7 @@ struct reader {
 	struct neap_netlink *netlink;
 	struct neap_arena *arena;
 	struct neap_buf *left;
+	const char *said;              /* of it last */
 	const struct neap_net *net;    /* as it was seen last, or NULL */
 	bool blind;                    /* that it cannot be seen has been said */
 	struct neap_buf seen;          /* messages of the kernel: what there is of the kind asked for last */
@@ -36,13 +37,10 @@ static const char *next(struct reader *reader, struct neap_str *rest)
 static void leave(struct reader *reader, const char *what, const char *why)
 {
 	const char *line = neap_arena_printf(reader->arena, "%s: %s\n", what, why);
-	struct neap_buf *left = reader->left;
-	size_t len = strlen(line);
 
-	if (left->len >= len && memcmp(left->data + left->len - len, line, len) == 0 &&
-	    (left->len == len || left->data[left->len - len - 1] == '\n'))
-		return;
-	neap_buf_append(left, line, len);
+	if (!reader->said || strcmp(reader->said, line) != 0)
+		neap_buf_puts(reader->left, line);
+	reader->said = line;
 }
 
 /* Why the kernel did not take it. */
