@@ -31,6 +31,7 @@ confirm_tools() {
 	killed() {
 		setsid "$neap" apply --state-dir "$state" "$@" site.lua >killed.txt 2>&1 &
 		until_armed
+		for _ in $(seq 100); do grep -q "^neap: " killed.txt && break; sleep 0.05; done # it has landed
 		kill -9 -- -$!
 		wait || true
 	}
