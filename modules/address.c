@@ -61,7 +61,12 @@ static int address_check(const void *wanted, struct neap_error **err)
 	if (neap_net_check_name("link", want->link, err) < 0)
 		return -1;
 	if (strchr(want->address, '/') || !neap_net_ip_parse(want->address, &prefix.ip))
-		return neap_net_check_prefix("address", want->address, &prefix, err);
+		return neap_net_check_prefix("address", want->address, &prefix, err) < 0
+			       ? -1
+			       : neap_net_check_use("address", &prefix.ip,
+						    strcmp(want->link, "lo") == 0 ? NEAP_NET_OF_LO
+										  : NEAP_NET_OF_LINK,
+						    err);
 	neap_error_set(err, "address: \"%s\" says no length of its network", want->address);
 	return neap_error_hint(err, "alone in it: %s/%u", want->address, prefix.ip.family == 4 ? 32 : 128);
 }

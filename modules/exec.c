@@ -26,7 +26,6 @@ enum {
 
 #define TIMEOUT_DEFAULT 300
 #define INSTEAD "put it into environment, where others do not see it, and let the command read it there"
-#define QUOTED_MAX 400 /* bytes of what a command has said, in an error */
 
 struct exec_want {
 	struct neap_want base;
@@ -190,34 +189,10 @@ static bool holds_secret(const struct exec_want *want)
 	return false;
 }
 
-/* Its last words, on one line: the end is where the reason is. */
-static const char *last_words(const char *said, struct neap_arena *arena)
-{
-	size_t len = strlen(said);
-	const char *start;
-	char *text;
-
-	while (len && (said[len - 1] == '\n' || said[len - 1] == ' '))
-		len--;
-	start = len > QUOTED_MAX ? said + len - QUOTED_MAX : said;
-	while (((unsigned char)*start & 0xc0) == 0x80 && start > said) /* it would be cut in a character */
-		start++;
-	text = neap_arena_printf(arena, "%s%.*s", start > said ? "…" : "",
-				 (int)(len - (size_t)(start - said)), start);
-	for (char *at = text; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = *at == '\n' ? '|' : ' '; /* lines are told apart */
-	if (!neap_str_is_utf8(neap_str(text)))
-		for (char *at = text; *at; at++)
-			if ((unsigned char)*at >= 0x80)
-				*at = '?';
-	return text;
-}
-
 static int failed(const struct exec_want *want, const struct neap_process_result *result,
 		  struct neap_arena *arena, struct neap_error **err)
 {
-	const char *said = last_words(result->errors[0] ? result->errors : result->out, arena);
+	const char *said = neap_process_said(result, arena);
 	const char *how = neap_arena_printf(arena, "exit %d", result->status);
 
 	if (result->status > 128)

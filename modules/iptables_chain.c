@@ -108,10 +108,18 @@ static void chain_kept(const struct neap_context *ctx, const void *wanted, struc
 static int chain_check(const void *wanted, struct neap_error **err)
 {
 	const struct chain_want *want = wanted;
+	const struct neap_table table = table_of(want);
 	bool built_in = is_built_in(want);
+	const char *meant = neap_chain_meant(&table, want->name);
 
-	if (neap_chain_check("name", want->name, err) < 0)
+	if (neap_chain_check("name", table.family, want->name, err) < 0)
 		return -1;
+	if (want->ensure == NEAP_PRESENT && meant) {
+		neap_error_set(err,
+			       "name \"%s\" is no built-in chain of the table %s, and only looks like one",
+			       want->name, table.name);
+		return neap_error_hint(err, "did you mean \"%s\"?", meant);
+	}
 	for (size_t i = 0; i < want->rules.count; i++)
 		if (neap_rule_check(want->rules.items[i], err) < 0)
 			return -1;
@@ -123,6 +131,11 @@ static int chain_check(const void *wanted, struct neap_error **err)
 		return neap_absent_check(want, RULES, FOREIGN, err);
 	if (neap_given(want, POLICY) && !built_in)
 		return neap_error_set(err, "policy is for built-in chains, which %s is not", want->name);
+	if (drops(want) && strcmp(table.name, "nat") == 0) {
+		neap_error_set(err,
+			       "policy: iptables refuses DROP in the table nat, which is not for filtering");
+		return neap_error_hint(err, "drop packets in the table filter");
+	}
 	if (neap_given(want, FOREIGN) && !neap_given(want, RULES))
 		return neap_error_set(err, "foreign has no meaning without rules");
 	return 0;
@@ -209,6 +222,8 @@ static int find_forms(const struct neap_view *view, const struct neap_context *c
 		struct neap_rule_form form;
 
 		r = neap_view_rule_form(view, &table, &wish, &others, ctx->scratch, &form, err);
+		if (r < 0) /* which of them */
+			return neap_error_prefix(err, "%s", wish.text);
 		for (size_t j = 0; r == 0 && j < form.count; j++) {
 			/* A copy: the form need not outlive the next one. */
 			const char *rule = neap_arena_strdup(ctx->scratch, form.rules[j]);

@@ -38,7 +38,8 @@ static int rule_check(const void *wanted, struct neap_error **err)
 {
 	const struct rule_want *want = wanted;
 
-	if (neap_chain_check("chain", want->chain, err) < 0 || neap_rule_check(want->rule, err) < 0)
+	if (neap_chain_check("chain", (enum neap_family)want->family, want->chain, err) < 0 ||
+	    neap_rule_check(want->rule, err) < 0)
 		return -1;
 	return want->ensure == NEAP_ABSENT ? neap_absent_check(want, POSITION, POSITION, err) : 0;
 }

@@ -99,13 +99,13 @@ static int check_to(const struct route_want *want, struct neap_error **err)
 }
 
 static int check_ip(const struct route_want *want, unsigned index, const char *name, const char *text,
-		    struct neap_error **err)
+		    enum neap_net_use use, struct neap_error **err)
 {
 	struct neap_net_ip ip;
 
 	if (!neap_given(want, index))
 		return 0;
-	if (neap_net_check_ip(name, text, &ip, err) < 0)
+	if (neap_net_check_ip(name, text, &ip, err) < 0 || neap_net_check_use(name, &ip, use, err) < 0)
 		return -1;
 	if (ip.family == to_of(want).ip.family)
 		return 0;
@@ -130,8 +130,8 @@ static int route_check(const void *wanted, struct neap_error **err)
 		return neap_error_set(err, "via or link is required, unless ensure = \"absent\"");
 	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
 		return -1;
-	if (check_ip(want, VIA, "via", want->via, err) < 0 ||
-	    check_ip(want, SOURCE, "source", want->source, err) < 0)
+	if (check_ip(want, VIA, "via", want->via, NEAP_NET_OF_GATEWAY, err) < 0 ||
+	    check_ip(want, SOURCE, "source", want->source, NEAP_NET_OF_SOURCE, err) < 0)
 		return -1;
 	via = ip_of(want, VIA, want->via);
 	if (neap_net_link_local(&via) && !neap_given(want, LINK))

@@ -84,10 +84,13 @@ void neap_cli_complain(const struct neap_error *err)
 	neap_buf_puts(&buf, "neap: ");
 	neap_emit_safes(&buf, err->message);
 	neap_buf_putc(&buf, '\n');
-	if (err->hint) {
+	for (const char *line = err->hint ? err->hint : ""; *line;) {
+		size_t len = strcspn(line, "\n");
+
 		neap_buf_puts(&buf, "    ");
-		neap_emit_safes(&buf, err->hint);
+		neap_emit_safe(&buf, (struct neap_str){ line, len }, false);
 		neap_buf_putc(&buf, '\n');
+		line += len + (line[len] == '\n');
 	}
 	fwrite(buf.data, 1, buf.len, stderr);
 }

@@ -389,6 +389,15 @@ static const struct claim *nearest_above(struct neap_claims *claims, struct neap
 	return found;
 }
 
+static bool has_entries(const struct claim *claim, uint32_t resource)
+{
+	const struct entries *at = claim->entries;
+
+	while (at && at->resource != resource)
+		at = at->next;
+	return at;
+}
+
 static void order_below(struct neap_claims *claims, const struct claim *above, const struct claim *claim,
 			uint32_t below)
 {
@@ -405,10 +414,13 @@ static void order_below(struct neap_claims *claims, const struct claim *above, c
 	} else if (above->absent) {
 		uint32_t later = owner > below ? owner : below;
 
-		neap_problem_add(graph->problems, resource_of(claims, later)->at,
-				 resource_of(claims, later)->address,
-				 "%s lies below %s, which %s makes absent", neap_claims_named(claims, below),
-				 above->path.data, neap_claims_named(claims, owner));
+		if (!has_entries(above, below)) /* else it is said of these */
+			neap_problem_add(graph->problems, resource_of(claims, later)->at,
+					 resource_of(claims, later)->address,
+					 "%s %s %s, which %s makes absent", neap_claims_named(claims, below),
+					 neap_firewall_stands(claim->path.data, above->path.data),
+					 neap_firewall_named(above->path.data, graph->arena),
+					 neap_claims_named(claims, owner));
 		return;
 	}
 	neap_graph_edge(graph, from, to, NEAP_WHY_AUTOREQUIRE, false, resource_of(claims, below)->at);
@@ -421,7 +433,8 @@ static void works_on_absent(struct neap_claims *claims, const struct claim *clai
 
 	neap_problem_add(claims->graph->problems, resource_of(claims, later)->at,
 			 resource_of(claims, later)->address, "%s works on %s, which %s makes absent",
-			 neap_claims_named(claims, resource), claim->path.data,
+			 neap_claims_named(claims, resource),
+			 neap_firewall_named(claim->path.data, claims->graph->arena),
 			 neap_claims_named(claims, owner));
 }
 

@@ -4,6 +4,8 @@
  * has a `struct neap_confirm_want confirm` in its want, two rows in its table, and calls
  *
  *	neap_confirm_check     in check()
+ *	neap_confirm_claim     in claim()
+ *	neap_confirm_answerable  in read()
  *	neap_confirm_diff      in diff(), once what differs in force is said
  *	neap_confirm_changes   in apply(), once what is in force has been changed, and before what is kept
  */
@@ -47,7 +49,12 @@ struct neap_confirm_want {
 	"second."
 
 int neap_confirm_check(const struct neap_confirm_want *want, struct neap_error **err);
-/* Where something differs: that it will be waited for. */
-void neap_confirm_diff(const struct neap_confirm_want *want, struct neap_diff *diff);
+/* It comes after whoever makes the probe. */
+void neap_confirm_claim(const struct neap_confirm_want *want, struct neap_claims *claims);
+/* Whether the probe can be run at all, as far as is known. */
+bool neap_confirm_answerable(const struct neap_view *view, const struct neap_confirm_want *want);
+/* Where something differs: that it will be waited for; and an error where nobody could answer. */
+int neap_confirm_diff(const struct neap_confirm_want *want, bool answerable, struct neap_diff *diff,
+		      struct neap_error **err);
 int neap_confirm_changes(struct neap_host *host, const struct neap_confirm_want *want,
 			 struct neap_error **err);

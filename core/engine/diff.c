@@ -154,14 +154,21 @@ void neap_diff_list(struct neap_diff *diff, const char *param, const char *const
 }
 
 /* Said already: two files that make one directory say so both. */
-static bool has_reason(const struct neap_diff *diff, const char *text)
+static bool has_reason(const char *reason, const char *text)
 {
 	size_t len = strlen(text);
 
-	for (const char *at = diff->reason; at; at = strstr(at, "; "), at = at ? at + 2 : NULL)
+	for (const char *at = reason; at; at = strstr(at, "; "), at = at ? at + 2 : NULL)
 		if (strncmp(at, text, len) == 0 && (!at[len] || strncmp(at + len, "; ", 2) == 0))
 			return true;
 	return false;
+}
+
+static const char *joined_reason(const struct neap_diff *diff, const char *reason, const char *text)
+{
+	if (has_reason(reason, text))
+		return reason;
+	return reason ? neap_arena_printf(diff->arena, "%s; %s", reason, text) : text;
 }
 
 void neap_diff_reason(struct neap_diff *diff, const char *format, ...)
@@ -170,9 +177,19 @@ void neap_diff_reason(struct neap_diff *diff, const char *format, ...)
 	va_start(args, format);
 	const char *text = neap_arena_vprintf(diff->arena, format, args);
 	va_end(args);
-	if (!has_reason(diff, text))
-		diff->reason =
-			diff->reason ? neap_arena_printf(diff->arena, "%s; %s", diff->reason, text) : text;
+	if (diff->done)
+		diff->done = joined_reason(diff, diff->done, text);
+	diff->reason = joined_reason(diff, diff->reason, text);
+}
+
+void neap_diff_promise(struct neap_diff *diff, const char *done, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	const char *text = neap_arena_vprintf(diff->arena, format, args);
+	va_end(args);
+	diff->done = joined_reason(diff, diff->done ? diff->done : diff->reason, done);
+	diff->reason = joined_reason(diff, diff->reason, text);
 }
 
 bool neap_diff_empty(const struct neap_diff *diff)

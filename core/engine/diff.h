@@ -9,8 +9,8 @@ struct neap_diff {
 	enum neap_action action;
 	struct neap_change_entry *entries;
 	size_t count, size;
-	const char *reason;
-	bool refresh; /* of itself, afterwards */
+	const char *reason, *done; /* the latter: as it reads when it is done; NULL: the same */
+	bool refresh;              /* of itself, afterwards */
 };
 
 /* Any value: NEAP_NIL was not there, will not be. `hide`: what is there is not to be shown; it is not where

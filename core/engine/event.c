@@ -118,7 +118,7 @@ void neap_event_resource(struct neap_buf *buf, const struct neap_event *event, c
 
 	neap_emit_open(&emit, '{');
 	neap_emit_key(&emit, "action");
-	neap_emit_string(&emit, plan && error ? "error" : neap_action_name(result->action));
+	neap_emit_string(&emit, error ? "error" : neap_action_name(result->action));
 	neap_emit_key(&emit, "address");
 	neap_emit_string(&emit, resource->address);
 	neap_emit_key(&emit, "cause");

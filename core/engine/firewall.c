@@ -1,6 +1,7 @@
 #include "engine/firewall.h"
 
 #include <ctype.h>
+#include <strings.h>
 
 #include "base/path.h"
 
@@ -9,7 +10,30 @@
 const char *const neap_family_choices[] = { "ipv4", "ipv6", NULL };
 const char *const neap_table_choices[] = { "filter", "nat", "mangle", "raw", "security", NULL };
 
-int neap_chain_check(const char *param, const char *name, struct neap_error **err)
+/* Verdicts and extensions of iptables 1.8: it makes no chain that is named as a target, for what jumps there
+ * could mean either. */
+static bool is_target(enum neap_family family, const char *name)
+{
+	static const char *const both[] = { "ACCEPT",      "AUDIT",     "CHECKSUM", "CLASSIFY", "CONNMARK",
+					    "CONNSECMARK", "CT",        "DNAT",     "DROP",     "DSCP",
+					    "HMARK",       "IDLETIMER", "LED",      "LOG",      "MARK",
+					    "MASQUERADE",  "NETMAP",    "NFLOG",    "NFQUEUE",  "NOTRACK",
+					    "QUEUE",       "RATEEST",   "REDIRECT", "REJECT",   "RETURN",
+					    "SECMARK",     "SET",       "SNAT",     "SYNPROXY", "TCPMSS",
+					    "TCPOPTSTRIP", "TEE",       "TOS",      "TPROXY",   "TRACE",
+					    NULL };
+	static const char *const four[] = { "CLUSTERIP", "ECN", "TTL", "ULOG", NULL };
+	static const char *const six[] = { "DNPT", "HL", "SNPT", NULL };
+	const char *const *const lists[] = { both, family == NEAP_FAMILY_IPV6 ? six : four };
+
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		for (const char *const *at = lists[i]; *at; at++)
+			if (strcmp(*at, name) == 0)
+				return true;
+	return false;
+}
+
+int neap_chain_check(const char *param, enum neap_family family, const char *name, struct neap_error **err)
 {
 	bool odd = name[0] == '-' || name[0] == '!';
 
@@ -19,6 +43,9 @@ int neap_chain_check(const char *param, const char *name, struct neap_error **er
 		return neap_error_set(err, "%s \"%s\" is no name of a chain", param, name);
 	if (strlen(name) > CHAIN_MAX)
 		return neap_error_set(err, "%s \"%s\" is longer than %d bytes", param, name, CHAIN_MAX);
+	if (is_target(family, name))
+		return neap_error_set(err, "%s \"%s\" is a target of iptables, and no name of a chain", param,
+				      name);
 	return 0;
 }
 
@@ -146,16 +173,40 @@ const char *neap_firewall_named(const char *path, struct neap_arena *arena)
 	return neap_arena_printf(arena, "the chain %s of the table %s (%s)", part[2], part[1], part[0]);
 }
 
+const char *neap_firewall_stands(const char *path, const char *above)
+{
+	static const char jumps[] = "/jumps/";
+
+	if (!neap_path_below(neap_str(above), NEAP_STR(NEAP_FIREWALL_ROOT)))
+		return "lies below";
+	return strncmp(path + strlen(above), jumps, strlen(jumps)) == 0 ? "jumps to" : "is in";
+}
+
 const char *neap_chain_named(const struct neap_table *table, const char *chain, struct neap_arena *arena)
 {
 	return neap_arena_printf(arena, "chain %s of table %s (%s)", chain, table->name,
 				 neap_family_choices[table->family]);
 }
 
+const char *neap_chain_meant(const struct neap_table *table, const char *name)
+{
+	const struct neap_table_kind *kind = neap_table_kinds;
+
+	while (kind->name && strcmp(kind->name, table->name) != 0)
+		kind++;
+	for (const char *const *chain = kind->chains; chain && *chain; chain++)
+		if (strcasecmp(*chain, name) == 0)
+			return strcmp(*chain, name) != 0 ? *chain : NULL;
+	return NULL;
+}
+
 int neap_chain_missing(const struct neap_table *table, const char *chain, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *meant = neap_chain_meant(table, chain);
 
 	neap_error_set(err, "there is no %s", neap_chain_named(table, chain, arena));
+	if (meant)
+		return neap_error_hint(err, "did you mean \"%s\"?", meant);
 	return neap_error_hint(err, "neap.iptables_chain makes one");
 }

@@ -24,7 +24,7 @@ extern const char *const neap_table_choices[];
 		    .offset = offsetof(want, table) }
 
 /* Errors of the recipe. */
-int neap_chain_check(const char *param, const char *name, struct neap_error **err);
+int neap_chain_check(const char *param, enum neap_family family, const char *name, struct neap_error **err);
 int neap_rule_check(const char *rule, struct neap_error **err);
 
 /* A rule lies in its chain: after who makes that, before who removes it. So does its jump to another. The
@@ -35,6 +35,11 @@ void neap_rule_claim(struct neap_claims *claims, const struct neap_table *table,
 /* What a path of the packet filter stands for, for people: "the chain INPUT of the table filter (ipv6)". Any
  * other path: itself. */
 const char *neap_firewall_named(const char *path, struct neap_arena *arena);
+/* How what lies at `path` stands to what is at `above`: it "is in" a chain, or "jumps to" it; of any other
+ * paths it "lies below". */
+const char *neap_firewall_stands(const char *path, const char *above);
 /* "chain KUBE of table nat (ipv6)" */
 const char *neap_chain_named(const struct neap_table *table, const char *chain, struct neap_arena *arena);
+/* "INPUT" for "input": the built-in chain that may be meant; NULL: none, or it is one. */
+const char *neap_chain_meant(const struct neap_table *table, const char *name);
 int neap_chain_missing(const struct neap_table *table, const char *chain, struct neap_error **err);

@@ -115,6 +115,7 @@ void neap_live_claim(const void *want, struct neap_claims *claims)
 {
 	if (keeps(want))
 		claim_kept(want, claims);
+	neap_confirm_claim(&shared_of(want)->confirm, claims);
 	type_of(want)->live->claim(want, claims);
 }
 
@@ -127,6 +128,7 @@ int neap_live_read(const struct neap_view *view, const struct neap_context *ctx,
 	have->looked = looks(view, want);
 	if (have->looked)
 		r = type_of(want)->live->read(view, ctx, want, have, err);
+	have->answerable = !have->looked || neap_confirm_answerable(view, &shared_of(want)->confirm);
 	return r == 0 && keeps(want) ? read_kept(view, ctx, want, &have->kept, err) : r;
 }
 
@@ -135,10 +137,10 @@ int neap_live_diff(const struct neap_context *ctx, const void *want, const void 
 {
 	const struct neap_live_have *have = had;
 
-	(void)err;
 	if (have->looked)
 		type_of(want)->live->diff(ctx, want, have, diff);
-	neap_confirm_diff(&shared_of(want)->confirm, diff);
+	if (neap_confirm_diff(&shared_of(want)->confirm, have->answerable, diff, err) < 0)
+		return -1;
 	neap_kept_diff(&have->kept, diff);
 	return 0;
 }

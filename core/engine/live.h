@@ -22,8 +22,9 @@ struct neap_live_want {   /* anywhere in the want struct */
 	struct neap_confirm_want confirm;
 };
 
-struct neap_live_have { /* first in the have struct */
-	bool looked;    /* at the live half: else there is none, as in an image */
+struct neap_live_have {  /* first in the have struct */
+	bool looked;     /* at the live half: else there is none, as in an image */
+	bool answerable; /* there is somebody to confirm what is changed there */
 	struct neap_kept_state kept;
 };
 

@@ -69,6 +69,49 @@ int neap_net_check_ip(const char *param, const char *text, struct neap_net_ip *r
 	return check_spelling(param, text, neap_net_ip_print(ret, right), err);
 }
 
+enum kind { ORDINARY, UNSPECIFIED, LOOPBACK, MULTICAST, BROADCAST, KINDS };
+
+static enum kind kind_of(const struct neap_net_ip *ip)
+{
+	return neap_net_unspecified(ip)         ? UNSPECIFIED
+	       : neap_net_loopback(ip)          ? LOOPBACK
+	       : neap_net_multicast(ip)         ? MULTICAST
+	       : neap_net_limited_broadcast(ip) ? BROADCAST
+						: ORDINARY;
+}
+
+int neap_net_check_use(const char *param, const struct neap_net_ip *ip, enum neap_net_use use,
+		       struct neap_error **err)
+{
+	static const char *const kinds[KINDS] = { "", "the unspecified address", "a loopback address",
+						  "a multicast address", "the broadcast address" };
+	static const char *const uses[NEAP_NET_USES] = { "a link cannot have", "a link cannot have",
+							 "no gateway has", "no packet is sent from" };
+	/* Of IPv4 a link takes all but the unspecified one, in silence. */
+	static const bool refused[2][NEAP_NET_USES][KINDS] = {
+		{ /* IPv4 */
+		  [NEAP_NET_OF_LINK] = { [UNSPECIFIED] = true },
+		  [NEAP_NET_OF_LO] = { [UNSPECIFIED] = true },
+		  [NEAP_NET_OF_GATEWAY] = { false, true, true, true, true },
+		  [NEAP_NET_OF_SOURCE] = { [UNSPECIFIED] = true, [MULTICAST] = true, [BROADCAST] = true } },
+		{ /* IPv6 */
+		  [NEAP_NET_OF_LINK] = { [UNSPECIFIED] = true, [LOOPBACK] = true, [MULTICAST] = true },
+		  [NEAP_NET_OF_LO] = { [UNSPECIFIED] = true, [MULTICAST] = true },
+		  [NEAP_NET_OF_GATEWAY] = { false, true, true, true, true },
+		  [NEAP_NET_OF_SOURCE] = { [UNSPECIFIED] = true, [MULTICAST] = true } },
+	};
+	enum kind kind = kind_of(ip);
+	char text[NEAP_NET_TEXT];
+
+	if (!refused[ip->family == 6][use][kind])
+		return 0;
+	neap_net_ip_print(ip, text);
+	if (use == NEAP_NET_OF_LINK && kind == LOOPBACK)
+		return neap_error_set(err, "%s: %s is a loopback address, which only lo can have", param,
+				      text);
+	return neap_error_set(err, "%s: %s is %s, which %s", param, text, kinds[kind], uses[use]);
+}
+
 int neap_net_check_prefix(const char *param, const char *text, struct neap_net_prefix *ret,
 			  struct neap_error **err)
 {

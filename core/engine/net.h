@@ -19,5 +19,17 @@ const char *neap_net_seconds(struct neap_arena *arena, uint32_t hundredths);
 /* An IP address or prefix as the kernel writes it: what is spelled in another way is an error that says how.
  */
 int neap_net_check_ip(const char *param, const char *text, struct neap_net_ip *ret, struct neap_error **err);
+/* What an address is for. */
+enum neap_net_use {
+	NEAP_NET_OF_LINK,
+	NEAP_NET_OF_LO, /* of the link lo */
+	NEAP_NET_OF_GATEWAY,
+	NEAP_NET_OF_SOURCE,
+	NEAP_NET_USES,
+};
+/* What the kernel would refuse whatever the machine is like, or take for none: "via: 224.0.0.1 is a multicast
+ * address, which no gateway has". */
+int neap_net_check_use(const char *param, const struct neap_net_ip *ip, enum neap_net_use use,
+		       struct neap_error **err);
 int neap_net_check_prefix(const char *param, const char *text, struct neap_net_prefix *ret,
 			  struct neap_error **err);

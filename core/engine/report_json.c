@@ -141,7 +141,7 @@ static void emit_resource(struct neap_emit *emit, const struct neap_run *run, ui
 	neap_emit_line(emit);
 	neap_emit_open(emit, '{');
 	neap_emit_key(emit, "action");
-	neap_emit_string(emit, plan && error ? "error" : neap_action_name(result->action));
+	neap_emit_string(emit, error ? "error" : neap_action_name(result->action));
 	neap_emit_key(emit, "address");
 	neap_emit_string(emit, resource->address);
 	if (result->cause < graph->resources.count) {

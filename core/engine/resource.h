@@ -167,6 +167,9 @@ void neap_diff_list(struct neap_diff *diff, const char *param, const char *const
 		    const char *const *after, size_t after_count);
 /* One sentence part for people: why, or what will happen beside it. Several are joined by "; ". */
 void neap_diff_reason(struct neap_diff *diff, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, of what is over when it is done: then it reads `done`. */
+void neap_diff_promise(struct neap_diff *diff, const char *done, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 bool neap_diff_empty(const struct neap_diff *diff);
 /* "Once this has been changed it has to be refreshed", as if something had notified it. Only of types that
  * say `refreshes_itself`. */

@@ -567,6 +567,8 @@ static int walk(struct step *step, struct neap_error **err)
 	r = act_or_retry(step, known, err);
 	if (r < 0)
 		return r;
+	if (!run->plan && step->diff.done)
+		step->result->reason = step->diff.done;
 	step->node->opaque = run->plan && neap_overlay_opaque(run->overlay);
 	/* In an apply this comes after landing; an opaque change has not happened in a plan. */
 	if (run->plan && known && differs && !step->unknown && !step->node->opaque &&

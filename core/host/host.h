@@ -123,6 +123,8 @@ struct neap_process_result {
 	size_t out_len;
 	bool ok; /* the status is one of `returns`; true for what a plan does not run */
 };
+/* The end of what it said, on one line: where the reason is. */
+const char *neap_process_said(const struct neap_process_result *result, struct neap_arena *arena);
 
 /* ---- reads ------------------------------------------------------------------------------------------- */
 
@@ -136,6 +138,9 @@ int neap_view_file(const struct neap_view *view, const char *path, struct neap_a
  * set. */
 int neap_view_small_file(const struct neap_view *view, const char *path, struct neap_arena *arena,
 			 struct neap_stat *ret, struct neap_content *ret_content, struct neap_error **err);
+/* Whether there is a program that neap_view_query() would start by this name. NEAP_UNKNOWN as any read; never
+ * negative: where it cannot be looked there is none. */
+int neap_view_program(const struct neap_view *view, const char *name, bool *ret_found);
 /* stat, and for a link its target; *ret_target NULL otherwise. */
 int neap_view_link(const struct neap_view *view, const char *path, struct neap_arena *arena,
 		   struct neap_stat *ret, const char **ret_target, struct neap_error **err);

@@ -19,6 +19,7 @@ struct reader {
 	struct neap_netlink *netlink;
 	struct neap_arena *arena;
 	struct neap_buf *left;
+	const char *said;              /* of it last */
 	const struct neap_net *net;    /* as it was seen last, or NULL */
 	bool blind;                    /* that it cannot be seen has been said */
 	struct neap_buf seen;          /* messages of the kernel: what there is of the kind asked for last */
@@ -32,9 +33,20 @@ static const char *next(struct reader *reader, struct neap_str *rest)
 	return neap_arena_copy(reader->arena, word.data, word.len);
 }
 
+/* What is the same of many, one after the other, is said once. */
 static void leave(struct reader *reader, const char *what, const char *why)
 {
-	neap_buf_printf(reader->left, "%s: %s\n", what, why);
+	const char *line = neap_arena_printf(reader->arena, "%s: %s\n", what, why);
+
+	if (!reader->said || strcmp(reader->said, line) != 0)
+		neap_buf_puts(reader->left, line);
+	reader->said = line;
+}
+
+/* Why the kernel did not take it. */
+static const char *why_not(int errnum, const char *said)
+{
+	return errnum == ENODEV ? "the link is not there any more" : said;
 }
 
 static void unreadable(struct reader *reader, const char *what)
@@ -293,7 +305,7 @@ static void settle(struct reader *reader, const char *what, const char *hex, int
 		if (send_request(reader, &request, &said) == 0)
 			return;
 	}
-	leave(reader, what, said);
+	leave(reader, what, why_not(errnum, said));
 }
 
 static void put_back(struct reader *reader, const char *what, const char *hex)
@@ -658,7 +670,7 @@ static void undo_along_again(struct reader *reader, struct neap_str rest)
 	int errnum = put_along(reader, next(reader, &rest), &said);
 
 	if (errnum && errnum != EEXIST)
-		leave(reader, "what went along", said);
+		leave(reader, "what went along", why_not(errnum, said));
 }
 
 /* There may be thousands, each another one: it is looked once for all of them. */
@@ -701,20 +713,24 @@ static const char *known_as(struct reader *reader, const char *hex)
 	struct neap_net_ip ip = { 0 };
 	struct neap_request request;
 	const struct ndmsg *own = NLMSG_DATA(&request.header);
+	static const uint8_t everybody[NEAP_NET_MAC];
 	char text[NEAP_NET_TEXT];
 
 	if (!read_hex(hex, &request) || request.header.nlmsg_type != RTM_NEWNEIGH ||
 	    !known_type(&request.header))
 		return "who was known";
 	attributes_of(&request.header, of);
-	if (own->ndm_family == AF_BRIDGE && of[NDA_LLADDR] && RTA_PAYLOAD(of[NDA_LLADDR]) >= NEAP_NET_MAC)
+	if (own->ndm_family == AF_BRIDGE && of[NDA_LLADDR] && RTA_PAYLOAD(of[NDA_LLADDR]) >= NEAP_NET_MAC &&
+	    memcmp(RTA_DATA(of[NDA_LLADDR]), everybody, sizeof(everybody)) != 0)
 		return neap_arena_printf(reader->arena, "the forwarding %s",
 					 neap_net_mac_print(RTA_DATA(of[NDA_LLADDR]), text));
 	if (!of[NDA_DST] || RTA_PAYLOAD(of[NDA_DST]) > sizeof(ip.bytes))
 		return "who was known";
 	ip.family = RTA_PAYLOAD(of[NDA_DST]) == 4 ? 4 : 6;
 	memcpy(ip.bytes, RTA_DATA(of[NDA_DST]), RTA_PAYLOAD(of[NDA_DST]));
-	return neap_arena_printf(reader->arena, "the neighbour %s", neap_net_ip_print(&ip, text));
+	return neap_arena_printf(reader->arena, "the %s %s",
+				 own->ndm_family == AF_BRIDGE ? "peer" : "neighbour",
+				 neap_net_ip_print(&ip, text));
 }
 
 static void undo_removed_neighbour(struct reader *reader, struct neap_str rest)

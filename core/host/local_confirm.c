@@ -19,6 +19,7 @@
 #define SLICE_MS 100
 #define PROBE_EVERY_MS 1000
 #define PROBE_SECONDS 10   /* for one try */
+#define LEFT_SAID 20       /* things that could not be taken back, in an error */
 #define ELSEWHERE_MS 60000 /* so long after its end a record of another namespace is kept */
 
 void neap_host_local_program(struct neap_machine *machine, const char *program)
@@ -274,20 +275,45 @@ static int take_back(struct neap_local *local, const char *directory, const char
 	return r < 0 ? r : 1;
 }
 
-/* "…: what it changed has been taken back", and what not. */
-static int tell(const struct neap_armed *armed, const char *why, struct neap_error **err)
+/* The first lines of what is left, and how many there are. */
+static size_t put_left(struct neap_str left, struct neap_buf *ret)
 {
-	NEAP_AUTO_BUF struct neap_buf text = { 0 };
+	size_t count = 0;
 
-	for (size_t i = 0; i < armed->how.len; i++)
-		if (armed->how.data[i] != '\n')
-			neap_buf_putc(&text, armed->how.data[i]);
-		else if (i + 1 < armed->how.len)
-			neap_buf_puts(&text, "; ");
-	if (!text.len)
-		return neap_error_set(err, "%s: what it changed has been taken back", why);
-	neap_error_set(err, "%s: what it changed has been taken back, but not all: %s", why, text.data);
-	return neap_error_hint(err, "look at what is in force: the rest is for you to put right");
+	for (size_t at = 0; at < left.len; count++) {
+		struct neap_line line = neap_line_at(left, at);
+		struct neap_str bytes = neap_line_bytes(left, line);
+
+		if (count < LEFT_SAID)
+			neap_buf_printf(ret, "%s%.*s", count ? "\n" : "", (int)bytes.len, bytes.data);
+		at = line.next;
+	}
+	if (count > LEFT_SAID)
+		neap_buf_printf(ret, "\n… and %zu more", count - LEFT_SAID);
+	return count;
+}
+
+/* "…: what it changed has been taken back", and what not; and what the probe said last, if there is one. */
+static int tell(const struct neap_armed *armed, const char *why, const char *said, struct neap_error **err)
+{
+	static const char advice[] = "look at what is in force: the rest is for you to put right";
+	NEAP_AUTO_BUF struct neap_buf parts = { 0 };
+	size_t count = put_left(armed->how, &parts);
+
+	if (!count)
+		neap_error_set(err, "%s: what it changed has been taken back", why);
+	else if (count == 1)
+		neap_error_set(err, "%s: what it changed has been taken back, but not all: %s", why,
+			       parts.data);
+	else
+		neap_error_set(err, "%s: what it changed has been taken back, but not all", why);
+	if (count == 1)
+		parts.len = 0;
+	if (said && *said)
+		neap_buf_printf(&parts, "%sthe probe said: %s", parts.len ? "\n" : "", said);
+	if (!count)
+		return parts.len ? neap_error_hint(err, "%s", parts.data) : -1;
+	return parts.len ? neap_error_quote(err, advice, parts.data) : neap_error_hint(err, "%s", advice);
 }
 
 /* It is over with what waited: nothing of it is left, and no clock. */
@@ -306,7 +332,7 @@ static void disarm(struct neap_local *local, enum neap_armed_phase phase)
 }
 
 /* 0: it is confirmed after all; 1: all of it has been taken back; negative: not all, or it is not known. */
-static int settle(struct neap_local *local, const char *why, struct neap_error **err)
+static int settle(struct neap_local *local, const char *why, const char *said, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	const volatile sig_atomic_t *stop = local->machine.watch.stop;
@@ -327,7 +353,7 @@ static int settle(struct neap_local *local, const char *why, struct neap_error *
 	disarm(local, armed.phase == NEAP_ARMED_CONFIRMED ? NEAP_ARMED_CONFIRMED : NEAP_ARMED_REVERTED);
 	if (armed.phase == NEAP_ARMED_CONFIRMED)
 		return 0;
-	tell(&armed, why, err);
+	tell(&armed, why, said, err);
 	return armed.how.len ? -1 : 1;
 }
 
@@ -335,7 +361,7 @@ int neap_local_revert(struct neap_machine *machine, struct neap_error **err)
 {
 	struct neap_local *local = neap_local_of(&machine->view);
 	struct neap_error *failure = NULL;
-	int r = settle(local, "it could not all be done", &failure);
+	int r = settle(local, "it could not all be done", NULL, &failure);
 
 	if (r < 0 && err && !*err)
 		*err = failure;
@@ -346,7 +372,7 @@ int neap_local_revert(struct neap_machine *machine, struct neap_error **err)
 
 /* ---- awaiting ------------------------------------------------------------------------------------------ */
 
-static void announce(const struct neap_local *local)
+static void announce(const struct neap_local *local, const struct neap_confirm *confirm)
 {
 	const struct neap_machine_watch *watch = &local->machine.watch;
 	const char *directory = neap_local_state_path(local);
@@ -357,16 +383,26 @@ static void announce(const struct neap_local *local)
 
 	if (!watch->waits)
 		return;
-	neap_buf_printf(&text, "%s waits for its confirmation until %s, else it is taken back: neap confirm",
-			local->armed.what, neap_confirm_hour(end, hour));
+	neap_confirm_hour(end, hour);
+	if (confirm->probe)
+		neap_buf_printf(&text, "%s is taken back at %s unless %s answers before; or: neap confirm",
+				local->armed.what, hour, confirm->probe[0]);
+	else
+		neap_buf_printf(&text,
+				"%s waits for its confirmation until %s, else it is taken back: neap confirm",
+				local->armed.what, hour);
 	if (strcmp(usual, directory) != 0)
 		neap_buf_printf(&text, " --state-dir %s", directory);
 	watch->waits(watch->ctx, text.data);
 }
 
-/* Whether it answers; *ret_said (in `arena`): how its last whole try ended, when it did not. */
+/* How the last whole try of a probe ended that did not answer: in the memory of who waits. */
+struct last_try {
+	const char *how, *said;
+};
+
 static bool answers(struct neap_local *local, const struct neap_confirm *confirm, struct neap_arena *arena,
-		    const char **ret_said)
+		    struct last_try *last)
 {
 	int64_t left = local->armed.until - neap_confirm_clock();
 	bool cut = left < PROBE_SECONDS * 1000;
@@ -378,13 +414,15 @@ static bool answers(struct neap_local *local, const struct neap_confirm *confirm
 	struct neap_error *failure NEAP_AUTO_ERROR = NULL;
 
 	if (neap_local_query(&local->machine.view, &probe, scratch, &result, &failure) != 0) {
-		if (!*ret_said || !cut)
-			*ret_said = neap_arena_strdup(arena, failure ? failure->message : "it failed");
+		if (!last->how || !cut)
+			*last = (struct last_try){ .how = neap_arena_strdup(arena, failure ? failure->message
+											   : "it failed") };
 		return false;
 	}
 	if (result.status == 0)
 		return true;
-	*ret_said = neap_arena_printf(arena, "%s: exit %d", confirm->probe[0], result.status);
+	last->how = neap_arena_printf(arena, "%s: exit %d", confirm->probe[0], result.status);
+	last->said = neap_process_said(&result, arena);
 	return false;
 }
 
@@ -399,7 +437,7 @@ static bool still_waits(int at, const char *id)
 
 /* Until it does not wait any more, or shall not. */
 static void hold_on(struct neap_local *local, const struct neap_confirm *confirm, int at,
-		    struct neap_arena *arena, const char **ret_said)
+		    struct neap_arena *arena, struct last_try *last)
 {
 	const volatile sig_atomic_t *stop = local->machine.watch.stop;
 	int64_t next = 0;
@@ -414,7 +452,7 @@ static void hold_on(struct neap_local *local, const struct neap_confirm *confirm
 			continue;
 		}
 		next = now + PROBE_EVERY_MS;
-		if (answers(local, confirm, arena, ret_said))
+		if (answers(local, confirm, arena, last))
 			(void)neap_confirm_move(at, local->armed.id, NEAP_ARMED_WAITS, NEAP_ARMED_CONFIRMED);
 	}
 }
@@ -426,22 +464,22 @@ int neap_local_await(struct neap_machine *machine, const struct neap_confirm *co
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	const volatile sig_atomic_t *stop = machine->watch.stop;
 	int at = neap_confirm_folder(neap_local_state_path(local), NULL);
-	const char *said = NULL, *why;
+	struct last_try last = { 0 };
+	const char *why;
 
 	local->land_until = 0;
-	if (!confirm->probe)
-		announce(local);
+	announce(local, confirm);
 	if (at >= 0) {
-		hold_on(local, confirm, at, arena, &said);
+		hold_on(local, confirm, at, arena, &last);
 		close(at);
 	}
 	if (stop && *stop)
 		why = "not confirmed when the run was ended";
 	else
 		why = neap_arena_printf(arena, "not confirmed within %s%s%s%s",
-					neap_duration_text(local->armed.within, arena), said ? " (" : "",
-					said ? said : "", said ? ")" : "");
-	return settle(local, why, err) == 0 ? 0 : -1;
+					neap_duration_text(local->armed.within, arena), last.how ? " (" : "",
+					last.how ? last.how : "", last.how ? ")" : "");
+	return settle(local, why, last.said, err) == 0 ? 0 : -1;
 }
 
 /* ---- who comes later ----------------------------------------------------------------------------------- */
@@ -454,8 +492,14 @@ static void say(struct neap_buf *said, const struct neap_armed *armed)
 
 	tell(armed,
 	     neap_arena_printf(arena, "a change of %s by an earlier run was not confirmed", armed->what),
-	     &err);
+	     NULL, &err);
 	neap_buf_printf(said, "%s\n", err->message);
+	for (const char *line = err->hint ? err->hint : ""; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		neap_buf_printf(said, "    %.*s\n", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
 }
 
 /* One record: 0: it is out of the way; 1: it has to be waited for; negative. */
@@ -525,5 +569,6 @@ int neap_confirm_revert(struct neap_machine *machine, const char *directory, con
 		return -1;
 	if (armed.phase != NEAP_ARMED_REVERTED || !armed.how.len)
 		return 0;
-	return tell(&armed, neap_arena_printf(arena, "a change of %s was not confirmed", armed.what), err);
+	return tell(&armed, neap_arena_printf(arena, "a change of %s was not confirmed", armed.what), NULL,
+		    err);
 }

@@ -153,6 +153,20 @@ static size_t line_named(const char *said)
 	return 0;
 }
 
+/* The number of a line of a text that nobody has seen. */
+static struct neap_str without_number(struct neap_str line)
+{
+	size_t at = 5;
+
+	if (line.len < at || memcmp(line.data, "line ", at) != 0)
+		return line;
+	while (at < line.len && isdigit((unsigned char)line.data[at]))
+		at++;
+	if (line.len - at < 2 || memcmp(line.data + at, ": ", 2) != 0)
+		return line;
+	return (struct neap_str){ line.data + at + 2, line.len - at - 2 };
+}
+
 /* Lines that say nothing of what is wrong. */
 static bool is_idle(struct neap_str line)
 {
@@ -184,6 +198,7 @@ const char *neap_local_said(const struct neap_process_result *result, struct nea
 		} else if (line.data[line.len - 1] == ':' && memcmp(line.data, "ip", 2) == 0) {
 			continue;
 		}
+		line = without_number(line);
 		neap_buf_printf(&said, "%s%.*s", said.len ? "; " : "", (int)line.len, line.data);
 	}
 	for (size_t i = 0; i < said.len; i++)

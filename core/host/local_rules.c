@@ -264,6 +264,12 @@ static int try(struct trial *trial, struct neap_error **err)
 		if (result.status != NOT_UNDERSTOOD)
 			neap_error_hint(err, "the kernel has refused it: a match or target that the chain or "
 					     "table does not allow, or whose module is missing");
+		else if (strstr(said, "Couldn't load"))
+			neap_error_hint(err, "this iptables has no match or target of that name: it is "
+					     "misspelled, or what brings it is not installed");
+		else if (strstr(said, "Set ") && strstr(said, "doesn't exist"))
+			neap_error_hint(err,
+					"ipset makes the set: what does so has to come first, require it");
 		return -1;
 	}
 	if (run(trial, save_argv, NULL, &result, err) < 0)

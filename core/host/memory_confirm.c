@@ -102,7 +102,7 @@ int neap_memory_await(struct neap_machine *machine, const struct neap_confirm *c
 			take_back(memory);
 		return neap_error_errno(err, memory->errnum, "wait for the confirmation");
 	}
-	if (machine->watch.waits && !confirm->probe)
+	if (machine->watch.waits)
 		machine->watch.waits(machine->watch.ctx, "waits for its confirmation");
 	if (!memory->unconfirmed && !(machine->watch.stop && *machine->watch.stop)) {
 		neap_memory_confirm_done(memory);

@@ -159,6 +159,9 @@ static bool network_route(const struct neap_net_address *address, struct neap_ne
 	if (address->routeless ||
 	    (four && (address->secondary || to.len == 32 || strcmp(address->key.link, "lo") == 0)))
 		return false;
+	if (four &&
+	    (!to.ip.bytes[0] || neap_net_multicast(&prefix.ip) || neap_net_limited_broadcast(&prefix.ip)))
+		return false;
 	*ret = (struct neap_net_route){
 		.key = neap_net_route_key(&to, NEAP_NET_TABLE_MAIN, four ? 0 : 256),
 		.plain = true,
@@ -194,6 +197,22 @@ static void remove_route(struct neap_memory_net *memory, size_t i)
 			connect(memory, &memory->addresses.items[j]);
 }
 
+/* The last address of a network, which the kernel keeps for all that are in it. */
+static bool is_last(const struct neap_net_address *address, const struct neap_net_ip *ip)
+{
+	struct neap_net_prefix prefix = neap_net_address_prefix(address);
+	uint32_t low = prefix.len < 31 ? (uint32_t)(UINT64_C(0xffffffff) >> prefix.len) : 0, mine = 0,
+		 its = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		mine = mine << 8 | prefix.ip.bytes[i];
+		its = its << 8 | ip->bytes[i];
+	}
+	return low && address->key.family == 4 && ip->family == 4 && its == (mine | low) &&
+	       (mine & ~low) >> 24 && !neap_net_multicast(&prefix.ip) &&
+	       !neap_net_limited_broadcast(&prefix.ip);
+}
+
 static int put_route(struct neap_memory_net *memory, const struct neap_net_route *wanted)
 {
 	struct neap_net_route route = *wanted, *old;
@@ -210,6 +229,13 @@ static int put_route(struct neap_memory_net *memory, const struct neap_net_route
 		return ENETDOWN;
 	if (route.via.family && is_ours(memory, &route.via, NULL))
 		return EINVAL;
+	for (size_t i = 0; i < memory->addresses.count; i++) {
+		const struct neap_net_address *address = &memory->addresses.items[i];
+
+		if (is_last(address, &route.via) && !address->secondary && is_up(memory, address->key.link) &&
+		    (!route.link[0] || strcmp(route.link, address->key.link) == 0))
+			return EINVAL;
+	}
 	if (route.via.family && !(neap_net_link_local(&route.via) && route.link[0])) {
 		char through[NEAP_NET_NAME] = "";
 		uint32_t metric = 0;

@@ -108,6 +108,33 @@ bool neap_net_link_local(const struct neap_net_ip *ip)
 	return ip->family == 6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
 }
 
+bool neap_net_unspecified(const struct neap_net_ip *ip)
+{
+	static const uint8_t none[sizeof(ip->bytes)];
+
+	return ip->family && memcmp(ip->bytes, none, sizeof(none)) == 0;
+}
+
+bool neap_net_loopback(const struct neap_net_ip *ip)
+{
+	static const uint8_t six[sizeof(ip->bytes)] = { [15] = 1 };
+
+	return ip->family == 4 ? ip->bytes[0] == 127
+			       : ip->family == 6 && memcmp(ip->bytes, six, sizeof(six)) == 0;
+}
+
+bool neap_net_multicast(const struct neap_net_ip *ip)
+{
+	return ip->family == 4 ? (ip->bytes[0] & 0xf0) == 0xe0 : ip->family == 6 && ip->bytes[0] == 0xff;
+}
+
+bool neap_net_limited_broadcast(const struct neap_net_ip *ip)
+{
+	static const uint8_t all[] = { 255, 255, 255, 255 };
+
+	return ip->family == 4 && memcmp(ip->bytes, all, sizeof(all)) == 0;
+}
+
 bool neap_net_mac_parse(const char *text, uint8_t ret[NEAP_NET_MAC])
 {
 	static const char digits[] = "0123456789abcdef";
@@ -465,7 +492,9 @@ static int route_refused(const struct neap_net_route *route, int errnum, struct 
 		return neap_error_hint(err, "source has to be an address of this machine%s",
 				       route->via.family ? ", and via must not be one" : "");
 	if (errnum == EINVAL && route->via.family)
-		return neap_error_hint(err, "the gateway %s must not be an address of this machine",
+		return neap_error_hint(err,
+				       "the gateway %s must not be an address of this machine, nor the "
+				       "broadcast address of a network that it is in",
 				       neap_net_ip_print(&route->via, text));
 	return -1;
 }

@@ -36,6 +36,11 @@ bool neap_net_has(const struct neap_net_prefix *network, const struct neap_net_i
 struct neap_net_prefix neap_net_network(const struct neap_net_prefix *prefix);
 /* fe80::/10: good only together with a link. */
 bool neap_net_link_local(const struct neap_net_ip *ip);
+bool neap_net_unspecified(const struct neap_net_ip *ip); /* 0.0.0.0, :: */
+bool neap_net_loopback(const struct neap_net_ip *ip);    /* 127.0.0.0/8, ::1 */
+bool neap_net_multicast(const struct neap_net_ip *ip);   /* 224.0.0.0/4, ff00::/8 */
+/* 255.255.255.255: everybody on the link. */
+bool neap_net_limited_broadcast(const struct neap_net_ip *ip);
 /* Of a setting of the kernel, "net/ipv4/conf/eth0/forwarding": whether it is one link's, and whose. */
 bool neap_net_link_of_setting(const char *name, char ret[NEAP_NET_NAME]);
 /* Whether a link can be called so. */

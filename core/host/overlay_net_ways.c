@@ -47,13 +47,21 @@ static bool is_up(const struct neap_overlay_net *own, const char *name)
 	return link && link->up;
 }
 
+/* Of a network that begins with 0, or by an address that nothing is sent from, the kernel makes no route. */
+static bool has_network(const struct neap_net_prefix *prefix, const struct neap_net_prefix *network)
+{
+	return network->ip.bytes[0] && !neap_net_multicast(&prefix->ip) &&
+	       !neap_net_limited_broadcast(&prefix->ip);
+}
+
 bool neap_overlay_net_network_route(const struct neap_net_address *address, struct neap_net_route *ret)
 {
 	struct neap_net_prefix prefix = neap_net_address_prefix(address), to = neap_net_network(&prefix);
 	bool four = to.ip.family == 4;
 
 	if (address->routeless ||
-	    (four && (address->secondary || to.len == 32 || strcmp(address->key.link, "lo") == 0)))
+	    (four && (address->secondary || to.len == 32 || !has_network(&prefix, &to) ||
+		      strcmp(address->key.link, "lo") == 0)))
 		return false;
 	*ret = (struct neap_net_route){
 		.key = neap_net_route_key(&to, NEAP_NET_TABLE_MAIN, four ? 0 : 256),
@@ -102,6 +110,28 @@ static bool is_ours(const struct neap_overlay_net *own, const struct neap_net_ip
 		    memcmp(address->key.bytes, ip->bytes, sizeof(ip->bytes)) == 0 &&
 		    (ip->family == 4 ||
 		     (is_up(own, address->key.link) && (!link || strcmp(link, address->key.link) == 0))))
+			return true;
+	}
+	return false;
+}
+
+/* Whether everybody in a network of the machine, on `link` if that is said, is meant by it. */
+static bool is_broadcast(const struct neap_overlay_net *own, const struct neap_net_ip *ip, const char *link)
+{
+	for (size_t i = 0; ip->family == 4 && i < own->net.addresses.count; i++) {
+		const struct neap_net_address *address = own->net.addresses.entries[i].value;
+		struct neap_net_prefix prefix, network;
+
+		if (!address || address->key.family != 4 || address->len > 30 || address->secondary ||
+		    !is_up(own, address->key.link) || (link[0] && strcmp(link, address->key.link) != 0))
+			continue;
+		prefix = neap_net_address_prefix(address);
+		network = neap_net_network(&prefix);
+		if (!has_network(&prefix, &network))
+			continue;
+		for (unsigned bit = network.len; bit < 32; bit++)
+			network.ip.bytes[bit / 8] |= (uint8_t)(0x80U >> bit % 8);
+		if (neap_net_ip_equal(&network.ip, ip))
 			return true;
 	}
 	return false;
@@ -192,6 +222,8 @@ int neap_overlay_net_put_route(struct neap_overlay_net *own, const struct neap_n
 		return EINVAL;
 	if (route.link[0] && !is_up(own, route.link))
 		return ENETDOWN;
+	if (route.via.family && (is_ours(own, &route.via, NULL) || is_broadcast(own, &route.via, route.link)))
+		return EINVAL;
 	if (route.via.family && !(neap_net_link_local(&route.via) && route.link[0])) {
 		const char *way = way_to(own, &route.via, route.link);
 
@@ -199,8 +231,6 @@ int neap_overlay_net_put_route(struct neap_overlay_net *own, const struct neap_n
 			return four ? ENETUNREACH : EHOSTUNREACH;
 		memcpy(route.link, way, sizeof(route.link));
 	}
-	if (route.via.family && is_ours(own, &route.via, NULL))
-		return EINVAL;
 	if (route.source.family && !is_ours(own, &route.source, route.link))
 		return EINVAL;
 	route.plain = true;

@@ -9,7 +9,6 @@
 #include <time.h>
 
 #define TIMEOUT 60
-#define SAID_MAX 400 /* bytes of what a command has said, in an error */
 #define DELAY 1
 #define TRY_MS 30000
 #define PIECE_MS 500
@@ -86,26 +85,6 @@ static int try_port(const struct waiting *waiting, struct neap_arena *arena, str
 	return neap_web_get(&request, arena, &answer, err);
 }
 
-/* The end of what it said, on one line. */
-static const char *last_words(const struct neap_process_result *result, struct neap_arena *arena)
-{
-	struct neap_str text = neap_str(result->errors[0] ? result->errors : result->out);
-	const char *start;
-	char *words;
-
-	while (text.len && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == ' '))
-		text.len--;
-	start = text.len > SAID_MAX ? text.data + text.len - SAID_MAX : text.data;
-	while (start > text.data && ((unsigned char)*start & 0xc0) == 0x80)
-		start++;
-	words = neap_arena_printf(arena, "%s%.*s", start > text.data ? "…" : "",
-				  (int)(text.data + text.len - start), start);
-	for (char *at = words; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = *at == '\n' ? '|' : ' ';
-	return words;
-}
-
 static int try_command(const struct waiting *waiting, struct neap_arena *arena, struct neap_error **err)
 {
 	struct neap_process process = *waiting->probe->command;
@@ -118,7 +97,7 @@ static int try_command(const struct waiting *waiting, struct neap_arena *arena, 
 		return -1;
 	if (!result.status)
 		return 0;
-	said = last_words(&result, arena);
+	said = neap_process_said(&result, arena);
 	neap_error_set(err, "%s: exit %d", process.argv[0], result.status);
 	return *said ? neap_error_hint(err, "it said: %s", said) : -1;
 }

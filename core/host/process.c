@@ -27,6 +27,7 @@
 #define STOP_MS 500 /* between looks at `stop` */
 #define GRACE 5     /* seconds between SIGTERM and SIGKILL */
 #define CHILD_STACK ((size_t)32 << 10)
+#define SAID_MAX 400 /* bytes of what a program has said, in an error */
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct stream {
@@ -83,6 +84,11 @@ static const char *search_path(struct neap_arena *arena)
 				       : USUAL_PATH;
 }
 
+const char *const *neap_process_places(const char *name, struct neap_arena *arena)
+{
+	return (const char *const *)candidates(arena, name, search_path(arena));
+}
+
 const char *neap_process_locate(const char *name, struct neap_arena *arena)
 {
 	char **file = candidates(arena, name, search_path(arena));
@@ -98,6 +104,29 @@ const char *neap_process_locate(const char *name, struct neap_arena *arena)
 			return neap_arena_strdup(arena, real);
 	}
 	return NULL;
+}
+
+const char *neap_process_said(const struct neap_process_result *result, struct neap_arena *arena)
+{
+	const char *said = result->errors[0] ? result->errors : result->out, *start;
+	size_t len = strlen(said);
+	char *text;
+
+	while (len && (said[len - 1] == '\n' || said[len - 1] == ' '))
+		len--;
+	start = len > SAID_MAX ? said + len - SAID_MAX : said;
+	while (((unsigned char)*start & 0xc0) == 0x80 && start > said) /* it would be cut in a character */
+		start++;
+	text = neap_arena_printf(arena, "%s%.*s", start > said ? "…" : "",
+				 (int)(len - (size_t)(start - said)), start);
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = *at == '\n' ? '|' : ' '; /* lines are told apart */
+	if (!neap_str_is_utf8(neap_str(text)))
+		for (char *at = text; *at; at++)
+			if ((unsigned char)*at >= 0x80)
+				*at = '?';
+	return text;
 }
 
 /* Takes what is there, in a bounded number of reads: a program that never stops talking must not keep us from

@@ -29,6 +29,8 @@ struct neap_process_place {
 	int network;                          /* the network namespace that it runs in; 0: neap's own */
 };
 
+/* Where a program of this name is looked for outside a root, in that order, ended by NULL. */
+const char *const *neap_process_places(const char *name, struct neap_arena *arena);
 /* The file that a program of this name is here: the first one where neap_process_run() looks for it, behind
  * all links. NULL: there is none. */
 const char *neap_process_locate(const char *name, struct neap_arena *arena);

@@ -24,7 +24,10 @@
 #include "host/state_parts.h"
 
 #define FOLDER "confirm"
-#define HEAD "neap-confirm 1 "
+#define WORD "neap-confirm "
+#define HEAD                                                                                                 \
+	WORD "1 " /* another number: lines, or how a change is taken back (inverse.h), mean something else   \
+		   */
 #define RECORD_MAX ((size_t)64 << 20)
 #define NAME_SIZE 40
 #define SLICE_MS 100
@@ -191,15 +194,39 @@ static int read_all(int fd, struct neap_arena *arena, struct neap_str *ret)
 	return 0;
 }
 
+/* Of another version of neap, which says what it means. */
+static bool is_foreign(struct neap_str text, struct neap_arena *arena, const char **ret_version)
+{
+	const size_t word = strlen(WORD);
+	size_t len = word;
+
+	while (len < text.len && text.data[len] >= '0' && text.data[len] <= '9')
+		len++;
+	if (len == word || len == text.len || text.data[len] != ' ' || memcmp(text.data, WORD, word) != 0)
+		return false;
+	*ret_version = neap_arena_copy(arena, text.data + word, len - word);
+	return strncmp(text.data, HEAD, len + 1) != 0;
+}
+
 int neap_confirm_load(int fd, const char *id, enum neap_armed_phase phase, struct neap_arena *arena,
 		      struct neap_armed *ret, struct neap_error **err)
 {
+	const char *version;
 	struct neap_str text;
 
 	*ret = (struct neap_armed){ .phase = phase };
 	snprintf(ret->id, sizeof(ret->id), "%s", id);
 	if (read_all(fd, arena, &text) < 0)
 		return neap_error_errno(err, errno, "read the record " FOLDER "/%s.%s", id, phases[phase]);
+	if (is_foreign(text, arena, &version)) {
+		neap_error_set(err,
+			       "the record " FOLDER
+			       "/%s.%s in neap's state is of another version of neap (format %s)",
+			       id, phases[phase], version);
+		return neap_error_hint(
+			err, "the neap that wrote it takes the change back, or confirms it; where "
+			     "there is none any more, put right what is in force and remove the file");
+	}
 	if (parse(text, arena, ret))
 		return 0;
 	neap_error_set(err, "the record " FOLDER "/%s.%s in neap's state is not as neap writes it", id,

@@ -10,6 +10,7 @@
 #include "base/vec.h"
 #include "host/accounts.h"
 #include "host/follow.h"
+#include "host/process.h"
 
 #define NEW_DIRECTORY_MODE 0755
 
@@ -59,6 +60,25 @@ int neap_view_stat(const struct neap_view *view, const char *path, struct neap_s
 		   struct neap_error **err)
 {
 	return view->reads->stat(view, path, ret, err);
+}
+
+int neap_view_program(const struct neap_view *view, const char *name, bool *ret_found)
+{
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *const *place = neap_process_places(name, arena);
+	bool unknown = false;
+
+	*ret_found = false;
+	for (; *place && !*ret_found; place++) {
+		struct neap_error *ignored NEAP_AUTO_ERROR = NULL;
+		struct neap_stat stat;
+		const char *real;
+		int r = neap_view_follow(view, *place, arena, &real, &stat, &ignored);
+
+		unknown = unknown || r == NEAP_UNKNOWN;
+		*ret_found = r == 0 && stat.kind == NEAP_FILE_REGULAR && (stat.mode & 0111);
+	}
+	return !*ret_found && unknown ? NEAP_UNKNOWN : 0;
 }
 
 int neap_view_file(const struct neap_view *view, const char *path, struct neap_arena *arena,

@@ -31,6 +31,7 @@ confirm_tools() {
 	killed() {
 		setsid "$neap" apply --state-dir "$state" "$@" site.lua >killed.txt 2>&1 &
 		until_armed
+		for _ in $(seq 100); do grep -q "^neap: " killed.txt && break; sleep 0.05; done # it has landed
 		kill -9 -- -$!
 		wait || true
 	}
@@ -250,7 +251,7 @@ waits" ]
 @test "a probe that answers confirms at once; one that does not has it taken back, and says how it ended" {
 	recipe <<-LUA
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "30s", confirm_probe = { "test", "-e", "$PWD/well" } }
-	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP", confirm_within = "2s", confirm_probe = { "sh", "-c", "exit 7" } }
+	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP", confirm_within = "2s", confirm_probe = { "sh", "-c", "{ seq 500; echo no way in; } >&2; exit 7" } }
 	LUA
 	inside nft '
 		rm -f well
@@ -260,8 +261,51 @@ waits" ]
 		[ "$SECONDS" -lt 15 ]
 		iptables -C INPUT -p tcp -j DROP
 		code 1 iptables -C INPUT -p udp -j DROP 2>/dev/null
-		grep "not confirmed within 2s (sh: exit 7): what it changed has been taken back" out.txt
-		! grep waits err.txt'
+		grep -A1 "not confirmed within 2s (sh: exit 7): what it changed has been taken back" out.txt >failed.txt
+		grep "^    the probe said: .*499|500|no way in$" failed.txt
+		[ "$(wc -c <failed.txt)" -lt 800 ]
+		# Meanwhile it says what it waits for; -q does not.
+		grep "INPUT: -p tcp -j DROP\] is taken back at [0-9:]* unless test answers before; or: neap confirm --state-dir" err.txt
+		[ "$(wc -l <err.txt)" = 2 ]
+		# And then that it stays, not that it waits.
+		grep "(by iptables-nft, last in INPUT; confirmed)" out.txt
+		iptables -F
+		code 4 apply -q --format json >out.json 2>err.txt
+		! grep "taken back at" err.txt
+		jq -e ".resources | map({action, error, reason}) == [
+			{ action: \"create\", error: null, reason: \"by iptables-nft, last in INPUT; confirmed\" },
+			{ action: \"error\", error: .[1].error, reason: .[1].reason }]" out.json
+		jq -e ".resources[1].hint | test(\"the probe said\")" out.json'
+}
+
+@test "a probe that nobody could run is an error of the plan, and one that the recipe makes is waited for" {
+	recipe <<-LUA
+	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "30s", confirm_probe = { "$PWD/probe" } }
+	neap.iptables_rule { chain = "INPUT", rule = "-p udp -j DROP", confirm_within = "30s", confirm_probe = { "no-such-probe" } }
+	LUA
+	inside nft '
+		rules >was.txt
+		for verb in plan apply; do
+			code 4 $verb >out.txt 2>&1
+			grep "INPUT: -p tcp -j DROP\] (site.lua:2): confirm_probe: there is no program $PWD/probe$" out.txt
+			grep "INPUT: -p udp -j DROP\] (site.lua:3): confirm_probe: there is no program no-such-probe$" out.txt
+			code 4 $verb --format json >$verb.json
+			jq -e ".resources | map(.action) == [\"error\", \"error\"]" $verb.json
+		done
+		rules | diff was.txt -
+		[ ! -e state/confirm ]
+		echo "#!/bin/sh" >probe
+		code 4 plan >out.txt # it cannot be executed
+		ln -s "$(type -P true)" no-such-probe
+		PATH=$PATH:$PWD
+		sed -i "4,\$ d; 3 s/udp/icmp/" site.lua
+		echo "neap.file { path = \"$PWD/probe\", content = \"#!/bin/sh\", mode = \"0755\" }" >>site.lua
+		code 2 plan >out.txt
+		apply >out.txt
+		[ "$(grep -n "file\[" out.txt | cut -d: -f1)" -lt "$(grep -n "p tcp -j" out.txt | cut -d: -f1)" ]
+		rm probe no-such-probe # as wanted it waits for nobody
+		sed -i "/neap.file/ d" site.lua
+		plan'
 }
 
 @test "a probe that hangs does not outlast the time, and who has a probe can be confirmed by hand, too" {
@@ -538,6 +582,22 @@ vxlans() {
 		confirm
 		code 0 wait $!
 		plan'
+}
+
+@test "what cannot be taken back of many things is said in a line each" {
+	vxlans '
+		printf "local neap = require \"neap\"\nneap.vxlan { name = \"vx0\", id = 42, peers = { \"10.0.0.5\", \"10.0.0.6\", \"10.0.0.7\" }, confirm_within = \"2s\" }\n" >site.lua
+		apply >out.txt 2>&1 &
+		until_armed
+		ip link del vx0
+		code 4 wait $!
+		grep -A9 "^x failed    vxlan\[vx0\] (site.lua:2): not confirmed within 2s: what it changed has been taken back, but not all$" out.txt |
+			tail -n +2 >left.txt
+		diff left.txt - <<-TXT
+		    look at what is in force: the rest is for you to put right
+		    the peer 10.0.0.2: the link is not there any more
+		    the peer 10.0.0.3: the link is not there any more
+		TXT'
 }
 
 @test "of the network, too: confirmed it stays, killed it is taken back, and what others have set since is theirs" {

@@ -44,7 +44,7 @@ of() { jq -r --arg a "$2" 'select(.address == $a) | [.action, .outcome // "-", (
 	[ "$(jq -c 'select(.event == "run_begin") | [.mode, .recipe, .tags, .neap_version]' events)" = \
 		"[\"apply\",\"site.lua\",null,\"$("$NEAP" version | head -n 1 | grep -oE '[0-9.]+')\"]" ]
 	[ "$(of events 'file[/etc/motd]')" = "update changed content,mode" ]
-	[ "$(of events 'file[/srv]')" = "none failed " ]
+	[ "$(of events 'file[/srv]')" = "error failed " ]
 	[ "$(of events 'file[/etc/after]')" = "none skipped " ]
 	[ "$(of events 'file[/etc/same]')" = "none unchanged " ]
 	[ "$(jq -c 'select(.outcome == "failed") | [.error, .source.file, .source.line, .type]' events)" = '["/srv is a directory","site.lua",3,"file"]' ]

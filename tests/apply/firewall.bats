@@ -165,7 +165,10 @@ rules_tools() {
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT" }
 	neap.iptables_rule { table = "nat", chain = "PREROUTING", rule = "-j MASQUERADE" }
 	neap.iptables_rule { chain = "NOWHERE", rule = "-j ACCEPT" }
+	neap.iptables_rule { chain = "output", rule = "-j ACCEPT" }
 	neap.iptables_rule { chain = "INPUT", rule = "-j NOWHERE" }
+	neap.iptables_rule { chain = "INPUT", rule = "-m set --match-set nobody src -j ACCEPT" }
+	neap.iptables_chain { name = "SITE", rules = { "-p udp -j ACCEPT", "-m nowhere -j ACCEPT" } }
 	neap.iptables_rule { chain = "INPUT", rule = "-6 -j ACCEPT" }
 	neap.iptables_rule { chain = "INPUT", rule = "-s host.invalid -j ACCEPT" }
 	neap.iptables_rule { chain = "INPUT", rule = "-j DROP" }
@@ -175,6 +178,11 @@ rules_tools() {
 		grep -q "refuses the rule.*unknown option \"--frobnicate\"" plan.txt
 		grep -q "there is no chain NOWHERE of table filter (ipv4)" plan.txt
 		grep -q "it jumps to chain NOWHERE of table filter" plan.txt
+		grep -A1 "there is no chain output of table filter (ipv4)" plan.txt | grep -q "did you mean \"OUTPUT\""
+		! grep -q "line [0-9]*: RULE_APPEND" plan.txt
+		grep -A1 "refuses the rule.*Set nobody doesn.t exist" plan.txt | grep -q "ipset makes the set"
+		grep -A1 "iptables_chain\[SITE\] (site.lua:[0-9]*): -m nowhere -j ACCEPT: iptables-restore refuses the rule.*Couldn.t load match .nowhere" plan.txt |
+			grep -q "no match or target of that name"
 		grep -q "makes no rule of it" plan.txt
 		grep -q "host.invalid" plan.txt
 		fails apply >apply.txt 2>&1
@@ -193,14 +201,49 @@ rules_tools() {
 	neap.iptables_chain { name = "MINE", policy = "DROP" }
 	neap.iptables_chain { name = "OTHER", foreign = "keep" }
 	neap.iptables_chain { name = "A234567890123456789012345678X" }
+	neap.iptables_chain { name = "LOG" }
+	neap.iptables_chain { name = "TTL" }
+	neap.iptables_chain { name = "TTL", family = "ipv6" }
+	neap.iptables_rule { chain = "REJECT", rule = "-j DROP" }
+	neap.iptables_chain { name = "input" }
+	neap.iptables_chain { name = "postrouting" }
+	neap.iptables_chain { name = "Output", ensure = "absent" }
+	neap.iptables_chain { table = "nat", name = "INPUT", policy = "DROP" }
+	neap.iptables_chain { table = "nat", name = "OUTPUT", policy = "ACCEPT" }
 	neap.iptables_chain { name = "TWICE", rules = { "-p tcp -j ACCEPT", "-j DROP", "-p tcp -j ACCEPT" } }
 	LUA
 	run -1 "$NEAP" check site.lua
 	for word in '"A B" is no name of a chain' 'begins with -A' 'an apostrophe quotes nothing' 'a double quote is not closed' \
 		'position has no meaning' 'built in: it cannot be absent' 'policy is for built-in chains' \
-		'foreign has no meaning without rules' 'is longer than 28 bytes' 'rules: "-p tcp -j ACCEPT" is there twice'; do
+		'foreign has no meaning without rules' 'is longer than 28 bytes' 'rules: "-p tcp -j ACCEPT" is there twice' \
+		'name "LOG" is a target of iptables, and no name of a chain' 'chain "REJECT" is a target' \
+		'iptables_chain[TTL]: name "TTL" is a target' 'name "input" is no built-in chain of the table filter' \
+		'did you mean "INPUT"?' 'iptables refuses DROP in the table nat'; do
 		[[ $output == *"$word"* ]] || { echo "$output"; echo "missing: $word"; return 1; }
 	done
+	echo "$output"
+	[[ $output == *"15 errors"* && $output != *"[ipv6"* && $output != *postrouting* && $output != *Output* && $output != *"OUTPUT]"* ]]
+}
+
+@test "names of chains and policies: what check refuses iptables refuses, and takes the others" {
+	both '
+		verdict() { # verdict COMMAND...: of iptables, of check
+			"${@:2}" >/dev/null 2>&1 && said=0 || said=1
+			"$neap" check site.lua >/dev/null 2>&1 && ours=0 || ours=1
+			[ $said = $ours ] || { echo "$1: iptables $said, neap $ours"; exit 1; }
+		}
+		for family in 4 6; do
+			for target in ACCEPT DROP RETURN QUEUE $(ls /usr/lib/*/xtables | sed -nE "s/^lib(xt|ip6?t)_([A-Z].*)[.]so/\\2/p" | sort -u); do
+				echo "require(\"neap\").iptables_chain { family = \"ipv$family\", name = \"$target\" }" >site.lua
+				verdict "chain $target of IPv$family" $([ $family = 4 ] && echo iptables || echo ip6tables) -N "$target"
+			done
+		done
+		for table in filter nat mangle raw security; do
+			for chain in $(iptables -t $table -S | sed -n "s/^-P \([A-Z]*\).*/\1/p"); do
+				echo "require(\"neap\").iptables_chain { table = \"$table\", name = \"$chain\", policy = \"DROP\" }" >site.lua
+				verdict "policy of $chain in $table" iptables -t $table -P $chain DROP
+			done
+		done'
 }
 
 @test "two that own one thing: a rule twice, a rule in a chain whose rules are all the recipe's, what lies in an absent chain" {
@@ -219,9 +262,17 @@ rules_tools() {
 	recipe <<-'LUA'
 	neap.iptables_chain { name = "MINE", ensure = "absent" }
 	neap.iptables_rule { chain = "INPUT", rule = "-j MINE" }
+	neap.iptables_rule { family = "ipv6", chain = "MINE", rule = "-j DROP" }
+	neap.iptables_rule { chain = "MINE", rule = "-j DROP" }
+	neap.iptables_chain { name = "OTHER", rules = { "-p tcp -g MINE" } }
 	LUA
 	run -1 "$NEAP" check site.lua
-	[[ $output == *"makes absent"* ]]
+	diff - <(printf '%s\n' "$output" | sed 's/^.*]: //') <<-'TXT'
+	iptables_rule[INPUT: -j MINE] (site.lua:3) jumps to the chain MINE of the table filter (ipv4), which iptables_chain[MINE] (site.lua:2) makes absent
+	iptables_rule[MINE: -j DROP] (site.lua:5) works on the chain MINE of the table filter (ipv4), which iptables_chain[MINE] (site.lua:2) makes absent
+	iptables_chain[OTHER] (site.lua:6) jumps to the chain MINE of the table filter (ipv4), which iptables_chain[MINE] (site.lua:2) makes absent
+	3 errors; nothing was applied
+	TXT
 	# Two texts of one rule: seen when it is looked at.
 	recipe <<-'LUA'
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j ACCEPT" }

@@ -375,6 +375,66 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	! grep -q "metric 5" routes.txt
 }
 
+@test "addresses: the plan takes what the kernel takes, and no other" {
+	inside '
+		verdict() { # verdict LINK ADDRESS: the same of both; what the kernel takes in silence and does not have it refuses
+			ip addr add "$2" dev $1 2>/dev/null && [ "$(ip -o addr show dev $1 to ${2%/*})" ] && said=0 || said=1
+			ip addr del "$2" dev $1 2>/dev/null || true
+			echo "require(\"neap\").address { link = \"$1\", address = \"$2\" }" >site.lua
+			plan >plan.txt 2>&1 && ours=1 || ours=$?
+			[ $ours-$said = 2-0 ] || [ $ours-$said = 1-1 ] || { echo "$2 on $1: kernel $said, neap $ours"; cat plan.txt; exit 1; }
+			[ $ours = 1 ] || { converges; ip addr del "$2" dev $1; }
+			[ $ours = 2 ] || grep "^site.lua:1: address.*: address: ${2%/*} is " plan.txt
+		}
+		for address in 0.0.0.0/24 0.0.0.0/32 0.0.0.5/24 10.0.0.0/24 10.0.0.255/24 10.0.0.0/31 10.0.0.0/32 10.0.0.1/1 127.0.0.9/8 \
+			224.0.0.1/24 239.1.2.3/32 240.0.0.1/24 255.255.255.255/32 255.255.255.255/24 \
+			ff02::1/64 ffff::/16 ::/64 ::/128 ::1/128 ::1/64 ::2/128 fd00::/64 ::ffff:10.0.0.1/96 fe80::/64; do
+			verdict eth1 $address
+		done
+		ip -6 addr del ::1/128 dev lo
+		for address in 0.0.0.0/8 224.0.0.1/24 ff02::1/64 ::/128 ::1/128; do verdict lo $address; done' >said.txt || { cat said.txt; return 1; }
+	grep -q "address: ff02::1 is a multicast address, which a link cannot have" said.txt
+	grep -q "address: ::1 is a loopback address, which only lo can have" said.txt
+	grep -q "address: 0.0.0.0 is the unspecified address, which a link cannot have" said.txt
+}
+
+@test "routes: the plan takes what the kernel takes, and no other; a gateway is no machine of our own" {
+	inside '
+		ip link add still type veth peer name quiet
+		ip addr add 10.0.0.1/24 dev eth1; ip addr add 10.0.0.2/24 dev eth1; ip addr add 10.1.0.1/31 dev eth1; ip addr add 10.2.0.1/32 dev eth1
+		ip addr add 10.3.0.1/24 dev still; ip addr add fd00::1/64 dev eth1 nodad; ip route add 10.4.0.0/24 dev far
+		verdict() { # verdict TO VIA [LINK]: the same of both, but for a gateway of IPv4 that is the machine itself
+			ip route replace "$1" via "$2" ${3:+dev $3} 2>/dev/null && said=0 || said=1
+			ip route del "$1" 2>/dev/null || true
+			[ "$2" != 10.0.0.1 ] && [ "$2" != 10.2.0.1 ] && [ "$2" != 0.0.0.0 ] || said=1
+			echo "require(\"neap\").route { to = \"$1\", via = \"$2\"${3:+, link = \"$3\"} }" >site.lua
+			plan >plan.txt 2>&1 && ours=1 || ours=$?
+			[ $ours-$said = 2-0 ] || [ $ours-$said = 1-1 ] || [ $ours-$said = 4-1 ] || { echo "$*: kernel $said, neap $ours"; cat plan.txt; exit 1; }
+			[ $ours = 2 ] || { echo "$*"; cat plan.txt; }
+			[ $ours != 2 ] || { converges; ip route del "$1"; }
+		}
+		for via in 10.0.0.9 10.0.0.0 10.0.0.1 10.0.0.255 10.1.0.0 10.2.0.1 10.3.0.9 10.3.0.255 10.4.0.255 10.9.9.9 \
+			0.0.0.0 224.0.0.1 255.255.255.255; do
+			verdict 99.0.0.0/24 $via
+			verdict 99.0.0.0/24 $via eth1
+			verdict 99.0.0.0/24 $via far
+		done
+		for via in fd00::9 fd00:: fd00::1 fd00::ffff:ffff:ffff:ffff fd09::1 fe80::9 :: ::1 ff02::1; do
+			verdict 2001:99::/64 $via
+			verdict 2001:99::/64 $via eth1
+		done
+		for to in 224.0.0.0/24 0.0.0.0/8 127.1.0.0/16 240.0.0.0/4 10.0.0.255/32; do verdict $to 10.0.0.9; done
+		for to in ff05::/16 ::1/128 fe80::/10; do verdict $to fd00::9; done' >said.txt || { cat said.txt; return 1; }
+	grep -A4 "^99.0.0.0/24 10.0.0.255 eth1" said.txt | grep -q "nor the broadcast address of a network that it is in"
+	grep -A5 "^99.0.0.0/24 10.2.0.1 far" said.txt | grep -q "must not be an address of this machine"
+	grep -A4 "^99.0.0.0/24 224.0.0.1" said.txt | grep -q "site.lua:1: .*via: 224.0.0.1 is a multicast address, which no gateway has"
+	grep -A4 "^2001:99::/64 ::1" said.txt | grep -q "via: ::1 is a loopback address, which no gateway has"
+	grep -q "via: 255.255.255.255 is the broadcast address" said.txt
+	echo "require('neap').route { to = '99.0.0.0/24', via = '10.0.0.9', source = '239.0.0.1' }" >site.lua
+	run -1 "$NEAP" check site.lua
+	[[ $output == *"source: 239.0.0.1 is a multicast address, which no packet is sent from"* ]]
+}
+
 @test "routes: an IPv6 source that was put there just now is waited for" {
 	recipe <<-'LUA'
 	neap.address { link = "eth1", address = "fd00::1/64" }
@@ -450,16 +510,8 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	neap.route { to = "10.20.0.0/16", via = "10.10.1.7", source = "10.10.1.1" }
 	LUA
 	inside '
-		when=1
-		while true; do
-			strace -f -qq -o /dev/null -e trace=sendto -e "inject=sendto:signal=KILL:when=$when" \
-				"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
-			apply -q --lock-wait 10s
-			plan
-			ip link del br0; ip link del v0
-			when=$((when + 1))
-		done
-		echo $when >when.txt'
+		before() { ip link del br0; ip link del v0; } 2>/dev/null
+		each_struck sendto signal=KILL >when.txt'
 	[ "$(cat when.txt)" -gt 12 ]
 }
 
@@ -471,17 +523,9 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	neap.route { to = "10.20.0.0/16", via = "10.10.1.7" }
 	LUA
 	inside '
-		when=1
-		while true; do
-			strace -f -qq -o /dev/null -e trace=sendto -e "inject=sendto:error=ENOBUFS:when=$when" \
-				"'"$NEAP"'" apply --lock-wait 10s --state-dir state site.lua >failed.txt && break
-			grep -q "No buffer space" failed.txt
-			apply -q --lock-wait 10s
-			plan
-			ip link del br0; ip link del v0
-			when=$((when + 1))
-		done
-		echo $when >when.txt'
+		before() { ip link del br0; ip link del v0; } 2>/dev/null
+		seen() { grep -q "No buffer space" struck.json; }
+		each_struck sendto error=ENOBUFS >when.txt'
 	[ "$(cat when.txt)" -gt 8 ]
 }
 

@@ -364,27 +364,22 @@ site() { # all types, each with what there is to keep
 	LUA
 	# shellcheck disable=SC2016
 	inside '
-		when=1
-		while true; do
-			rm -rf /etc/neap $units/*; ip address flush dev eth1; ip address flush dev far; ip link del br0 2>/dev/null || true
-			strace -f -qq -o trace -e trace=sendto -e "inject=sendto:error=EPERM:when=$when" \
-				"'"$NEAP"'" apply --state-dir state --format json site.lua >first.json && break
-			# Of those that failed there is something by themselves or before them, and not for the want of the unit.
-			if grep -q "did not converge: after" first.json; then cat first.json; exit 1; fi
-			if jq -e ".resources | any(.outcome == \"changed\")" first.json >/dev/null; then
+		before() { rm -rf /etc/neap $units/*; ip address flush dev eth1; ip address flush dev far; ip link del br0 2>/dev/null || true; }
+		# Of those that failed there is something by themselves or before them, and not for the want of the unit.
+		seen() {
+			if grep -q "did not converge: after" struck.json; then cat struck.json >&2; exit 1; fi
+			if jq -e ".resources | any(.outcome == \"changed\")" struck.json >/dev/null; then
 				[ -e $units/neap-network.service ] && [ -L $units/multi-user.target.wants/neap-network.service ]
-				seen=yes
+				touch changed
 			fi
-			converges
-			when=$((when + 1))
-		done
-		[ "$seen" = yes ]
+		}
+		each_struck sendto error=EPERM
+		[ -e changed ]
 		# With the directories alone gone, too.
 		rm -r /etc/neap; ip address flush dev eth1
 		for when in $(seq 1 12); do
-			strace -f -qq -o trace -e trace=sendto -e "inject=sendto:error=EPERM:when=$when" \
-				"'"$NEAP"'" apply --state-dir state --format json site.lua >first.json || true
-			if grep -q "did not converge: after" first.json; then cat first.json; exit 1; fi
+			struck sendto error=EPERM $when "$neap" apply --state-dir state --format json site.lua >struck.json || true
+			seen
 			rm -rf /etc/neap; ip address flush dev eth1
 		done'
 }
@@ -393,19 +388,8 @@ site() { # all types, each with what there is to keep
 	site
 	# shellcheck disable=SC2016
 	inside '
-		for call in renameat2 symlinkat sendto mkdirat; do
-			when=1
-			while true; do
-				rm -rf /etc/neap $units/*
-				ip link del br0 2>/dev/null || true; ip link del v0 2>/dev/null || true; ip route flush table 100 2>/dev/null || true
-				strace -f -qq -o /dev/null -e trace=$call -e "inject=$call:signal=KILL:when=$when" \
-					"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
-				apply -q --lock-wait 10s
-				plan
-				when=$((when + 3))
-			done
-			echo $call $when >>when.txt
-		done'
+		before() { rm -rf /etc/neap $units/*; ip link del br0; ip link del v0; ip route flush table 100; } 2>/dev/null
+		for call in renameat2 symlinkat sendto mkdirat; do each_struck $call signal=KILL 3 >>when.txt; done'
 	cat when.txt
 	[ "$(wc -l <when.txt)" = 4 ]
 }
@@ -723,16 +707,9 @@ site() { # all types, each with what there is to keep
 	LUA
 	# shellcheck disable=SC2016
 	inside '
-		for call in renameat2 sendto; do
-			when=1
-			while true; do
-				find /etc/systemd/network -name "*neap*" -delete
-				ip link del br0 2>/dev/null || true; ip link del v0 2>/dev/null || true; ip address flush dev eth1
-				strace -f -qq -o /dev/null -e trace=$call -e "inject=$call:signal=KILL:when=$when" \
-					"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
-				apply -q --lock-wait 10s
-				plan
-				when=$((when + 2))
-			done
-		done'
+		before() {
+			find /etc/systemd/network -name "*neap*" -delete
+			ip link del br0 2>/dev/null || true; ip link del v0 2>/dev/null || true; ip address flush dev eth1
+		}
+		for call in renameat2 sendto; do each_struck $call signal=KILL 2; done'
 }

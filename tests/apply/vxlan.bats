@@ -294,16 +294,8 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	neap.bridge { name = "br0", members = { "vx0" } }
 	LUA
 	inside '
-		when=1
-		while true; do
-			strace -f -qq -o /dev/null -e trace=sendto -e "inject=sendto:signal=KILL:when=$when" \
-				"'"$NEAP"'" apply -q --lock-wait 10s --state-dir state site.lua && break
-			apply -q --lock-wait 10s
-			plan
-			ip link del br0; ip link del vx0
-			when=$((when + 1))
-		done
-		echo $when >when.txt'
+		before() { ip link del br0; ip link del vx0; } 2>/dev/null
+		each_struck sendto signal=KILL >when.txt'
 	[ "$(cat when.txt)" -gt 9 ]
 }
 
@@ -312,19 +304,13 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	neap.vxlan { name = "vx0", id = 42, peers = { "192.0.2.3" }, neighbours = { ["10.0.0.2"] = "02:00:00:00:00:02" } }
 	LUA
 	inside '
-		when=1
-		while true; do
+		before() {
+			ip link del vx0 2>/dev/null || true
 			ip link add vx0 type vxlan id 42 dstport 4789
 			bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.9
-			strace -f -qq -o /dev/null -e trace=sendto -e "inject=sendto:error=ENOBUFS:when=$when" \
-				"'"$NEAP"'" apply --lock-wait 10s --state-dir state site.lua >failed.txt && break
-			grep -q "No buffer space" failed.txt
-			apply -q --lock-wait 10s
-			plan
-			ip link del vx0
-			when=$((when + 1))
-		done
-		echo $when >when.txt'
+		}
+		seen() { grep -q "No buffer space" struck.json; }
+		each_struck sendto error=ENOBUFS >when.txt'
 	[ "$(cat when.txt)" -gt 5 ]
 }
 

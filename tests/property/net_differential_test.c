@@ -22,40 +22,31 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "base/vec.h"
 #include "host/overlay.h"
 #include "host/state.h"
+#include "net_fixture.h"
 
 #define ROUNDS 60
 #define CHANGES 40
-
-static uint64_t state;
-
-static uint32_t pick(uint32_t below)
-{
-	uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (uint32_t)((z ^ (z >> 31)) % below);
-}
 
 /* ---- changes ------------------------------------------------------------------------------------------- */
 
 static const char *const names[] = { "b0", "b1", "v0", "v1", "v2", "x0", "x1", "lo" };
 #define NAMES (sizeof(names) / sizeof(*names))
 static const uint8_t macs[][NEAP_NET_MAC] = { { 2, 0, 0, 0, 0, 1 }, { 2, 0, 0, 0, 0, 2 } };
-static const char *const addresses[] = { "10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/24", "10.0.0.2/16",
-					 "10.1.0.1/32", "fd00::1/64",  "fd00::2/64",  "fd00::1/48",
-					 "fd01::1/128", "192.0.2.1/30" };
+static const char *const addresses[] = { "10.0.0.1/24", "10.0.0.2/24",       "10.0.0.3/24", "10.0.0.2/16",
+					 "10.1.0.1/32", "fd00::1/64",        "fd00::2/64",  "fd00::1/48",
+					 "fd01::1/128", "192.0.2.1/30",      "0.0.0.5/24",  "224.0.0.1/24",
+					 "10.0.0.0/25", "255.255.255.255/24" };
 static const char *const targets[] = { "10.9.0.0/16", "10.0.0.4/30", "0.0.0.0/0", "10.0.0.9/32",
 				       "fd09::/48",   "fd00::/64",   "::/0",      "fd00::9/128" };
-static const char *const gateways[] = { "10.0.0.9", "10.0.0.2", "10.0.7.1", "10.1.0.1", "192.0.2.2",
-					"fd00::9",  "fd00::2",  "fd01::1",  "fe80::9",  "fd09::1" };
+static const char *const gateways[] = { "10.0.0.9",     "10.0.0.2",  "10.0.7.1",   "10.1.0.1",  "192.0.2.2",
+					"fd00::9",      "fd00::2",   "fd01::1",    "fe80::9",   "fd09::1",
+					"10.0.255.255", "192.0.2.3", "10.0.0.127", "10.0.0.255" };
+#define COUNT(of) (sizeof(of) / sizeof(*(of)))
 
 static void set_name(char ret[NEAP_NET_NAME], const char *name)
 {
@@ -186,7 +177,7 @@ static void draw(unsigned number, struct neap_net_change *ret)
 		return;
 	case 1:
 		ret->op = pick(3) ? NEAP_NET_ADDRESS_ADD : NEAP_NET_ADDRESS_REMOVE;
-		index = pick(10);
+		index = pick(COUNT(addresses));
 		neap_net_prefix_parse(addresses[index], &prefix);
 		/* Of more than two links that lead to one network the kernel has an order of its own. */
 		ret->address.key =
@@ -210,7 +201,7 @@ static void draw(unsigned number, struct neap_net_change *ret)
 		set_name(ret->route.link, names[pick(5)]);
 	if (pick(4)) {
 		do
-			neap_net_ip_parse(gateways[pick(10)], &ip);
+			neap_net_ip_parse(gateways[pick(COUNT(gateways))], &ip);
 		while (ip.family != prefix.ip.family);
 		ret->route.via = ip;
 	}
@@ -538,23 +529,11 @@ static struct neap_machine *kernel; /* NULL: not to be had here */
 static struct neap_state *journal;
 static char directory[] = "/tmp/neap-net-XXXXXX";
 
-static void write_setting(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		(void)!write(fd, value, strlen(value));
-		close(fd);
-	}
-}
-
 static int begin(void **unused)
 {
 	(void)unused;
-	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0)
+	if (!own_network())
 		return 0;
-	/* No addresses that come by themselves. */
-	write_setting("/proc/sys/net/ipv6/conf/default/addr_gen_mode", "1");
 	if (!mkdtemp(directory))
 		return -1;
 	assert_int_equal(neap_state_open(directory, "/", 0, &journal, NULL), 0);
@@ -763,12 +742,6 @@ static void land_round(uint64_t seed, struct neap_machine *memory, struct neap_m
 		}
 	}
 	neap_vec_done(&round.changes);
-}
-
-static unsigned number_from(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
 }
 
 static struct neap_machine *make_memory(void)

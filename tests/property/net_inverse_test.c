@@ -17,8 +17,6 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,21 +24,11 @@
 
 #include "host/inverse.h"
 #include "host/netlink.h"
+#include "net_fixture.h"
 
 #define ROUNDS 25
 #define STEP_MAX 16
 #define CALLS_MAX 60
-
-static uint64_t state;
-
-static uint32_t pick(uint32_t below)
-{
-	uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (uint32_t)((z ^ (z >> 31)) % below);
-}
 
 /* ---- calls that fail ------------------------------------------------------------------------------------
  */
@@ -472,13 +460,6 @@ static unsigned go(uint64_t seed, unsigned call)
 	return made;
 }
 
-static unsigned number_from(const char *name, unsigned otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
-
 static void net_inverse__what_nobody_confirms_is_as_it_was(void **unused)
 {
 	unsigned seed = number_from("NEAP_SEED", 1), rounds = number_from("NEAP_ROUNDS", ROUNDS);
@@ -501,24 +482,13 @@ static void net_inverse__what_nobody_confirms_is_as_it_was(void **unused)
 		assert_true(changed > rounds / 3 && failed > rounds / 2 && dead > rounds / 2);
 }
 
-static void write_setting(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		(void)!write(fd, value, strlen(value));
-		close(fd);
-	}
-}
-
 static int begin(void **unused)
 {
 	(void)unused;
-	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0 ||
+	if (!own_network() ||
 	    system("ip link add x0 type vxlan id 1 dstport 4789 2>/dev/null") != 0) /* NOLINT(cert-env33-c) */
 		return 0;
-	/* No addresses that come by themselves, and none that is waited for. */
-	write_setting("/proc/sys/net/ipv6/conf/default/addr_gen_mode", "1");
+	/* No address is waited for. */
 	write_setting("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
 	if (neap_host_local_new("/", NULL, &machine, NULL) < 0)
 		return -1;

@@ -48,6 +48,24 @@ netns_tools() {
 	converges() { apply -q >/dev/null && plan; }
 	fails() { if "$@"; then echo "did not fail: $*"; exit 1; fi; }
 	traced() { strace -f -s 200 -o trace "$@"; }
+	# struck CALL FATE N COMMAND…: the Nth of such calls, of children too, ends so (signal=KILL, error=EPERM).
+	struck() { strace -f -qq -o /dev/null -e trace="$1" -e "inject=$1:$2:when=$3" "${@:4}"; }
+	# each_struck CALL FATE [STEP]: an apply that is struck at one call after the other, until one ends well; the next run does the
+	# rest each time. Before each comes before(), after it seen() with ./struck.json. Prints the number of the last.
+	before() { :; }
+	seen() { :; }
+	each_struck() {
+		local when=1
+		while true; do
+			before || true
+			struck "$1" "$2" $when "$neap" apply --lock-wait 10s --state-dir "$state" --format json "$site" >struck.json && break
+			seen
+			apply -q --lock-wait 10s >&2
+			plan >&2
+			when=$((when + ${3-1}))
+		done
+		echo $when
+	}
 	SH
 }
 

@@ -1,30 +1,20 @@
 /* core/engine/claims_account.c, and what claims.c makes of homes and of files full of entries: with the real
  * types, as whose owner parameters they are. */
-#include "graph_fixture.h"
-
-#include "modules/modules.h"
-
-static const struct neap_resource_type *type(const char *name)
-{
-	const struct neap_resource_type *found = neap_registry_find(&neap_modules, name);
-
-	assert_non_null(found);
-	return found;
-}
+#include "modules_fixture.h"
 
 static uint32_t user(struct fixture *f, int line, const char *name)
 {
-	return declare(f, type("user"), line, "name", name, NULL);
+	return declare(f, found("user"), line, "name", name, NULL);
 }
 
 static uint32_t group(struct fixture *f, int line, const char *name)
 {
-	return declare(f, type("group"), line, "name", name, NULL);
+	return declare(f, found("group"), line, "name", name, NULL);
 }
 
 static uint32_t living(struct fixture *f, int line, const char *name, const char *home)
 {
-	uint32_t resource = begin(f, type("user"), line);
+	uint32_t resource = begin(f, found("user"), line);
 
 	set(f, resource, "name", neap_value_string(name));
 	set(f, resource, "home", neap_value_string(home));
@@ -37,8 +27,8 @@ static void claims__an_owner_comes_after_who_makes_the_account(void **state)
 {
 	struct fixture *f = *state;
 
-	declare(f, type("file"), 1, "path", "/a", "owner", "app", "group", "ops", NULL);
-	declare(f, type("directory"), 2, "path", "/d", "owner", "12", "group", "nobody", NULL);
+	declare(f, found("file"), 1, "path", "/a", "owner", "app", "group", "ops", NULL);
+	declare(f, found("directory"), 2, "path", "/d", "owner", "12", "group", "nobody", NULL);
 	user(f, 3, "app");
 	group(f, 4, "ops");
 	finish_good(f);
@@ -51,9 +41,9 @@ static void claims__a_user_makes_its_own_group_unless_that_is_declared(void **st
 {
 	struct fixture *f = *state;
 
-	declare(f, type("file"), 1, "path", "/a", "group", "app", NULL);
+	declare(f, found("file"), 1, "path", "/a", "group", "app", NULL);
 	user(f, 2, "app");
-	declare(f, type("file"), 3, "path", "/b", "group", "web", NULL);
+	declare(f, found("file"), 3, "path", "/b", "group", "web", NULL);
 	user(f, 4, "web");
 	group(f, 5, "web");
 	finish_good(f);
@@ -68,7 +58,7 @@ static void claims__a_user_comes_after_its_groups(void **state)
 	uint32_t resource;
 	struct neap_value names[] = { neap_value_string("b"), neap_value_string("elsewhere") };
 
-	resource = begin(f, type("user"), 1);
+	resource = begin(f, found("user"), 1);
 	set(f, resource, "name", neap_value_string("app"));
 	set(f, resource, "group", neap_value_string("a"));
 	set(f, resource, "groups", (struct neap_value){ .kind = NEAP_LIST, .list = { names, 2 } });
@@ -84,8 +74,8 @@ static void claims__what_is_to_go_can_own_nothing(void **state)
 {
 	struct fixture *f = *state;
 
-	declare(f, type("user"), 1, "name", "app", "ensure", "absent", NULL);
-	declare(f, type("file"), 2, "path", "/a", "owner", "app", NULL);
+	declare(f, found("user"), 1, "name", "app", "ensure", "absent", NULL);
+	declare(f, found("file"), 2, "path", "/a", "owner", "app", NULL);
 	assert_string_equal(finish_bad(f),
 			    "2: file[/a]: file[/a] (site.lua:2) needs the user app, which user[app] "
 			    "(site.lua:1) makes absent\n");
@@ -95,10 +85,10 @@ static void claims__a_user_cannot_come_with_a_group_that_is_to_go(void **state)
 {
 	struct fixture *f = *state;
 
-	declare(f, type("group"), 1, "name", "app", "ensure", "absent", NULL);
+	declare(f, found("group"), 1, "name", "app", "ensure", "absent", NULL);
 	user(f, 2, "app");
-	declare(f, type("group"), 3, "name", "web", "ensure", "absent", NULL);
-	declare(f, type("user"), 4, "name", "web", "group", "app2", NULL);
+	declare(f, found("group"), 3, "name", "web", "ensure", "absent", NULL);
+	declare(f, found("user"), 4, "name", "web", "group", "app2", NULL);
 	assert_string_equal(finish_bad(f),
 			    "2: user[app]: user[app] (site.lua:2) comes with the group app, which group[app] "
 			    "(site.lua:1) makes absent (group = … there says which other group it has)\n");
@@ -108,10 +98,10 @@ static void claims__a_user_goes_before_the_group_of_its_name(void **state)
 {
 	struct fixture *f = *state;
 
-	declare(f, type("group"), 1, "name", "app", "ensure", "absent", NULL);
-	declare(f, type("user"), 2, "name", "app", "ensure", "absent", NULL);
-	declare(f, type("group"), 3, "name", "web", NULL);
-	declare(f, type("user"), 4, "name", "web", "ensure", "absent", NULL);
+	declare(f, found("group"), 1, "name", "app", "ensure", "absent", NULL);
+	declare(f, found("user"), 2, "name", "app", "ensure", "absent", NULL);
+	declare(f, found("group"), 3, "name", "web", NULL);
+	declare(f, found("user"), 4, "name", "web", "ensure", "absent", NULL);
 	finish_good(f);
 	assert_string_equal(edges(f),
 			    "user[app] < group[app] autorequire 1\nuser[web] < group[web] autorequire 3\n");
@@ -123,11 +113,11 @@ static void claims__a_home_is_made_before_what_lies_in_it(void **state)
 {
 	struct fixture *f = *state;
 
-	declare(f, type("file"), 1, "path", "/srv/app/.ssh/keys", NULL);
-	declare(f, type("directory"), 2, "path", "/srv/app", "mode", "0700", NULL);
+	declare(f, found("file"), 1, "path", "/srv/app/.ssh/keys", NULL);
+	declare(f, found("directory"), 2, "path", "/srv/app", "mode", "0700", NULL);
 	living(f, 3, "app", "/srv/app");
-	declare(f, type("directory"), 4, "path", "/srv", NULL);
-	declare(f, type("file"), 5, "path", "/home/web/x", NULL);
+	declare(f, found("directory"), 4, "path", "/srv", NULL);
+	declare(f, found("file"), 5, "path", "/home/web/x", NULL);
 	living(f, 6, "web", "/home/web");
 	finish_good(f);
 	assert_string_equal(edges(f), "directory[/srv/app] < file[/srv/app/.ssh/keys] autorequire 1\n"
@@ -147,8 +137,8 @@ static void claims__a_directory_above_that_is_the_accounts_own_waits_for_it(void
 {
 	struct fixture *f = *state;
 
-	declare(f, type("directory"), 1, "path", "/srv/app", "owner", "app", NULL);
-	declare(f, type("directory"), 2, "path", "/srv/web", "group", "web", NULL);
+	declare(f, found("directory"), 1, "path", "/srv/app", "owner", "app", NULL);
+	declare(f, found("directory"), 2, "path", "/srv/web", "group", "web", NULL);
 	living(f, 3, "app", "/srv/app/home");
 	living(f, 4, "web", "/srv/web/home");
 	finish_good(f);
@@ -160,7 +150,7 @@ static void claims__of_several_who_live_in_one_home_the_first_makes_it(void **st
 {
 	struct fixture *f = *state;
 
-	declare(f, type("file"), 1, "path", "/srv/x", NULL);
+	declare(f, found("file"), 1, "path", "/srv/x", NULL);
 	living(f, 2, "a", "/srv");
 	living(f, 3, "b", "/srv");
 	finish_good(f);
@@ -174,8 +164,8 @@ static void claims__entries_and_the_whole_of_a_file_are_two_owners(void **state)
 
 	user(f, 1, "app");
 	user(f, 2, "web");
-	declare(f, type("file"), 3, "path", "/etc/passwd", "content", "x", NULL);
-	declare(f, type("file"), 4, "path", "/etc/shadow", "ensure", "absent", NULL);
+	declare(f, found("file"), 3, "path", "/etc/passwd", "content", "x", NULL);
+	declare(f, found("file"), 4, "path", "/etc/shadow", "ensure", "absent", NULL);
 	assert_string_equal(finish_bad(f), "3: file[/etc/passwd]: user[web] (site.lua:2) and "
 					   "file[/etc/passwd] (site.lua:3) both own the content of "
 					   "/etc/passwd\n"
@@ -190,7 +180,7 @@ static void claims__the_file_comes_before_its_entries_and_they_have_no_order(voi
 
 	user(f, 1, "b");
 	user(f, 2, "a");
-	declare(f, type("file"), 3, "path", "/etc/passwd", "mode", "0644", NULL);
+	declare(f, found("file"), 3, "path", "/etc/passwd", "mode", "0644", NULL);
 	finish_good(f);
 	assert_string_equal(edges(f), "file[/etc/passwd] < user[b] autorequire 1\n"
 				      "file[/etc/passwd] < user[a] autorequire 2\n");
@@ -201,7 +191,7 @@ static uint32_t with_list(struct fixture *f, int line, const char *type_name, co
 {
 	struct neap_value items[] = { neap_value_string(item) };
 	struct neap_value value = { .kind = NEAP_LIST, .list = { items, *item ? 1 : 0 } };
-	uint32_t resource = begin(f, type(type_name), line);
+	uint32_t resource = begin(f, found(type_name), line);
 	char only[32];
 
 	set(f, resource, "name", neap_value_string(name));

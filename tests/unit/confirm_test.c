@@ -132,6 +132,21 @@ static void confirm__what_is_damaged_or_planted_is_no_record(void **state)
 	assert_true(neap_confirm_list(f->state_dir, f->arena, &all, &count, &err) < 0);
 	assert_non_null(strstr(err->message, "is not as neap writes it"));
 	neap_error_free(err);
+	err = NULL;
+	/* It may mean something else by the same lines, and who has written it can still take it back. */
+	change_file(f, "fedcba9876543210.armed", "neap-confirm 2 0000\nwhat x\n\n");
+	assert_true(neap_confirm_list(f->state_dir, f->arena, &all, &count, &err) < 0);
+	assert_non_null(strstr(err->message,
+			       "fedcba9876543210.armed in neap's state is of another version of neap "
+			       "(format 2)"));
+	assert_non_null(strstr(err->hint, "the neap that wrote it takes the change back"));
+	neap_error_free(err);
+	err = NULL;
+	change_file(f, "fedcba9876543210.armed", "neap-confirm 12 0000\n");
+	assert_true(neap_confirm_look(f->state_dir, &err) < 0);
+	assert_non_null(strstr(err->message, "(format 12)"));
+	neap_error_free(err);
+	err = NULL;
 	change_file(f, "fedcba9876543210.armed", "");
 	assert_true(neap_confirm_find(f->state_dir, "fedcba9876543210", f->arena, &armed, NULL) < 0);
 	assert_true(neap_confirm_find(f->state_dir, "../confirm/01234", f->arena, &armed, NULL) < 0);

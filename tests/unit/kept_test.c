@@ -1,38 +1,16 @@
 /* What the network and the packet filter keep for the boot, on a memory machine: the files' lines, the
  * numbers of rules, and who makes the unit that all share. That a boot takes them is
  * tests/hosts/persist.bats'. */
-#include "graph_fixture.h"
+#include "modules_fixture.h"
 
 #include <errno.h>
 
 #include "engine/kept_rules.h"
 #include "engine/run.h"
 #include "host/machine.h"
-#include "modules/modules.h"
-
-static const struct neap_resource_type *found(const char *name)
-{
-	const struct neap_resource_type *type = neap_registry_find(&neap_modules, name);
-
-	assert_non_null(type);
-	return type;
-}
 
 /* "type line name value …", values as strings; kept by the unit. */
-static uint32_t keep(struct fixture *f, const char *type, int line, ...)
-{
-	uint32_t number = begin(f, found(type), line);
-	const char *name;
-	va_list args;
-
-	va_start(args, line);
-	while ((name = va_arg(args, const char *)))
-		set(f, number, name, neap_value_string(va_arg(args, const char *)));
-	va_end(args);
-	set(f, number, "persist", neap_value_string("unit"));
-	neap_graph_end(f->graph, number);
-	return number;
-}
+#define keep(f, type, line, ...) declare(f, found(type), line, "persist", "unit", __VA_ARGS__)
 
 static struct neap_machine *machine_with(const char *device)
 {

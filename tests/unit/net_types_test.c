@@ -1,35 +1,19 @@
 /* bridge, veth, vxlan, address, route on a memory machine: what is compared and what not, and in what order
  * they and the settings of links come. The kernel's rules are tests/property/net_differential_test.c's. */
-#include "graph_fixture.h"
+#include "modules_fixture.h"
 
 #include <errno.h>
 
 #include "engine/run.h"
 #include "host/machine.h"
-#include "modules/modules.h"
 
 static uint32_t resource(struct fixture *f, const char *type, int line)
 {
-	const struct neap_resource_type *found = neap_registry_find(&neap_modules, type);
-
-	assert_non_null(found);
-	return begin(f, found, line);
+	return begin(f, found(type), line);
 }
 
 /* "type line name value …", values as strings. */
-static uint32_t keep(struct fixture *f, const char *type, int line, ...)
-{
-	uint32_t number = resource(f, type, line);
-	const char *name;
-	va_list args;
-
-	va_start(args, line);
-	while ((name = va_arg(args, const char *)))
-		set(f, number, name, neap_value_string(va_arg(args, const char *)));
-	va_end(args);
-	neap_graph_end(f->graph, number);
-	return number;
-}
+#define keep(f, type, line, ...) declare(f, found(type), line, __VA_ARGS__)
 
 static void change_link(struct neap_machine *machine, enum neap_net_op op, const char *name, const char *kind,
 			unsigned fields, struct neap_net_link link)
@@ -804,6 +788,55 @@ static void net__who_stands_on_what_was_undone_later_is_not_skipped(void **state
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- whose changes wait ---------------------------------------------------------------------------------
+ */
+
+static uint32_t probed(struct fixture *f, const char *probe)
+{
+	static struct neap_value words[1];
+	uint32_t number = resource(f, "address", 1);
+
+	words[0] = neap_value_string(probe);
+	set(f, number, "link", neap_value_string("eth1"));
+	set(f, number, "address", neap_value_string("10.0.0.1/24"));
+	set(f, number, "confirm_within", neap_value_string("30s"));
+	set(f, number, "confirm_probe",
+	    (struct neap_value){ .kind = NEAP_LIST, .list = { .items = words, .count = 1 } });
+	neap_graph_end(f->graph, number);
+	return number;
+}
+
+static void net__a_probe_that_is_no_program_is_an_error_where_something_changes(void **state)
+{
+	static const struct {
+		const char *at, *says;
+		enum neap_file_kind kind;
+		uint32_t mode;
+	} cases[] = {
+		{ "/elsewhere", "confirm_probe: there is no program /probe", NEAP_FILE_REGULAR, 0755 },
+		{ "/probe", "confirm_probe: there is no program /probe", NEAP_FILE_REGULAR, 0644 },
+		{ "/probe", "confirm_probe: there is no program /probe", NEAP_FILE_DIRECTORY, 0755 },
+		{ "/probe", "create live", NEAP_FILE_REGULAR, 0100 },
+		{ "/elsewhere", "none", NEAP_FILE_REGULAR, 0755 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct neap_machine *machine = machine_with("eth1");
+		void *own;
+		uint32_t number;
+
+		assert_int_equal(setup(&own), 0);
+		number = probed(own, "/probe");
+		finish_good(own);
+		neap_host_memory_put(machine, cases[i].at, cases[i].kind, cases[i].mode, 0, 0, "", 0);
+		if (i + 1 == sizeof cases / sizeof *cases) /* it is there already: nobody is asked */
+			put_address(machine, "eth1", "10.0.0.1/24");
+		assert_string_equal(says(own, machine, number), cases[i].says);
+		teardown(&own);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -841,6 +874,7 @@ int main(void)
 		TEST(net__two_vxlans_of_one_number_are_an_error),
 		TEST(net__a_vxlan_comes_after_its_link_and_before_its_bridge),
 		TEST(net__who_stands_on_what_was_undone_later_is_not_skipped),
+		cmocka_unit_test(net__a_probe_that_is_no_program_is_an_error_where_something_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -451,6 +451,7 @@ static void report__failures_say_where_and_why(void **state)
 	json_t *root = json(f), *resources = json_object_get(root, "resources");
 	json_t *item = json_array_get(resources, 1);
 	assert_string_equal(json_string_value(json_object_get(item, "outcome")), "failed");
+	assert_string_equal(json_string_value(json_object_get(item, "action")), "error"); /* as in a plan */
 	assert_string_equal(json_string_value(json_object_get(item, "error")), "open /x: Permission denied");
 	assert_string_equal(json_string_value(json_object_get(item, "hint")), "run as root");
 	assert_string_equal(json_string_value(json_object_get(json_array_get(resources, 2), "cause")),
@@ -734,6 +735,12 @@ static void report__an_event_names_parameters_and_no_values(void **state)
 	neap_diff_mode(d, "mode", 0644, 0600);
 	content(d, "before\n", neap_text("after\n"), false);
 	neap_diff_reason(d, "because");
+	neap_diff_promise(d, "it has been", "it will be");
+	neap_diff_reason(d, "because");
+	neap_diff_reason(d, "so");
+	assert_string_equal(d->reason, "because; it will be; so");
+	assert_string_equal(d->done, "because; it has been; so");
+	d->reason = "because";
 	struct neap_result *result = add(f, "/b\xff\n", NEAP_ACTION_UPDATE);
 	keep(result, d);
 	result->refresh = NEAP_MAYBE;
