@@ -218,6 +218,8 @@ static void unit_claim(const void *wanted, struct neap_claims *claims)
 		neap_unit_own_claim_absent(want->name, claims);
 	else
 		neap_unit_own_claim(&own, wants_enabled(want), claims);
+	if (want->ensure == NEAP_ABSENT || wants_masked(want) || (neap_given(want, ENABLED) && !want->enabled))
+		neap_claim_boot(claims, want->name, false);
 }
 
 static void unit_prefetch(const struct neap_view *view, const void *const *wants, size_t count)
