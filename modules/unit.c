@@ -218,7 +218,8 @@ static void unit_claim(const void *wanted, struct neap_claims *claims)
 		neap_unit_own_claim_absent(want->name, claims);
 	else
 		neap_unit_own_claim(&own, wants_enabled(want), claims);
-	if (want->ensure == NEAP_ABSENT || wants_masked(want) || (neap_given(want, ENABLED) && !want->enabled))
+	if (want->ensure == NEAP_ABSENT || wants_masked(want) ||
+	    (neap_given(want, ENABLED) && !want->enabled))
 		neap_claim_boot(claims, want->name, false);
 }
 
@@ -276,7 +277,8 @@ static int read_file(const struct neap_view *view, struct neap_arena *arena, con
 	struct neap_unit_use use = use_of(want);
 	int r;
 
-	use.running &= have->manager && !is_active(have);
+	/* What runs as wanted is no question, unless its file will be another one. */
+	use.running &= have->manager && (!is_active(have) || have->own.changes);
 	use.known = have->manager && have->is.load != NEAP_UNIT_NOT_FOUND;
 	if (!use.enabled && !use.running)
 		return 0;
@@ -336,6 +338,16 @@ static int read_absent(const struct neap_view *view, const struct neap_context *
 	return r;
 }
 
+/* Whether its file has to be asked. One that is simply there says by that that it is, unless it has been
+ * started by another file, or is a oneshot that once was to stay. */
+static bool may_pass(const struct neap_context *ctx, const struct unit_have *have)
+{
+	if (have->is.active == NEAP_UNIT_ACTIVE)
+		return ctx->again || ctx->notified || have->own.changes || have->is.stale ||
+		       strcmp(have->is.sub, "exited") == 0;
+	return have->is.active == NEAP_UNIT_ACTIVATING || have->is.active == NEAP_UNIT_FAILED;
+}
+
 static int unit_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
 		     void *had, struct neap_error **err)
 {
@@ -363,7 +375,7 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 		r = read_others(view, ctx->scratch, want, have, err);
 	if (r == 0)
 		r = read_file(view, ctx->scratch, want, &source, have, err);
-	if (r == 0 && (have->is.active == NEAP_UNIT_ACTIVATING || have->is.active == NEAP_UNIT_FAILED))
+	if (r == 0 && may_pass(ctx, have))
 		r = neap_unit_file_passes(view, ctx->scratch, &source, &have->passes);
 	return r == 0 ? read_enabled(view, ctx, want, &source, have, err) : r;
 }
@@ -743,9 +755,9 @@ static const char description[] =
 	"  RemainAfterExit never runs, so it cannot be `running`. Below `--root`, and where no systemd "
 	"runs,\n"
 	"  there are only the files.\n"
-	"- A Type=oneshot that does not stay (RemainAfterExit) is not restarted, while it runs or when it "
-	"has\n"
-	"  failed, and the unit that neap itself runs in is neither stopped, started nor restarted: what "
+	"- A Type=oneshot that does not stay (RemainAfterExit) is not restarted, nor is what becomes one by "
+	"its\n"
+	"  new file, and the unit that neap itself runs in is neither stopped, started nor restarted: what "
 	"has\n"
 	"  changed takes effect at their next start.\n"
 	"- A unit that is notified is restarted; one that is stopped is not started by that. A unit that "

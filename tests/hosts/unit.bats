@@ -363,6 +363,39 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 	converges
 }
 
+@test "a oneshot that shall not stay any more, or a service that becomes one, is not restarted: it goes on as it was started" {
+	local stays="[Service]\\nType=oneshot\\nExecStart=/bin/sh -c 'echo start >>/run/stays.log'\\n"
+	recipe <<<"neap.unit { name = \"stays.service\", content = \"${stays}RemainAfterExit=yes\", state = \"running\" }
+		neap.unit { name = \"turns.service\", content = service \"turns\", state = \"running\" }"
+	apply -q
+	[ "$(noted stays) $(noted turns)" = "start start" ]
+	recipe <<<"local conf = neap.file { path = \"/etc/stays.conf\", content = \"1\" }
+		neap.unit { name = \"stays.service\", content = \"$stays\", subscribe = conf }
+		neap.unit { name = \"turns.service\", content = service(\"turns\", \"Type=oneshot\"), subscribe = conf }"
+	converges
+	jq -e '[.[] | select(.address | startswith("unit"))] | length == 2 and all(.action == "update" and .refresh == false and
+		(.reason | test("takes effect at its next start")))' planned
+	[ "$(noted stays)$(noted turns)" = "" ]
+	[ "$(on systemctl is-active stays.service turns.service)" = $'active\nactive' ]
+	# They stay so when they are told of something else, and are what the file says once they were stopped.
+	sed -i 's/"1"/"2"/' "$BATS_FILE_TMPDIR/site/init.lua"
+	converges
+	[ "$(noted stays)$(noted turns)" = "" ]
+	# That it shall be running is wrong by then.
+	recipe <<<"neap.unit { name = \"stays.service\", content = \"${stays}RemainAfterExit=yes\", state = \"running\" }"
+	apply -q
+	recipe <<<'neap.unit { name = "stays.service", drop_ins = { goes = "[Service]\nRemainAfterExit=no\n" }, state = "running" }'
+	run -4 plan
+	[[ $output == *"stays.service is Type=oneshot without RemainAfterExit=yes"* ]]
+	run -4 apply
+	on test ! -e /etc/systemd/system/stays.service.d
+	recipe <<-'LUA'
+	neap.unit { name = "stays.service", ensure = "absent" }
+	neap.unit { name = "turns.service", ensure = "absent" }
+	LUA
+	converges
+}
+
 @test "one that takes too long is not waited for any longer, and goes on" {
 	recipe <<-'LUA'
 	neap.unit {

@@ -162,25 +162,28 @@ static void unit_run__a_oneshot_takes_effect_at_its_next_start(void **state)
 {
 	static const struct neap_unit_state states[] = {
 		{ NEAP_UNIT_LOADED, NEAP_UNIT_FAILED, "failed", false },
-		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false }
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false },
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVE, "exited", false }, /* it was to stay, once */
 	};
 	struct site site;
 
 	site_begin(&site, state);
 	converge(&site, "neap.unit { name = " A ", content = " ONESHOT " }", "create");
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
+		bool odd = i % 2;
+
 		neap_host_memory_unit(site.machine, "a.service", &states[i]);
 		assert_string_equal(converge(&site,
-					     i ? "neap.unit { name = " A ", content = " ONESHOT " }"
-					       : "neap.unit { name = " A ", content = " ONESHOT_OTHER " }",
+					     odd ? "neap.unit { name = " A ", content = " ONESHOT " }"
+						 : "neap.unit { name = " A ", content = " ONESHOT_OTHER " }",
 					     "update"),
 				    "reload the manager\n");
 		assert_string_equal(
 			converge(&site,
-				 i ? "local conf = neap.file { path = '/t/conf', content = '1' }\n"
-				     "neap.unit { name = " A ", subscribe = conf }"
-				   : "local conf = neap.file { path = '/t/conf', content = '2' }\n"
-				     "neap.unit { name = " A ", subscribe = conf }",
+				 odd ? "local conf = neap.file { path = '/t/conf', content = '1' }\n"
+				       "neap.unit { name = " A ", subscribe = conf }"
+				     : "local conf = neap.file { path = '/t/conf', content = '2' }\n"
+				       "neap.unit { name = " A ", subscribe = conf }",
 				 i ? "update; none" : "create; none"),
 			"");
 	}
