@@ -563,6 +563,18 @@ own_ends() {
 	[[ $output == *"another run holds the lock"*"that run starts waits.service, in which this one is"* ]]
 	on systemctl start waits.service
 	run -0 plan
+	# By another name, and one that is written otherwise as a control group.
+	recipe <<-'LUA'
+	local waits = neap.unit {
+		name = "cpu.waits.service", enabled = true,
+		content = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=neap apply --lock-wait 5m /srv/site\n[Install]\nAlias=other.service\n",
+	}
+	neap.unit { name = "other.service", state = "running", require = waits }
+	LUA
+	SECONDS=0
+	run -4 apply
+	[ "$SECONDS" -lt 30 ]
+	[[ $output == *"another run holds the lock"*"that run starts cpu.waits.service, in which this one is"* ]]
 }
 
 @test "what a unit's journal quotes of a secret is masked" {
