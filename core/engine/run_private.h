@@ -42,6 +42,11 @@ struct memo {
 	struct neap_memo memo;
 };
 
+struct maker { /* of secrets */
+	uint32_t resource;
+	uint64_t stamp; /* of its file, as it was read last */
+};
+
 struct owed {
 	uint32_t to, from;
 };
@@ -77,9 +82,9 @@ struct run {
 		uint32_t step;
 		size_t count;
 		struct neap_buf names;
-	} made;                    /* what has come about of the last step of which something has */
-	bool masks;                /* the secrets among the parameters are known as such */
-	NEAP_VEC(uint32_t) makers; /* then: who has outputs that are */
+	} made;                        /* what has come about of the last step of which something has */
+	bool masks;                    /* the secrets among the parameters are known as such */
+	NEAP_VEC(struct maker) makers; /* then: who has outputs that are */
 };
 
 /* A resource whose turn it is. */
