@@ -275,7 +275,10 @@ struct neap_memo {
 	struct neap_arena *arena;
 	uint64_t generation; /* 0: nothing is kept */
 	void *data;
+	void (*done)(void *data); /* frees what `data` holds outside of the arena; or NULL */
 };
+/* Nothing is kept any more. */
+void neap_memo_reset(struct neap_memo *memo);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
 

@@ -36,7 +36,7 @@ struct acted {
 	uint32_t step;
 };
 
-struct memo {
+struct type_memo {
 	const struct neap_resource_type *type;
 	bool pends; /* of those behind something that has not happened yet */
 	struct neap_memo memo;
@@ -71,7 +71,7 @@ struct run {
 	 * something. */
 	NEAP_VEC(struct acted) acted;
 	NEAP_VEC(const struct neap_resource_type *) prefetched;
-	NEAP_VEC(struct memo *) memos;
+	NEAP_VEC(struct type_memo *) memos;
 	NEAP_VEC(struct owed) owed; /* not written down yet */
 	uint32_t landings;          /* number of the next one */
 	uint32_t landing;           /* the step whose changes are landing */

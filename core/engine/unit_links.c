@@ -392,13 +392,10 @@ static int judge_listed(struct work *work, const struct neap_unit_index *index)
 	return r;
 }
 
-static int scan(struct work *work)
+static int look_through(struct work *work, struct neap_unit_index *index)
 {
-	struct neap_unit_index *index;
-	int r = neap_unit_index_read(work->view, work->enabling->context, work->arena, &index, work->err);
+	int r = 0;
 
-	if (r != 0)
-		return r;
 	judge_aliases(work, index);
 	if (!has_instances(work) && neap_unit_index_list(work->view, index, work->err) < 0)
 		return -1;
@@ -406,6 +403,18 @@ static int scan(struct work *work)
 		return judge_listed(work, index);
 	for (size_t i = 0; r == 0 && i < index->directories.count; i++)
 		r = judge_directory(work, index->directories.items[i]);
+	return r;
+}
+
+static int scan(struct work *work)
+{
+	struct neap_unit_index *index;
+	int r = neap_unit_index_read(work->view, work->enabling->context, work->arena, &index, work->err);
+
+	if (r != 0)
+		return r;
+	r = look_through(work, index);
+	neap_unit_index_release(index);
 	return r;
 }
 
