@@ -3,52 +3,18 @@
 
 bats_require_minimum_version 1.5.0
 load hosts
+load site
 
-setup_file() {
-	hosts_require || return 0
-	host_boot web
-	mkdir "$BATS_FILE_TMPDIR/site"
-	host_bind web "$BATS_FILE_TMPDIR/site" /srv/site
-}
-
-setup() {
-	hosts_require
-	cd "$BATS_TEST_TMPDIR" || return 1
-}
-
-teardown_file() {
-	host_down_all
-}
-
-# recipe: standard input, with `neap` at hand and service(NAME, MORE), the text of one that notes each start and reload.
-recipe() {
-	{
-		cat <<-'LUA'
-		local neap = require "neap"
-		local function service(name, more)
-			return "[Service]\nExecStartPre=/bin/sh -c 'echo start >>/run/" .. name .. ".log'\n"
-				.. "ExecStart=/bin/sleep 10000\nExecReload=/bin/sh -c 'echo reload >>/run/" .. name .. ".log'\n"
-				.. (more or "") .. "\n[Install]\nWantedBy=multi-user.target\n"
-		end
-		LUA
-		cat
-	} >"$BATS_FILE_TMPDIR/site/init.lua"
-}
-
-plan() { host_neap web plan "$@" /srv/site; }
-apply() { host_neap web apply "$@" /srv/site; }
-on() { host_run web "$@"; }
-
-# The plan says what the apply does, in every word, and the next plan is empty.
-converges() {
-	local what='.resources | map({address, action, refresh, reason, changes})'
-	run -2 --separate-stderr plan --format json
-	jq -S "$what" <<<"$output" >planned
-	run -0 --separate-stderr apply --format json
-	jq -S "$what" <<<"$output" >applied
-	diff -u planned applied
-	run -0 plan
-}
+# service(NAME, MORE): the text of one that notes each start and reload.
+prelude=$(
+	cat <<-'LUA'
+	local function service(name, more)
+		return "[Service]\nExecStartPre=/bin/sh -c 'echo start >>/run/" .. name .. ".log'\n"
+			.. "ExecStart=/bin/sleep 10000\nExecReload=/bin/sh -c 'echo reload >>/run/" .. name .. ".log'\n"
+			.. (more or "") .. "\n[Install]\nWantedBy=multi-user.target\n"
+	end
+	LUA
+)
 
 state() { on systemctl show -P "$2" "$1"; } # state UNIT PROPERTY
 
@@ -567,9 +533,9 @@ own_ends() {
 	recipe <<-'LUA'
 	local waits = neap.unit {
 		name = "cpu.waits.service", enabled = true,
-		content = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=neap apply --lock-wait 5m /srv/site\n[Install]\nAlias=other.service\n",
+		content = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=neap apply --lock-wait 5m /srv/site\n[Install]\nAlias=nickname.service\n",
 	}
-	neap.unit { name = "other.service", state = "running", require = waits }
+	neap.unit { name = "nickname.service", state = "running", require = waits }
 	LUA
 	SECONDS=0
 	run -4 apply
