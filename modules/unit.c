@@ -218,6 +218,9 @@ static void unit_claim(const void *wanted, struct neap_claims *claims)
 		neap_unit_own_claim_absent(want->name, claims);
 	else
 		neap_unit_own_claim(&own, wants_enabled(want), claims);
+	if (want->ensure == NEAP_ABSENT || wants_masked(want) ||
+	    (neap_given(want, ENABLED) && !want->enabled))
+		neap_claim_boot(claims, want->name, false);
 }
 
 static void unit_prefetch(const struct neap_view *view, const void *const *wants, size_t count)
@@ -274,7 +277,8 @@ static int read_file(const struct neap_view *view, struct neap_arena *arena, con
 	struct neap_unit_use use = use_of(want);
 	int r;
 
-	use.running &= have->manager && !is_active(have);
+	/* What runs as wanted is no question, unless its file will be another one. */
+	use.running &= have->manager && (!is_active(have) || have->own.changes);
 	use.known = have->manager && have->is.load != NEAP_UNIT_NOT_FOUND;
 	if (!use.enabled && !use.running)
 		return 0;
@@ -334,6 +338,16 @@ static int read_absent(const struct neap_view *view, const struct neap_context *
 	return r;
 }
 
+/* Whether its file has to be asked. One that is simply there says by that that it is, unless it has been
+ * started by another file, or is a oneshot that once was to stay. */
+static bool may_pass(const struct neap_context *ctx, const struct unit_have *have)
+{
+	if (have->is.active == NEAP_UNIT_ACTIVE)
+		return ctx->again || ctx->notified || have->own.changes || have->is.stale ||
+		       strcmp(have->is.sub, "exited") == 0;
+	return have->is.active == NEAP_UNIT_ACTIVATING || have->is.active == NEAP_UNIT_FAILED;
+}
+
 static int unit_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
 		     void *had, struct neap_error **err)
 {
@@ -361,7 +375,7 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 		r = read_others(view, ctx->scratch, want, have, err);
 	if (r == 0)
 		r = read_file(view, ctx->scratch, want, &source, have, err);
-	if (r == 0 && (have->is.active == NEAP_UNIT_ACTIVATING || have->is.active == NEAP_UNIT_FAILED))
+	if (r == 0 && may_pass(ctx, have))
 		r = neap_unit_file_passes(view, ctx->scratch, &source, &have->passes);
 	return r == 0 ? read_enabled(view, ctx, want, &source, have, err) : r;
 }
@@ -724,38 +738,32 @@ static const struct neap_param params[PARAM_COUNT] = {
 };
 
 static const char description[] =
-	"A unit of systemd: its file, whether it is enabled, and whether it runs. What is not given is left\n"
-	"alone, so the unit may be a package's.\n"
+	"A unit of systemd: its file, whether it is enabled, and whether it runs. What is not given is\n"
+	"left alone, so the unit may be a package's.\n"
 	"\n"
-	"- Its file and drop-ins are root's and 0644, 0600 when they hold a secret. When they change while\n"
-	"  the unit runs it is restarted, once, after all of them; `restart = false` leaves that to a "
-	"person.\n"
-	"- `enabled` makes the links that `systemctl enable` makes, and removes others that lead to the "
-	"unit.\n"
-	"  [Install] is read wherever the file lies, with what is dropped in to it. Units that `Also=` "
-	"names\n"
-	"  go along, but for those that are resources of the recipe. A unit without [Install] cannot be\n"
-	"  enabled. The manager reads the links at the next boot or `systemctl daemon-reload`.\n"
-	"- `state` is compared and changed over D-Bus; a job is waited for, and when it fails the error has\n"
-	"  the last lines of the unit's journal. `failed` counts as stopped. A Type=oneshot without\n"
-	"  RemainAfterExit never runs, so it cannot be `running`. Below `--root`, and where no systemd "
-	"runs,\n"
-	"  there are only the files.\n"
-	"- A Type=oneshot that does not stay (RemainAfterExit) is not restarted, while it runs or when it "
-	"has\n"
-	"  failed, and the unit that neap itself runs in is neither stopped, started nor restarted: what "
-	"has\n"
-	"  changed takes effect at their next start.\n"
-	"- A unit that is notified is restarted; one that is stopped is not started by that. A unit that "
-	"this\n"
-	"  run has started for its own sake is not restarted once more.\n"
-	"- The manager is told to read its files anew (`daemon-reload`) when those of a unit it knows have\n"
-	"  changed, whoever changed them.\n"
+	"- Its file and drop-ins are root's and 0644, 0600 when they hold a secret. When they change\n"
+	"  while the unit runs it is restarted, once, after all of them; `restart = false` leaves that to\n"
+	"  a person.\n"
+	"- `enabled` makes the links that `systemctl enable` makes, and removes others that lead to the\n"
+	"  unit. [Install] is read wherever the file lies, with what is dropped in to it. Units that\n"
+	"  `Also=` names go along, but for those that are resources of the recipe. A unit without\n"
+	"  [Install] cannot be enabled. The manager reads the links at the next boot or\n"
+	"  `systemctl daemon-reload`.\n"
+	"- `state` is compared and changed over D-Bus; a job is waited for, and when it fails the error\n"
+	"  has the last lines of the unit's journal. `failed` counts as stopped. A Type=oneshot without\n"
+	"  RemainAfterExit never runs, so it cannot be `running`. Below `--root`, and where no systemd\n"
+	"  runs, there are only the files.\n"
+	"- A Type=oneshot that does not stay (RemainAfterExit) is not restarted, nor is what becomes one\n"
+	"  by its new file, and the unit that neap itself runs in is neither stopped, started nor\n"
+	"  restarted: what has changed takes effect at their next start.\n"
+	"- A unit that is notified is restarted; one that is stopped is not started by that. A unit that\n"
+	"  this run has started for its own sake is not restarted once more.\n"
+	"- The manager is told to read its files anew (`daemon-reload`) when those of a unit it knows\n"
+	"  have changed, whoever changed them.\n"
 	"- Of a template there are the file and the links only; name its instances in resources of their\n"
 	"  own, and let them `subscribe` to it. They come after it by themselves.\n"
-	"- A unit comes after the resources that bring its file or drop something in, and after the user "
-	"and\n"
-	"  group that its `content` names.\n";
+	"- A unit comes after the resources that bring its file or drop something in, and after the user\n"
+	"  and group that its `content` names.\n";
 
 static const char example[] =
 	"local conf = neap.file { path = \"/etc/app.conf\", content = \"port = 80\\n\" }\n"

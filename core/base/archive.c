@@ -11,12 +11,13 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/library.h"
 
 #define AGAIN "get it again, and compare its checksum with the publisher's"
 #define BLOCK ((size_t)64 << 10)
@@ -61,22 +62,21 @@ static struct {
 #undef X
 	/* Of zlib, which libarchive stands on. */
 	unsigned long (*crc32)(unsigned long crc, const unsigned char *bytes, unsigned size);
-	char *why; /* it cannot be had, or NULL */
-	locale_t bytes;
 } lib;
-static pthread_once_t lib_once = PTHREAD_ONCE_INIT;
-
-static void load(void)
-{
-	void *handle = dlopen(NEAP_LIBARCHIVE, RTLD_NOW | RTLD_LOCAL);
-	bool all = handle;
-
-#define X(name) all = all && (*(void **)&lib.name = dlsym(handle, #name));
+static const char *const lib_names[] = {
+#define X(name) #name,
 	FUNCTIONS(X)
 #undef X
-	all = all && (*(void **)&lib.crc32 = dlsym(handle, "crc32"));
-	lib.why = all ? NULL : strdup(dlerror());
-	lib.bytes = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
+		"crc32",
+};
+static struct neap_library library = { NEAP_LIBARCHIVE, "libarchive13", lib_names, &lib, sizeof(lib), false };
+
+static locale_t c_locale; /* in which names are bytes */
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+
+static void make_locale(void)
+{
+	c_locale = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
 }
 
 struct neap_archive {
@@ -251,11 +251,9 @@ int neap_archive_open(const struct neap_archive_input *input, struct neap_archiv
 	locale_t before;
 	int r;
 
-	pthread_once(&lib_once, load);
-	if (lib.why) {
-		neap_error_set(err, "libarchive cannot be loaded: %s", lib.why);
-		return neap_error_hint(err, "install it (Debian: libarchive13)");
-	}
+	if (neap_library_load(&library, err) < 0)
+		return -1;
+	pthread_once(&c_locale_once, make_locale);
 	archive = neap_alloc(sizeof *archive);
 	*archive = (struct neap_archive){
 		.input = input,
@@ -264,9 +262,9 @@ int neap_archive_open(const struct neap_archive_input *input, struct neap_archiv
 		.entry = lib.archive_entry_new(),
 		.block = neap_alloc(BLOCK),
 	};
-	if (!archive->outer || !archive->inner || !archive->entry || !lib.bytes)
+	if (!archive->outer || !archive->inner || !archive->entry || !c_locale)
 		neap_out_of_memory();
-	before = uselocale(lib.bytes);
+	before = uselocale(c_locale);
 	r = open_both(archive, err);
 	uselocale(before);
 	if (r < 0)
@@ -469,7 +467,7 @@ static int next_member(struct neap_archive *archive, const struct neap_member **
 
 int neap_archive_next(struct neap_archive *archive, const struct neap_member **ret, struct neap_error **err)
 {
-	locale_t before = uselocale(lib.bytes);
+	locale_t before = uselocale(c_locale);
 	int r = next_member(archive, ret, err);
 
 	uselocale(before);

@@ -5,31 +5,18 @@
  * function that libNAME.def does not list does not link.
  *
  * Where one cannot be had there is one line that says so, and the process ends, as it does for want of
- * memory.
+ * memory. Not in the midst of its changes: before the first one all are loaded, by neap_loaded().
  */
+#include "base/loaded.h"
+
 #include <assert.h>
-#include <dlfcn.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/libcrypto.h"
 #include "base/libpcre2.h"
+#include "base/library.h"
 #include "base/libyaml.h"
-
-static void load(const char *file, const char *package, const char *const *names, void **places, size_t count)
-{
-	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-	bool all = handle;
-
-	for (size_t i = 0; all && i < count; i++)
-		all = (places[i] = dlsym(handle, names[i]));
-	if (all)
-		return;
-	dprintf(STDERR_FILENO, "neap: load %s: %s: install the package %s\n", file, dlerror(), package);
-	_exit(4);
-}
 
 static const char *const libcrypto_names[] = {
 #define X(name) #name,
@@ -43,25 +30,53 @@ static const char *const libyaml_names[] = {
 #undef X
 };
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define LIBRARY(name, file, package)                                                                         \
-	static union {                                                                                       \
-		struct neap_##name functions;                                                                \
-		void *places[COUNT(name##_names)];                                                           \
-	} name##_table;                                                                                      \
-	static_assert(sizeof name##_table.functions == sizeof name##_table.places, "a place for each name"); \
-	static void load_##name(void)                                                                        \
-	{                                                                                                    \
-		load(file, package, name##_names, name##_table.places, COUNT(name##_names));                 \
-	}                                                                                                    \
-	const struct neap_##name *neap_##name(void)                                                          \
-	{                                                                                                    \
-		static pthread_once_t once = PTHREAD_ONCE_INIT;                                              \
-                                                                                                             \
-		pthread_once(&once, load_##name);                                                            \
-		return &name##_table.functions;                                                              \
-	}
+static struct neap_libcrypto libcrypto;
+static struct neap_libpcre2 libpcre2;
+static struct neap_libyaml libyaml;
 
-LIBRARY(libcrypto, NEAP_LIBCRYPTO, "libssl3")
-LIBRARY(libpcre2, NEAP_LIBPCRE2, "libpcre2-8-0")
-LIBRARY(libyaml, NEAP_LIBYAML, "libyaml-0-2")
+enum { LIBCRYPTO, LIBPCRE2, LIBYAML, LIBRARIES };
+static struct neap_library libraries[LIBRARIES] = {
+	[LIBCRYPTO] = { NEAP_LIBCRYPTO, "libssl3", libcrypto_names, &libcrypto, sizeof(libcrypto), false },
+	[LIBPCRE2] = { NEAP_LIBPCRE2, "libpcre2-8-0", libpcre2_names, &libpcre2, sizeof(libpcre2), false },
+	[LIBYAML] = { NEAP_LIBYAML, "libyaml-0-2", libyaml_names, &libyaml, sizeof(libyaml), false },
+};
+#define EACH_NAMED(name) static_assert(sizeof(name) == sizeof(name##_names), "a place for each name")
+EACH_NAMED(libcrypto);
+EACH_NAMED(libpcre2);
+EACH_NAMED(libyaml);
+
+int neap_loaded(struct neap_error **err)
+{
+	for (size_t i = 0; i < LIBRARIES; i++)
+		if (neap_library_load(&libraries[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void need(struct neap_library *library)
+{
+	struct neap_error *err NEAP_AUTO_ERROR = NULL;
+
+	if (neap_library_load(library, &err) == 0)
+		return;
+	dprintf(STDERR_FILENO, "neap: %s: %s\n", err->message, err->hint);
+	_exit(4);
+}
+
+const struct neap_libcrypto *neap_libcrypto(void)
+{
+	need(&libraries[LIBCRYPTO]);
+	return &libcrypto;
+}
+
+const struct neap_libpcre2 *neap_libpcre2(void)
+{
+	need(&libraries[LIBPCRE2]);
+	return &libpcre2;
+}
+
+const struct neap_libyaml *neap_libyaml(void)
+{
+	need(&libraries[LIBYAML]);
+	return &libyaml;
+}

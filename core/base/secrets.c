@@ -10,15 +10,18 @@
 #define CUT "…"
 
 struct needle {
-	struct neap_str bytes;
-	size_t shorter; /* the next shorter needle that this one begins with; NONE */
+	struct neap_str bytes; /* first */
+	size_t shorter;        /* the next shorter needle that this one begins with; NONE */
 };
 
 struct neap_secrets {
 	struct neap_arena *arena;
 	struct neap_map whole; /* as they were added */
 	NEAP_VEC(struct needle) needles;
-	size_t split;     /* so many of `whole` are needles */
+	size_t split; /* so many of `whole` are needles */
+	struct neap_map folded;
+	NEAP_VEC(struct neap_str) ends; /* of those, each from another byte on; sorted */
+	bool sorted;
 	bool begins[256]; /* a needle begins with this byte */
 };
 
@@ -37,6 +40,8 @@ void neap_secrets_free(struct neap_secrets *secrets)
 		return;
 	neap_map_done(&secrets->whole);
 	neap_vec_done(&secrets->needles);
+	neap_map_done(&secrets->folded);
+	neap_vec_done(&secrets->ends);
 	neap_arena_free(secrets->arena);
 	free(secrets);
 }
@@ -51,6 +56,17 @@ void neap_secrets_add(struct neap_secrets *secrets, struct neap_text text)
 		bytes.data = neap_arena_copy(secrets->arena, bytes.data, bytes.len);
 		neap_map_put(&secrets->whole, bytes, secrets);
 	}
+}
+
+void neap_secrets_add_runs(struct neap_secrets *secrets, struct neap_str bytes)
+{
+	if (bytes.len < NEAP_SECRETS_RUN || neap_map_get(&secrets->folded, bytes))
+		return;
+	bytes.data = neap_arena_copy(secrets->arena, bytes.data, bytes.len);
+	neap_map_put(&secrets->folded, bytes, secrets);
+	for (size_t i = 0; i + NEAP_SECRETS_RUN <= bytes.len; i++)
+		neap_vec_push(&secrets->ends, (struct neap_str){ bytes.data + i, bytes.len - i });
+	secrets->sorted = false;
 }
 
 /* ---- needles ------------------------------------------------------------------------------------------- */
@@ -87,10 +103,10 @@ static void add_pieces(struct neap_secrets *secrets, struct neap_str whole)
 	}
 }
 
+/* Of texts, and of what begins with one. */
 static int compare(const void *a, const void *b)
 {
-	const struct neap_str *one = &((const struct needle *)a)->bytes,
-			      *two = &((const struct needle *)b)->bytes;
+	const struct neap_str *one = a, *two = b;
 	int order = memcmp(one->data, two->data, one->len < two->len ? one->len : two->len);
 
 	return order ? order : (one->len > two->len) - (one->len < two->len);
@@ -156,6 +172,43 @@ static size_t whole_one(const struct neap_secrets *secrets, struct neap_str rest
 	return found == NONE ? 0 : secrets->needles.items[found].bytes.len;
 }
 
+static size_t in_common(struct neap_str a, struct neap_str b)
+{
+	size_t len = 0;
+
+	while (len < a.len && len < b.len && a.data[len] == b.data[len])
+		len++;
+	return len;
+}
+
+/* How much of `rest` is a run of one that may be folded; 0. It is in one of the two neighbours where it would
+ * be sorted in. */
+static size_t run_of_one(struct neap_secrets *secrets, struct neap_str rest)
+{
+	const struct neap_str *ends = secrets->ends.items;
+	size_t low = 0, high = secrets->ends.count, len = 0, other = 0;
+
+	if (!high || rest.len < NEAP_SECRETS_RUN)
+		return 0;
+	if (!secrets->sorted)
+		qsort(secrets->ends.items, high, sizeof(*ends), compare);
+	secrets->sorted = true;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare(&ends[middle], &rest) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low)
+		len = in_common(ends[low - 1], rest);
+	if (low < secrets->ends.count)
+		other = in_common(ends[low], rest);
+	len = len > other ? len : other;
+	return len < NEAP_SECRETS_RUN ? 0 : len;
+}
+
 /* Behind a cut: the longest end of a needle that `rest` begins with. */
 static size_t end_of_one(const struct neap_secrets *secrets, struct neap_str rest)
 {
@@ -196,7 +249,7 @@ bool neap_secrets_mask(struct neap_secrets *secrets, const char *text, struct ne
 	const char *cut = NULL;
 	bool found = false;
 
-	if (!secrets->whole.count || !rest.len)
+	if ((!secrets->whole.count && !secrets->folded.count) || !rest.len)
 		return false;
 	prepare(secrets);
 	cut = strstr(text, CUT);
@@ -209,8 +262,12 @@ bool neap_secrets_mask(struct neap_secrets *secrets, const char *text, struct ne
 			cut = strstr(rest.data, CUT);
 			len = rest.len ? end_of_one(secrets, rest) : 0;
 		}
-		if (!len && rest.len)
+		if (!len && rest.len) {
+			size_t run = run_of_one(secrets, rest);
+
 			len = whole_one(secrets, rest);
+			len = len > run ? len : run;
+		}
 		if (!len && rest.len)
 			len = start_of_one(secrets, rest, cut);
 		if (len) {

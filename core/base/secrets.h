@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 #define NEAP_SECRETS_MIN 4
+#define NEAP_SECRETS_RUN 16
 
 struct neap_secrets;
 struct neap_secrets *neap_secrets_new(void);
@@ -20,6 +21,9 @@ void neap_secrets_free(struct neap_secrets *secrets); /* wipes */
 
 /* The secret spans of `text`, which are copied. */
 void neap_secrets_add(struct neap_secrets *secrets, struct neap_text text);
+/* What may come folded in any way, as base64 does: NEAP_SECRETS_RUN bytes of it in a row, or more, are one.
+ * Copied. */
+void neap_secrets_add_runs(struct neap_secrets *secrets, struct neap_str bytes);
 
 /*
  * Whether `text` holds any: then `ret` has it with "(secret)" in their place. O(text * log(secrets)). Next to

@@ -702,6 +702,7 @@ void neap_claims_collect(struct neap_graph *graph)
 	order_after(&claims);
 	neap_vec_done(&claims.afters);
 	neap_vec_done(&claims.anywheres);
+	neap_map_done(&claims.boots);
 }
 
 const struct neap_resource *neap_graph_other_owner(const struct neap_graph *graph, uint32_t resource,

@@ -55,6 +55,7 @@ struct neap_claims {
 	struct neap_map links;    /* name -> who makes it */
 	struct neap_map networks; /* network -> who makes it reachable */
 	struct neap_map sole;     /* words -> resource + 1 */
+	struct neap_map boots;    /* unit -> who needs it at boot, and who leaves it out */
 	NEAP_VEC(struct neap_link_need) link_needs;
 	NEAP_VEC(struct neap_reach) reaches;
 	bool lens[2][129];                     /* of those networks, IPv4 and IPv6 */

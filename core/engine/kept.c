@@ -35,6 +35,7 @@ void neap_kept_claim(const struct neap_kept *kept, struct neap_claims *claims)
 	neap_claim_common(claims, kept->unit->directory);
 	neap_claim_common(claims, kept->unit->path);
 	neap_claim_common(claims, kept->unit->link);
+	neap_claim_boot(claims, kept->unit->name, true);
 }
 
 int neap_kept_has(const struct neap_view *view, const struct neap_kept_unit *unit, const char *name,

@@ -268,6 +268,7 @@ void neap_kept_net_claim(const struct neap_kept_net *net, struct neap_claims *cl
 	neap_kept_claim(&kept, claims);
 	if (!is_by(net, NEAP_PERSIST_NETWORKD))
 		return;
+	neap_claim_boot(claims, NEAP_NETWORKD_UNIT, true);
 	/* In whose directory is known when the files of links are read, which others may make. */
 	neap_claim_anywhere(claims, NEAP_NETWORKD_DIRECTORY, neap_kept_networkd_name(net, arena));
 	neap_claim_after(claims, NEAP_NETWORKD_DIRECTORY);

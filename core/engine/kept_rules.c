@@ -4,8 +4,6 @@
  */
 #include "engine/kept_rules.h"
 
-#include <stdlib.h>
-
 #include "base/digest.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -17,63 +15,53 @@ enum { DECLARATIONS, OF_CHAIN, OF_OTHERS, OF_LAST_CHAIN = 1000000 };
 
 /* ---- numbers ------------------------------------------------------------------------------------------- */
 
-struct number {
-	const void *want;
-	size_t number;
-};
-struct numbers { /* by the address of the want */
-	const struct number *items;
-	size_t count;
-};
-
-static int by_want(const void *a, const void *b)
+static void *numbered(size_t number)
 {
-	const struct number *one = a, *two = b;
-
-	return (one->want > two->want) - (one->want < two->want);
+	return (void *)(uintptr_t)(number + 1);
 }
 
-static struct numbers *count_all(const struct neap_context *ctx, struct neap_arena *arena,
-				 neap_kept_rules_key *key_of)
+/* By the address of the want. */
+static void count_all(const struct neap_context *ctx, struct neap_arena *arena, neap_kept_rules_key *key_of,
+		      struct neap_map *ret)
 {
-	struct numbers *numbers = neap_arena_new_of(arena, struct numbers);
-	NEAP_VEC(struct number) all = { 0 };
 	struct neap_declared declared;
 	struct neap_map counts = { 0 };
-	struct number *items;
 
 	for (size_t at = 0; ctx->declared && ctx->declared(ctx, &at, &declared);) {
 		const char *key = key_of(declared.want, arena);
 		void **slot = key ? neap_map_slot(&counts, neap_str(key)) : NULL;
-		size_t before = slot ? (size_t)(uintptr_t)*slot : 0;
+		const void **want;
 
 		if (!slot)
 			continue;
-		*slot = (void *)(uintptr_t)(before + 1);
-		neap_vec_push(&all, (struct number){ declared.want, before });
+		want = neap_arena_new_of(arena, const void *);
+		*want = declared.want;
+		*slot = *slot ? (char *)*slot + 1 : numbered(0);
+		neap_map_put(ret, (struct neap_str){ (const char *)want, sizeof *want }, *slot);
 	}
-	items = neap_arena_array_of(arena, struct number, all.count + 1);
-	if (all.count) {
-		memcpy(items, all.items, all.count * sizeof *items);
-		qsort(items, all.count, sizeof *items, by_want);
-	}
-	*numbers = (struct numbers){ items, all.count };
-	neap_vec_done(&all);
 	neap_map_done(&counts);
-	return numbers;
+}
+
+static void numbers_done(void *data)
+{
+	neap_map_done(data);
 }
 
 size_t neap_kept_rules_number(const struct neap_context *ctx, const void *want, neap_kept_rules_key *key_of)
 {
-	const struct number key = { .want = want }, *found;
-	struct numbers *numbers = ctx->memo ? ctx->memo->data : NULL;
+	const struct neap_str key = { (const char *)&want, sizeof want };
+	struct neap_memo once = { .arena = ctx->scratch }, *memo = ctx->memo ? ctx->memo : &once;
+	const void *found;
 
-	if (!numbers)
-		numbers = count_all(ctx, ctx->memo ? ctx->memo->arena : ctx->scratch, key_of);
-	if (ctx->memo)
-		ctx->memo->data = numbers; /* of the recipe, whatever changes on the machine */
-	found = bsearch(&key, numbers->items, numbers->count, sizeof *numbers->items, by_want);
-	return found ? found->number : 0;
+	if (!memo->data) {
+		memo->data = neap_arena_new_of(memo->arena, struct neap_map);
+		memo->done = numbers_done; /* of the recipe, whatever changes on the machine */
+		count_all(ctx, memo->arena, key_of, memo->data);
+	}
+	found = neap_map_get(memo->data, key);
+	if (memo == &once)
+		numbers_done(memo->data);
+	return found ? (size_t)(uintptr_t)found - 1 : 0;
 }
 
 /* ---- files --------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "engine/resource.h"
 
 #define NEAP_NETWORKD_DIRECTORY "/etc/systemd/network"
+#define NEAP_NETWORKD_UNIT "systemd-networkd.service"
 
 /*
  * The name of the file that networkd uses for `link`, "50-eth1.network": the first that fits. One that fits

@@ -262,6 +262,10 @@ void neap_claim_reaches(struct neap_claims *claims, const struct neap_net_ip *ip
 /* "Nobody but me says this": what it is about, in words, is an error for the second to say so. */
 void neap_claim_sole(struct neap_claims *claims, const char *what);
 
+/* "By this unit of systemd I am there again after a boot", or (not `needed`) "by me it is not started then":
+ * one who says the one and one who says the other are an error. */
+void neap_claim_boot(struct neap_claims *claims, const char *unit, bool needed);
+
 /* "What I do depends on this path and everything below it": after all who claim something there, but for
  * those who stand on this resource themselves, or say the same. */
 void neap_claim_after(struct neap_claims *claims, const char *directory);
@@ -274,7 +278,10 @@ struct neap_memo {
 	struct neap_arena *arena;
 	uint64_t generation; /* 0: nothing is kept */
 	void *data;
+	void (*done)(void *data); /* frees what `data` holds outside of the arena; or NULL */
 };
+/* Nothing is kept any more. */
+void neap_memo_reset(struct neap_memo *memo);
 
 /* ---- context of a call --------------------------------------------------------------------------------- */
 

@@ -300,6 +300,7 @@ void neap_run_free(struct neap_run *pub)
 	neap_vec_done(&run->makers);
 	neap_buf_done(&run->made.names);
 	for (size_t i = 0; i < run->memos.count; i++) {
+		neap_memo_reset(&run->memos.items[i]->memo);
 		neap_arena_free(run->memos.items[i]->memo.arena);
 		free(run->memos.items[i]);
 	}

@@ -36,10 +36,15 @@ struct acted {
 	uint32_t step;
 };
 
-struct memo {
+struct type_memo {
 	const struct neap_resource_type *type;
 	bool pends; /* of those behind something that has not happened yet */
 	struct neap_memo memo;
+};
+
+struct maker { /* of secrets */
+	uint32_t resource;
+	uint64_t stamp; /* of its file, as it was read last */
 };
 
 struct owed {
@@ -67,7 +72,7 @@ struct run {
 	 * something. */
 	NEAP_VEC(struct acted) acted;
 	NEAP_VEC(const struct neap_resource_type *) prefetched;
-	NEAP_VEC(struct memo *) memos;
+	NEAP_VEC(struct type_memo *) memos;
 	NEAP_VEC(struct owed) owed; /* not written down yet */
 	uint32_t landings;          /* number of the next one */
 	uint32_t landing;           /* the step whose changes are landing */
@@ -78,9 +83,9 @@ struct run {
 		uint32_t step;
 		size_t count;
 		struct neap_buf names;
-	} made;                    /* what has come about of the last step of which something has */
-	bool masks;                /* the secrets among the parameters are known as such */
-	NEAP_VEC(uint32_t) makers; /* then: who has outputs that are */
+	} made;                        /* what has come about of the last step of which something has */
+	bool masks;                    /* the secrets among the parameters are known as such */
+	NEAP_VEC(struct maker) makers; /* then: who has outputs that are */
 };
 
 /* A resource whose turn it is. */

@@ -162,15 +162,25 @@ static bool declared(const struct neap_context *ctx, size_t *at, struct neap_dec
 	return false;
 }
 
+void neap_memo_reset(struct neap_memo *memo)
+{
+	if (memo->done)
+		memo->done(memo->data);
+	memo->data = NULL;
+	memo->done = NULL;
+	memo->generation = 0;
+	neap_arena_reset(memo->arena);
+}
+
 static struct neap_memo *memo_of(struct run *run, const struct neap_resource_type *type, bool pends)
 {
-	struct memo *memo;
+	struct type_memo *memo;
 
 	for (size_t i = 0; i < run->memos.count; i++)
 		if (run->memos.items[i]->type == type && run->memos.items[i]->pends == pends)
 			return &run->memos.items[i]->memo;
 	memo = neap_alloc(sizeof *memo);
-	*memo = (struct memo){ type, pends, { .arena = neap_arena_new() } };
+	*memo = (struct type_memo){ type, pends, { .arena = neap_arena_new() } };
 	neap_vec_push(&run->memos, memo);
 	return &memo->memo;
 }

@@ -1,7 +1,6 @@
 /* See unit_index.h. Reads only, and knows no resource type. */
 #include "engine/unit_index.h"
 
-#include "base/map.h"
 #include "host/follow.h"
 
 #define LINKS_MAX 8
@@ -83,62 +82,22 @@ static void take(struct neap_unit_names *names, const char *name)
 
 /* ---- tables -------------------------------------------------------------------------------------------- */
 
-struct neap_unit_row {
-	struct neap_unit_row *next; /* in its slot */
-	const char *name;
-	struct neap_unit_names names;
-};
-
-static struct neap_unit_row **slot_of(const struct neap_unit_table *table, const char *name)
+static struct neap_unit_names *find(const struct neap_map *table, const char *name)
 {
-	return &table->slots[neap_hash(name, strlen(name)) & (table->slot_count - 1)];
+	return neap_map_get(table, neap_str(name));
 }
 
-static struct neap_unit_names *find(const struct neap_unit_table *table, const char *name)
-{
-	if (!table->slot_count)
-		return NULL;
-	for (struct neap_unit_row *row = *slot_of(table, name); row; row = row->next)
-		if (strcmp(row->name, name) == 0)
-			return &row->names;
-	return NULL;
-}
-
-static void grow(struct neap_arena *arena, struct neap_unit_table *table)
-{
-	struct neap_unit_table larger = { .slot_count = table->slot_count ? 2 * table->slot_count : 16,
-					  .count = table->count };
-
-	larger.slots = neap_arena_array_of(arena, struct neap_unit_row *, larger.slot_count);
-	for (size_t i = 0; i < table->slot_count; i++)
-		for (struct neap_unit_row *row = table->slots[i], *next; row; row = next) {
-			struct neap_unit_row **slot = slot_of(&larger, row->name);
-
-			next = row->next;
-			row->next = *slot;
-			*slot = row;
-		}
-	*table = larger;
-}
-
-static struct neap_unit_names *find_or_make(struct neap_arena *arena, struct neap_unit_table *table,
+static struct neap_unit_names *find_or_make(struct neap_arena *arena, struct neap_map *table,
 					    const char *name)
 {
-	struct neap_unit_names *names = find(table, name);
-	struct neap_unit_row *row, **slot;
+	void **slot = neap_map_slot(table, neap_str(name));
 
-	if (names)
-		return names;
-	if (table->count++ == table->slot_count)
-		grow(arena, table);
-	slot = slot_of(table, name);
-	row = neap_arena_new_of(arena, struct neap_unit_row);
-	*row = (struct neap_unit_row){ .next = *slot, .name = name };
-	*slot = row;
-	return &row->names;
+	if (!*slot)
+		*slot = neap_arena_new_of(arena, struct neap_unit_names);
+	return *slot;
 }
 
-static void take_from(const struct neap_unit_table *table, const char *key, const char *name)
+static void take_from(const struct neap_map *table, const char *key, const char *name)
 {
 	struct neap_unit_names *names = find(table, key);
 
@@ -148,8 +107,8 @@ static void take_from(const struct neap_unit_table *table, const char *key, cons
 
 /* A fact that two tables hold, each its way round: the second only so that all of `back` can be forgotten, in
  * any order. Both names outlive the index. */
-static void note(struct neap_arena *arena, struct neap_unit_table *table, const char *key,
-		 struct neap_unit_table *backward, const char *back)
+static void note(struct neap_arena *arena, struct neap_map *table, const char *key, struct neap_map *backward,
+		 const char *back)
 {
 	struct neap_unit_names *names;
 
@@ -159,7 +118,7 @@ static void note(struct neap_arena *arena, struct neap_unit_table *table, const 
 	insert(arena, names, names->count, key);
 }
 
-static void forget(struct neap_unit_table *table, struct neap_unit_table *backward, const char *back)
+static void forget(struct neap_map *table, struct neap_map *backward, const char *back)
 {
 	struct neap_unit_names *names = find(backward, back);
 
@@ -229,6 +188,16 @@ static bool is_plain(const struct neap_view *view, struct neap_arena *arena)
 	       stat.kind == NEAP_FILE_DIRECTORY && strcmp(leads, TOP) == 0;
 }
 
+static void done(void *data)
+{
+	struct neap_unit_index *index = data;
+
+	neap_map_done(&index->leads);
+	neap_map_done(&index->ways);
+	neap_map_done(&index->entries);
+	neap_map_done(&index->contents);
+}
+
 static int make(const struct neap_view *view, struct neap_arena *arena, struct neap_unit_index **ret,
 		struct neap_error **err)
 {
@@ -251,6 +220,8 @@ static int make(const struct neap_view *view, struct neap_arena *arena, struct n
 	}
 	if (r == 0)
 		*ret = work.index;
+	else
+		done(work.index);
 	return r;
 }
 
@@ -394,19 +365,26 @@ int neap_unit_index_read(const struct neap_view *view, const struct neap_context
 		*ret = memo->data;
 		return 0;
 	}
-	neap_arena_reset(memo->arena);
-	memo->generation = 0;
+	neap_memo_reset(memo);
 	r = make(view, memo->arena, ret, err);
 	if (r == 0) {
 		memo->data = *ret;
+		memo->done = done;
 		memo->generation = generation;
+		(*ret)->kept = true;
 	}
 	return r;
 }
 
+void neap_unit_index_release(struct neap_unit_index *index)
+{
+	if (!index->kept)
+		done(index);
+}
+
 /* ---- asking -------------------------------------------------------------------------------------------- */
 
-static const struct neap_unit_names *look_up(const struct neap_unit_table *table, const char *name)
+static const struct neap_unit_names *look_up(const struct neap_map *table, const char *name)
 {
 	static const struct neap_unit_names none;
 	const struct neap_unit_names *names = find(table, name);

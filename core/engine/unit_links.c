@@ -171,6 +171,21 @@ static void sort_wanted(struct work *work)
 	work->wanted.count = kept;
 }
 
+/* A unit would be another name of the one that is enabled with it. */
+static int check_names(struct work *work)
+{
+	for (size_t i = 0; i < work->wanted.count; i++) {
+		const struct link *link = &work->wanted.items[i];
+
+		if (!link->alias || !is_ours(work, link->path))
+			continue;
+		neap_error_set(work->err, "enable %s: by Alias= %s is another name of %s",
+			       work->enabling->source->name, link->path, name_of(link->target));
+		return neap_error_hint(work->err, "they are enabled together by Also=, and one can be");
+	}
+	return 0;
+}
+
 static int gather_wanted(struct work *work)
 {
 	const struct neap_unit_enabling *enabling = work->enabling;
@@ -192,7 +207,7 @@ static int gather_wanted(struct work *work)
 			r = add_names(work, &also);
 	}
 	sort_wanted(work);
-	return r;
+	return r == 0 ? check_names(work) : r;
 }
 
 static bool is_wanted(const struct work *work, const char *path)
@@ -261,16 +276,25 @@ static void take_away(struct work *work, const char *path)
 	neap_vec_push(&work->goes, (struct neap_unit_link_change){ .path = whole });
 }
 
-/* Links beside the units' files: other names of one of them. */
+/* Links beside the units' files that lead to this name. */
+static void judge_leads(struct work *work, const struct neap_unit_index *index, const char *name)
+{
+	const struct neap_unit_names *leads = neap_unit_index_leads(index, name);
+
+	for (size_t i = 0; i < leads->count; i++)
+		if (!is_ours(work, leads->items[i])) /* the index may go before what was found */
+			take_away(work, neap_arena_strdup(work->arena, leads->items[i]));
+}
+
+/* Other names of one of the units, also by a name that one is about to get: what leads to that is a name of
+ * the unit from then on. */
 static void judge_aliases(struct work *work, const struct neap_unit_index *index)
 {
-	for (size_t i = 0; i < work->names.count; i++) {
-		const struct neap_unit_names *leads = neap_unit_index_leads(index, work->names.items[i]);
-
-		for (size_t k = 0; k < leads->count; k++)
-			if (!is_ours(work, leads->items[k])) /* the index may go before what was found */
-				take_away(work, neap_arena_strdup(work->arena, leads->items[k]));
-	}
+	for (size_t i = 0; i < work->names.count; i++)
+		judge_leads(work, index, work->names.items[i]);
+	for (size_t i = 0; i < work->wanted.count; i++)
+		if (work->wanted.items[i].alias)
+			judge_leads(work, index, work->wanted.items[i].path);
 }
 
 /* Links there go by the name of their unit. */
@@ -368,13 +392,10 @@ static int judge_listed(struct work *work, const struct neap_unit_index *index)
 	return r;
 }
 
-static int scan(struct work *work)
+static int look_through(struct work *work, struct neap_unit_index *index)
 {
-	struct neap_unit_index *index;
-	int r = neap_unit_index_read(work->view, work->enabling->context, work->arena, &index, work->err);
+	int r = 0;
 
-	if (r != 0)
-		return r;
 	judge_aliases(work, index);
 	if (!has_instances(work) && neap_unit_index_list(work->view, index, work->err) < 0)
 		return -1;
@@ -382,6 +403,18 @@ static int scan(struct work *work)
 		return judge_listed(work, index);
 	for (size_t i = 0; r == 0 && i < index->directories.count; i++)
 		r = judge_directory(work, index->directories.items[i]);
+	return r;
+}
+
+static int scan(struct work *work)
+{
+	struct neap_unit_index *index;
+	int r = neap_unit_index_read(work->view, work->enabling->context, work->arena, &index, work->err);
+
+	if (r != 0)
+		return r;
+	r = look_through(work, index);
+	neap_unit_index_release(index);
 	return r;
 }
 

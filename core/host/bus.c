@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/library.h"
 #include "base/vec.h"
-#include "host/library.h"
 
 #define LIBRARY "libsystemd.so.0"
 #define OWN_SOCKET "unix:path=/run/systemd/private"
@@ -59,26 +59,17 @@
 	X(sd_bus_wait)
 
 static struct {
-	bool loaded;
 #define X(name) typeof(name) *(name);
 	FUNCTIONS(X)
 #undef X
 } lib;
 
-static int load(struct neap_error **err)
-{
-	const struct neap_library_function functions[] = {
-#define X(name) { #name, &lib.name },
-		FUNCTIONS(X)
+static const char *const lib_names[] = {
+#define X(name) #name,
+	FUNCTIONS(X)
 #undef X
-	};
-
-	if (!lib.loaded && neap_library_load(LIBRARY, "libsystemd0", functions,
-					     sizeof(functions) / sizeof(*functions), err) < 0)
-		return -1;
-	lib.loaded = true;
-	return 0;
-}
+};
+static struct neap_library library = { LIBRARY, "libsystemd0", lib_names, &lib, sizeof(lib), false };
 
 /* ---- the connection ------------------------------------------------------------------------------------ */
 
@@ -273,7 +264,7 @@ static int ready(struct neap_bus *bus, uint64_t deadline, struct neap_error **er
 {
 	int r = 1;
 
-	if (load(err) < 0)
+	if (neap_library_load(&library, err) < 0)
 		return -1;
 	while (bus->bus && r > 0) {
 		if (may_wait(bus, deadline, err) < 0)
@@ -597,7 +588,8 @@ const char *neap_bus_unit_path(struct neap_arena *arena, const char *name)
 	char *path = NULL;
 	const char *kept;
 
-	if (load(NULL) < 0 || lib.sd_bus_path_encode(NEAP_BUS_MANAGER "/unit", name, &path) < 0)
+	if (neap_library_load(&library, NULL) < 0 ||
+	    lib.sd_bus_path_encode(NEAP_BUS_MANAGER "/unit", name, &path) < 0)
 		return NEAP_BUS_MANAGER;
 	kept = neap_arena_strdup(arena, path);
 	free(path);

@@ -13,8 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/library.h"
 #include "base/str.h"
-#include "host/library.h"
 
 #define LIBRARY "libsystemd.so.0"
 #define LINES_MAX 10
@@ -37,26 +37,17 @@
 	X(sd_journal_set_data_threshold)
 
 static struct {
-	bool loaded;
 #define X(name) typeof(name) *(name);
 	FUNCTIONS(X)
 #undef X
 } lib;
 
-static int load(void)
-{
-	const struct neap_library_function functions[] = {
-#define X(name) { #name, &lib.name },
-		FUNCTIONS(X)
+static const char *const lib_names[] = {
+#define X(name) #name,
+	FUNCTIONS(X)
 #undef X
-	};
-
-	if (!lib.loaded && neap_library_load(LIBRARY, "libsystemd0", functions,
-					     sizeof(functions) / sizeof(*functions), NULL) < 0)
-		return -1;
-	lib.loaded = true;
-	return 0;
-}
+};
+static struct neap_library library = { LIBRARY, "libsystemd0", lib_names, &lib, sizeof(lib), false };
 
 /* ---- entries ------------------------------------------------------------------------------------------- */
 
@@ -253,7 +244,7 @@ const char *neap_journal_tail(const char *unit, uint64_t since, struct neap_aren
 	sd_journal *journal = NULL;
 	struct tail tail = { .count = 0 };
 
-	if (load() < 0 || lib.sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY) < 0)
+	if (neap_library_load(&library, NULL) < 0 || lib.sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY) < 0)
 		return NULL;
 	lib.sd_journal_set_data_threshold(journal, (size_t)16 * LINE_MAX_BYTES);
 	if (choose(journal, unit) >= 0)

@@ -21,8 +21,10 @@ static uint64_t realtime(void)
 	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
-/* The manager takes it. *ret NULL: there is nothing to do. */
-static int begin(const struct neap_local_job *job, const char **ret, struct neap_error **err)
+/* The manager takes it. *ret NULL: there is nothing to do. *ret_id: the unit's own name, where it was asked
+ * for by another one; NULL: not known. */
+static int begin(const struct neap_local_job *job, const char **ret, const char **ret_id,
+		 struct neap_error **err)
 {
 	static const char *const methods[] = {
 		[NEAP_UNIT_START] = "StartUnit",
@@ -34,6 +36,7 @@ static int begin(const struct neap_local_job *job, const char **ret, struct neap
 	struct neap_bus_call calls[] = {
 		/* Who failed too often is not started any more: this time it may have been mended. */
 		{ .method = "ResetFailedUnit", .strings = { name } },
+		neap_bus_property(job->arena, neap_bus_unit_path(job->arena, name), "Unit", "Id"),
 		{ .method = methods[job->asked->verb], .strings = { name, "replace" } },
 	};
 	bool starts = job->asked->verb == NEAP_UNIT_START || job->asked->verb == NEAP_UNIT_RESTART;
@@ -42,16 +45,17 @@ static int begin(const struct neap_local_job *job, const char **ret, struct neap
 	/* One that waits until it is started again would wait on. */
 	if (known && strncmp(known->sub, NEAP_LOCAL_AUTO_RESTART, strlen(NEAP_LOCAL_AUTO_RESTART)) == 0 &&
 	    job->asked->verb == NEAP_UNIT_START)
-		calls[1].method = methods[NEAP_UNIT_RESTART];
+		calls[2].method = methods[NEAP_UNIT_RESTART];
 	neap_bus_watch_jobs(job->units->bus);
-	if (neap_bus_ask(job->units->bus, starts ? calls : calls + 1, starts ? 2 : 1, job->units->seconds,
+	if (neap_bus_ask(job->units->bus, starts ? calls : calls + 1, starts ? 3 : 2, job->units->seconds,
 			 job->arena, err) < 0)
 		return neap_error_prefix(err, "%s %s", job->verb, name);
-	if (job->asked->verb == NEAP_UNIT_STOP && neap_local_is_error(&calls[1], NEAP_BUS_NAME ".NoSuchUnit"))
+	if (job->asked->verb == NEAP_UNIT_STOP && neap_local_is_error(&calls[2], NEAP_BUS_NAME ".NoSuchUnit"))
 		return 0;
-	if (calls[1].error)
-		return neap_local_refused(job, &calls[1], err);
-	*ret = neap_local_text(&calls[1]);
+	if (calls[2].error)
+		return neap_local_refused(job, &calls[2], err);
+	*ret_id = neap_local_text(&calls[1]);
+	*ret = neap_local_text(&calls[2]);
 	if (!*ret)
 		return neap_error_set(err, "%s %s: the service manager's answer makes no sense", job->verb,
 				      name);
@@ -91,17 +95,20 @@ static int judge(struct neap_machine_watch *watch, const struct neap_local_job *
 	return r;
 }
 
-static int go(struct neap_machine_watch *watch, struct neap_local_job *job, struct neap_error **err)
+static int go(struct neap_machine_watch *watch, struct neap_local_job *job, struct neap_state *state,
+	      struct neap_error **err)
 {
 	unsigned seconds = job->asked->timeout ? job->asked->timeout : JOB_SECONDS;
 	struct neap_error *failure NEAP_AUTO_ERROR = NULL;
 	struct neap_bus_job end;
-	const char *path = NULL;
+	const char *path = NULL, *id;
 
-	if (begin(job, &path, err) < 0)
+	if (begin(job, &path, &id, err) < 0)
 		return -1;
 	if (!path)
 		return 0;
+	if (state && job->asked->verb != NEAP_UNIT_STOP)
+		neap_state_starts(state, id ? id : job->asked->name);
 	if (neap_bus_await(job->units->bus, path, seconds, job->arena, &end, &failure) < 0)
 		return not_awaited(job, seconds, &failure, err);
 	if (end.unit)
@@ -125,9 +132,7 @@ int neap_local_unit(struct neap_machine *machine, const struct neap_unit_job *as
 
 	if (!job.units->there)
 		return neap_local_no_manager(job.verb, asked->name, err);
-	if (local->state && asked->verb != NEAP_UNIT_STOP)
-		neap_state_starts(local->state, asked->name);
-	r = go(&machine->watch, &job, err);
+	r = go(&machine->watch, &job, local->state, err);
 	if (local->state)
 		neap_state_starts(local->state, NULL);
 	neap_local_changed(local);

@@ -19,6 +19,7 @@
 
 #include "base/path.h"
 #include "base/unit.h"
+#include "host/control_group.h"
 #include "host/local_units.h"
 
 #define RUNNING "/run/systemd/system" /* is there when systemd runs the machine */
@@ -305,44 +306,6 @@ static bool is_news(const char *directory, const char *files, const struct neap_
 	return news;
 }
 
-/* ---- the units that neap runs in ----------------------------------------------------------------------- */
-
-#define CGROUP_MAX 8192
-
-/* The path of neap's control group, whose parts are units: "/system.slice/neap.service". */
-static const char *own_group(struct neap_arena *arena)
-{
-	char *text = neap_arena_alloc(arena, CGROUP_MAX), *line, *rest = text;
-	int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, text, CGROUP_MAX - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[len < 0 ? 0 : len] = '\0';
-	while ((line = strsep(&rest, "\n"))) {
-		const char *path = strchr(line, ':');
-
-		path = path ? strchr(path + 1, ':') : NULL;
-		if (path && (strncmp(line, "0::", 3) == 0 || strstr(line, ":name=systemd:")))
-			return path + 1;
-	}
-	return "";
-}
-
-static bool is_around_us(struct neap_local_units *units, const char *name)
-{
-	size_t len = strlen(name);
-
-	if (!units->group)
-		units->group = own_group(units->names);
-	for (const char *at = units->group; (at = strchr(at, '/'));) {
-		at += at[1] == '_' ? 2 : 1; /* names that could be the kernel's have one put before them */
-		if (strncmp(at, name, len) == 0 && (!at[len] || at[len] == '/'))
-			return true;
-	}
-	return false;
-}
-
 /* ---- asking -------------------------------------------------------------------------------------------- */
 
 struct question {
@@ -426,7 +389,9 @@ static size_t add_calls(struct neap_local_units *units, const struct own *own, c
 		question->paths = &calls[count];
 		calls[count++] = neap_bus_property(own->arena, path, "Unit", "DropInPaths");
 	}
-	if (is_around_us(units, name)) {
+	if (!units->group)
+		units->group = neap_control_group(units->names);
+	if (neap_control_group_has(units->group, name)) { /* neap runs in it */
 		question->kill = &calls[count];
 		calls[count++] = neap_bus_property(own->arena, path, "Service", "KillMode");
 		question->main = &calls[count];

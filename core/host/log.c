@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/library.h"
 #include "base/vec.h"
-#include "host/library.h"
 
 #define JOURNAL "/run/systemd/journal/socket"
 #define SYSLOG "/dev/log"
@@ -21,15 +21,13 @@
 
 struct neap_log {
 	enum neap_log_kind kind;
-	int (*sendv)(const struct iovec *fields, int count); /* sd_journal_sendv() */
 };
 
-static int load(struct neap_log *log, struct neap_error **err)
-{
-	const struct neap_library_function functions[] = { { "sd_journal_sendv", &log->sendv } };
-
-	return neap_library_load("libsystemd.so.0", "libsystemd0, or log to syslog", functions, 1, err);
-}
+static int (*sendv)(const struct iovec *fields, int count); /* sd_journal_sendv() */
+static const char *const lib_name = "sd_journal_sendv";
+static struct neap_library library = { "libsystemd.so.0", "libsystemd0, or log to syslog",
+				       &lib_name,         &sendv,
+				       sizeof(sendv),     false };
 
 int neap_log_open(enum neap_log_kind kind, struct neap_log **ret, struct neap_error **err)
 {
@@ -42,7 +40,7 @@ int neap_log_open(enum neap_log_kind kind, struct neap_log **ret, struct neap_er
 		return neap_error_hint(err, kind == NEAP_LOG_JOURNAL ? "there is no systemd-journald here"
 								     : "there is no syslog daemon here");
 	}
-	if (kind == NEAP_LOG_JOURNAL && load(&log, err) < 0)
+	if (kind == NEAP_LOG_JOURNAL && neap_library_load(&library, err) < 0)
 		return -1;
 	if (kind == NEAP_LOG_SYSLOG)
 		openlog(IDENTIFIER, LOG_PID, LOG_DAEMON);
@@ -85,7 +83,7 @@ int neap_log_send(struct neap_log *log, enum neap_log_priority priority, const c
 	for (size_t i = 0; i < count; i++)
 		if (fields[i].value)
 			neap_vec_push(&all, field(arena, fields[i].name, fields[i].value));
-	r = log->sendv(all.items, (int)all.count);
+	r = sendv(all.items, (int)all.count);
 	neap_vec_done(&all);
 	return r < 0 ? neap_error_errno(err, -r, "write to the journal") : 0;
 }

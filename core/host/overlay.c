@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/loaded.h"
 #include "base/path.h"
 #include "host/overlay_parts.h"
 
@@ -108,6 +109,14 @@ static void forget(struct neap_overlay *overlay)
 	neap_accounts_drop(overlay->accounts);
 }
 
+/* Nothing may be found missing from now on that would end neap between two changes. */
+static int about_to_change(const struct neap_commit *commit, struct neap_error **err)
+{
+	if (neap_loaded(err) < 0)
+		return -1;
+	return commit->about ? commit->about(commit->ctx, err) : 0;
+}
+
 int neap_overlay_land(struct neap_host *host, const struct neap_commit *commit, struct neap_error **err)
 {
 	struct neap_overlay *overlay = neap_overlay_of(&host->view);
@@ -118,7 +127,7 @@ int neap_overlay_land(struct neap_host *host, const struct neap_commit *commit, 
 		return neap_error_set(err, "land changes: this is a plan");
 	if (!overlay->held.count)
 		return 0;
-	r = commit->about ? commit->about(commit->ctx, &local) : 0;
+	r = about_to_change(commit, &local);
 	if (r == 0)
 		r = overlay->machine->ops->commit(overlay->machine, overlay->held.items, overlay->held.count,
 						  commit, &local);
@@ -202,7 +211,7 @@ int neap_overlay_about(struct neap_overlay *overlay, struct neap_error **err)
 {
 	const struct neap_commit *commit = overlay->commit;
 
-	return commit && commit->about ? commit->about(commit->ctx, err) : 0;
+	return commit ? about_to_change(commit, err) : 0;
 }
 
 bool neap_overlay_allows(const struct neap_overlay *overlay, enum neap_right right, const char *what)

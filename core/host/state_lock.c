@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/control_group.h"
 #include "host/state_parts.h"
 
 #define POLL_MS 100
@@ -54,26 +55,10 @@ void neap_state_starts(struct neap_state *state, const char *unit)
 		return;
 }
 
-/* Whether this process is in the control group of the unit. */
-static bool is_in(const char *unit)
-{
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	size_t len = strlen(unit);
-	char line[4096];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		for (const char *at = line; !found && (at = strchr(at, '/')); at++)
-			found = strncmp(at + 1, unit, len) == 0 &&
-				(at[1 + len] == '/' || at[1 + len] == '\n');
-	if (file)
-		fclose(file);
-	return found;
-}
-
 /* Whether the holder waits until a unit has started that this run is in: both would wait. */
 static bool waits_for_us(const struct neap_state *state, char ret[NAME_MAX])
 {
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
 	char text[MARK_MAX];
 	const char *at;
 	size_t len;
@@ -86,7 +71,7 @@ static bool waits_for_us(const struct neap_state *state, char ret[NAME_MAX])
 		return false;
 	memcpy(ret, at, len);
 	ret[len] = '\0';
-	return is_in(ret);
+	return neap_control_group_has(neap_control_group(arena), ret);
 }
 
 /* ---- the lock ------------------------------------------------------------------------------------------ */
@@ -136,7 +121,7 @@ int neap_state_lock(struct neap_state *state, unsigned wait, struct neap_error *
 		if (now.tv_sec - start.tv_sec > wait ||
 		    (now.tv_sec - start.tv_sec == wait && now.tv_nsec >= start.tv_nsec))
 			return locked(state, waits_for_us(state, unit) ? unit : NULL, err);
-		/* A unit that is no oneshot is taken for started in a moment. */
+		/* A unit whose start waits for nothing that runs in it is started in a moment. */
 		polls = waits_for_us(state, unit) ? polls + 1 : 0;
 		if (polls > PATIENCE_MS / POLL_MS)
 			return locked(state, unit, err);

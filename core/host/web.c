@@ -18,8 +18,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/library.h"
 #include "base/url.h"
-#include "host/library.h"
 
 #define LIBRARY "libcurl.so.4"
 #define CONNECT_MS 30000
@@ -30,7 +30,6 @@
 /* ---- the library --------------------------------------------------------------------------------------- */
 
 static struct {
-	bool loaded;
 	typeof(curl_global_init) *global_init;
 	typeof(curl_easy_init) *init;
 	typeof(curl_easy_setopt) *set;
@@ -42,24 +41,22 @@ static struct {
 	typeof(curl_slist_free_all) *free_all;
 } lib;
 
+static const char *const lib_names[] = {
+	"curl_global_init",   "curl_easy_init",    "curl_easy_setopt",
+	"curl_easy_perform",  "curl_easy_getinfo", "curl_easy_cleanup",
+	"curl_easy_strerror", "curl_slist_append", "curl_slist_free_all",
+};
+static struct neap_library library = { LIBRARY, "libcurl4", lib_names, &lib, sizeof(lib), false };
+
 static int load(struct neap_error **err)
 {
-	const struct neap_library_function functions[] = {
-		{ "curl_global_init", &lib.global_init }, { "curl_easy_init", &lib.init },
-		{ "curl_easy_setopt", &lib.set },         { "curl_easy_perform", &lib.perform },
-		{ "curl_easy_getinfo", &lib.get },        { "curl_easy_cleanup", &lib.cleanup },
-		{ "curl_easy_strerror", &lib.text },      { "curl_slist_append", &lib.append },
-		{ "curl_slist_free_all", &lib.free_all },
-	};
+	static bool started;
 
-	if (lib.loaded)
-		return 0;
-	if (neap_library_load(LIBRARY, "libcurl4", functions, sizeof(functions) / sizeof(*functions), err) <
-	    0)
+	if (neap_library_load(&library, err) < 0)
 		return -1;
-	if (lib.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (!started && lib.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return neap_error_set(err, "load %s: it does not start", LIBRARY);
-	lib.loaded = true;
+	started = true;
 	return 0;
 }
 

@@ -333,6 +333,24 @@ site() { # all types, each with what there is to keep
 		run -1 "$NEAP" check site.lua
 		[[ $output == *"site.lua:2"*br0* ]] || { echo "$other: $output"; false; }
 	done
+	# Nor may it be left out at the next boot, nor networkd where that brings something back.
+	for way in unit:neap-network networkd:systemd-networkd; do
+		keeper="neap.bridge { name = \"br0\", persist = \"${way%:*}\" }"
+		for how in 'enabled = false' 'masked = true' 'ensure = "absent"'; do
+			other="neap.unit { name = \"${way#*:}.service\", $how }"
+			recipe <<<"$keeper; $other"
+			run -1 "$NEAP" check site.lua
+			[[ $output == *"site.lua:2: unit[${way#*:}.service]: bridge[br0] (site.lua:2) is brought back at boot by"*"which unit["* ]]
+			recipe <<<"$other
+				$keeper; neap.bridge { name = \"br1\", persist = \"${way%:*}\" }"
+			run -1 "$NEAP" check site.lua
+			[[ $output == *"site.lua:3: bridge[br0]: bridge[br0] (site.lua:3) is brought back at boot by"*"which unit["* ]]
+			[[ $output != *br1*"brought back"* ]] # said once
+		done
+		recipe <<<"neap.unit { name = \"${way#*:}.service\", enabled = false }
+			neap.bridge { name = \"br0\", persist = false }; neap.bridge { name = \"br1\", ensure = \"absent\", persist = \"${way%:*}\" }"
+		run -0 "$NEAP" check site.lua
+	done
 	recipe <<-LUA
 	neap.directory { path = "/etc/neap", purge = true, recurse = true }
 	neap.directory { path = "/etc/systemd/system", purge = true, recurse = true, mode = "0755" }

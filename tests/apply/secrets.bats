@@ -130,6 +130,8 @@ clean() { # no needle in a file, plain or encoded; nor what was made
 		local cert = neap.cert { path = "$work/ca.crt", key = "$work/ca.key", key_algorithm = "ed25519", ca = true, common_name = "ca" }
 		neap.exec { name = "k", shell = "sed -n 8,9p $work/key.pem; tail -n 2 $work/key.pem; exit 3", always = true, require = key }
 		neap.exec { name = "l", shell = "cat $work/ca.key; exit 3", always = true, require = cert }
+		neap.exec { name = "m", shell = "printf 'client-key-data: '; base64 -w 0 $work/ca.key; exit 3", always = true, require = cert }
+		neap.exec { name = "n", shell = "grep -v -e - $work/key.pem | head -n 3 | tr -d '\\\\n' | fold -w 50; exit 3", always = true, require = key }
 		neap.exec { name = "e", always = true,
 			shell = "head -c 100 /dev/zero | tr '\\\\0' a; cat $work/a.conf; head -c 393 /dev/zero | tr '\\\\0' b; exit 3" }
 		neap.exec { name = "f", shell = "exit 1", only_if = { "sh", "-c", "cat $work/a.conf; kill -9 \$\$" } }
@@ -143,6 +145,9 @@ clean() { # no needle in a file, plain or encoded; nor what was made
 	[[ "$output" == *"exit 3: …(secret)"* ]]
 	[[ "$output" == *"exit 3: (secret)|(secret)|(secret)|-----END PRIVATE KEY-----"* ]]
 	[[ "$output" == *"exit 3: -----BEGIN PRIVATE KEY-----|(secret)|-----END PRIVATE KEY-----"* ]]
+	# However it is folded, and as a kubeconfig has it; what is around it may be in every key.
+	[[ "$output" == *"exit 3: client-key-data: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t(secret)LS0tLS1FTkQgUFJJVkFURSBLRVktLS0tLQo="* ]]
+	[[ "$output" == *"exit 3: (secret)|(secret)|(secret)|(secret)"* ]]
 	"$NEAP" status --state-dir "$work/state" >>"$work/out" || true
 	"$NEAP" plan --state-dir "$work/state" "$work/site.lua" >>"$work/out" 2>&1 || true
 	clean "$work/out" "$work/events" "$work/state" || { cat "$work/out"; false; }

@@ -127,6 +127,26 @@ calls() { # calls VERB COUNT: how many system calls
 	"$NEAP" apply "$work/key.lua" --root "$work/root"
 }
 
+@test "a library that is missing is found so before the first change, whatever needs it" {
+	mkdir "$work/lib"
+	cat >"$work/some.lua" <<-LUA
+		local neap = require "neap"
+		neap.file { path = "$work/first", content = "x" }
+		neap.exec { name = "made", command = { "touch", "$work/made" }, creates = "$work/made" }
+		neap.file { path = "$work/last", content = "x" }
+	LUA
+	for library in libcrypto.so.3 libpcre2-8.so.0 libyaml-0.so.2; do
+		rm -f "$work/lib"/*
+		echo "no library" >"$work/lib/$library"
+		LD_LIBRARY_PATH=$work/lib run -4 "$NEAP" apply --state-dir "$work/state" "$work/some.lua"
+		[[ $output == *"3 failed"*"load $library: "*"install the package lib"* ]]
+		[ ! -e "$work/first" ] && [ ! -e "$work/made" ] && [ ! -e "$work/last" ]
+	done
+	"$NEAP" apply --state-dir "$work/state" "$work/some.lua"
+	# Where there is nothing to change nothing is loaded.
+	LD_LIBRARY_PATH=$work/lib "$NEAP" apply --state-dir "$work/state" "$work/some.lua"
+}
+
 @test "a chain of ten thousand resources is planned and applied" {
 	cat >"$work/chain.lua" <<-'LUA'
 		local neap = require "neap"

@@ -4,40 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 load hosts
-
-setup_file() {
-	hosts_require || return 0
-	host_boot web
-	mkdir "$BATS_FILE_TMPDIR/site"
-	host_bind web "$BATS_FILE_TMPDIR/site" /srv/site
-}
-
-setup() {
-	hosts_require
-	cd "$BATS_TEST_TMPDIR" || return 1
-}
-
-teardown_file() {
-	host_down_all
-}
-
-recipe() { # recipe of standard input, with `neap` at hand
-	{ echo 'local neap = require "neap"'; cat; } >"$BATS_FILE_TMPDIR/site/init.lua"
-}
-
-plan() { host_neap web plan "$@" /srv/site; }
-apply() { host_neap web apply "$@" /srv/site; }
-on() { host_run web "$@"; }
-
-# The plan says what the apply does, in every word, and the next plan is empty.
-converges() {
-	local what='.resources | map({address, action, refresh, reason, changes})'
-	run -2 --separate-stderr plan --format json
-	jq -S "$what" <<<"$output" >planned
-	run -0 --separate-stderr apply --format json
-	jq -S "$what" <<<"$output" | diff -u planned -
-	plan
-}
+load site
 
 # Links, addresses, routes and rules: without what is the kernel's to choose, such as numbers and MAC addresses. That a
 # bridge is up it says up to a second late; until then it is unknown.
@@ -250,8 +217,7 @@ settled() {
 
 anew() { # another host, for what a test before has left
 	hosts_do down web 2>/dev/null || true
-	host_boot web
-	host_bind web "$BATS_FILE_TMPDIR/site" /srv/site
+	site_host
 }
 
 @test "by networkd: all is back after a reboot and after a power cut, beside a link of somebody else" {

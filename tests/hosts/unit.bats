@@ -3,52 +3,18 @@
 
 bats_require_minimum_version 1.5.0
 load hosts
+load site
 
-setup_file() {
-	hosts_require || return 0
-	host_boot web
-	mkdir "$BATS_FILE_TMPDIR/site"
-	host_bind web "$BATS_FILE_TMPDIR/site" /srv/site
-}
-
-setup() {
-	hosts_require
-	cd "$BATS_TEST_TMPDIR" || return 1
-}
-
-teardown_file() {
-	host_down_all
-}
-
-# recipe: standard input, with `neap` at hand and service(NAME, MORE), the text of one that notes each start and reload.
-recipe() {
-	{
-		cat <<-'LUA'
-		local neap = require "neap"
-		local function service(name, more)
-			return "[Service]\nExecStartPre=/bin/sh -c 'echo start >>/run/" .. name .. ".log'\n"
-				.. "ExecStart=/bin/sleep 10000\nExecReload=/bin/sh -c 'echo reload >>/run/" .. name .. ".log'\n"
-				.. (more or "") .. "\n[Install]\nWantedBy=multi-user.target\n"
-		end
-		LUA
-		cat
-	} >"$BATS_FILE_TMPDIR/site/init.lua"
-}
-
-plan() { host_neap web plan "$@" /srv/site; }
-apply() { host_neap web apply "$@" /srv/site; }
-on() { host_run web "$@"; }
-
-# The plan says what the apply does, in every word, and the next plan is empty.
-converges() {
-	local what='.resources | map({address, action, refresh, reason, changes})'
-	run -2 --separate-stderr plan --format json
-	jq -S "$what" <<<"$output" >planned
-	run -0 --separate-stderr apply --format json
-	jq -S "$what" <<<"$output" >applied
-	diff -u planned applied
-	run -0 plan
-}
+# service(NAME, MORE): the text of one that notes each start and reload.
+prelude=$(
+	cat <<-'LUA'
+	local function service(name, more)
+		return "[Service]\nExecStartPre=/bin/sh -c 'echo start >>/run/" .. name .. ".log'\n"
+			.. "ExecStart=/bin/sleep 10000\nExecReload=/bin/sh -c 'echo reload >>/run/" .. name .. ".log'\n"
+			.. (more or "") .. "\n[Install]\nWantedBy=multi-user.target\n"
+	end
+	LUA
+)
 
 state() { on systemctl show -P "$2" "$1"; } # state UNIT PROPERTY
 
@@ -363,6 +329,39 @@ calls() { grep -cx "$1" calls || true; } # calls METHOD: how often
 	converges
 }
 
+@test "a oneshot that shall not stay any more, or a service that becomes one, is not restarted: it goes on as it was started" {
+	local stays="[Service]\\nType=oneshot\\nExecStart=/bin/sh -c 'echo start >>/run/stays.log'\\n"
+	recipe <<<"neap.unit { name = \"stays.service\", content = \"${stays}RemainAfterExit=yes\", state = \"running\" }
+		neap.unit { name = \"turns.service\", content = service \"turns\", state = \"running\" }"
+	apply -q
+	[ "$(noted stays) $(noted turns)" = "start start" ]
+	recipe <<<"local conf = neap.file { path = \"/etc/stays.conf\", content = \"1\" }
+		neap.unit { name = \"stays.service\", content = \"$stays\", subscribe = conf }
+		neap.unit { name = \"turns.service\", content = service(\"turns\", \"Type=oneshot\"), subscribe = conf }"
+	converges
+	jq -e '[.[] | select(.address | startswith("unit"))] | length == 2 and all(.action == "update" and .refresh == false and
+		(.reason | test("takes effect at its next start")))' planned
+	[ "$(noted stays)$(noted turns)" = "" ]
+	[ "$(on systemctl is-active stays.service turns.service)" = $'active\nactive' ]
+	# They stay so when they are told of something else, and are what the file says once they were stopped.
+	sed -i 's/"1"/"2"/' "$BATS_FILE_TMPDIR/site/init.lua"
+	converges
+	[ "$(noted stays)$(noted turns)" = "" ]
+	# That it shall be running is wrong by then.
+	recipe <<<"neap.unit { name = \"stays.service\", content = \"${stays}RemainAfterExit=yes\", state = \"running\" }"
+	apply -q
+	recipe <<<'neap.unit { name = "stays.service", drop_ins = { goes = "[Service]\nRemainAfterExit=no\n" }, state = "running" }'
+	run -4 plan
+	[[ $output == *"stays.service is Type=oneshot without RemainAfterExit=yes"* ]]
+	run -4 apply
+	on test ! -e /etc/systemd/system/stays.service.d
+	recipe <<-'LUA'
+	neap.unit { name = "stays.service", ensure = "absent" }
+	neap.unit { name = "turns.service", ensure = "absent" }
+	LUA
+	converges
+}
+
 @test "one that takes too long is not waited for any longer, and goes on" {
 	recipe <<-'LUA'
 	neap.unit {
@@ -530,6 +529,18 @@ own_ends() {
 	[[ $output == *"another run holds the lock"*"that run starts waits.service, in which this one is"* ]]
 	on systemctl start waits.service
 	run -0 plan
+	# By another name, and one that is written otherwise as a control group.
+	recipe <<-'LUA'
+	local waits = neap.unit {
+		name = "cpu.waits.service", enabled = true,
+		content = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=neap apply --lock-wait 5m /srv/site\n[Install]\nAlias=nickname.service\n",
+	}
+	neap.unit { name = "nickname.service", state = "running", require = waits }
+	LUA
+	SECONDS=0
+	run -4 apply
+	[ "$SECONDS" -lt 30 ]
+	[[ $output == *"another run holds the lock"*"that run starts cpu.waits.service, in which this one is"* ]]
 }
 
 @test "what a unit's journal quotes of a secret is masked" {

@@ -46,7 +46,7 @@ object() { # object FOLDER NAME CODE: compiles it and prints the object's path
 	local header
 	printf '/* x */\n#include <curl/curl.h>\n' >core/host/web.c
 	printf '/* x */\n#include <systemd/sd-bus.h>\n' >core/host/bus.c
-	printf '/* x */\n#include <dlfcn.h>\n' >core/host/library.c
+	printf '/* x */\n#include <dlfcn.h>\n' >core/base/library.c
 	run "$lint/arrows"
 	[ "$status" = 0 ]
 	printf '/* x */\n#include <openssl/evp.h>\n' >core/base/libcrypto.h

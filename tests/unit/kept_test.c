@@ -521,6 +521,7 @@ static void kept__numbers_count_what_has_its_turn_before(void **state)
 	for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
 		assert_int_equal(neap_kept_rules_number(&ctx, &wants[i], key_of), numbers[i]);
 	assert_int_equal(looks, 7);
+	memo.done(memo.data);
 	ctx.memo = NULL;
 	assert_int_equal(neap_kept_rules_number(&ctx, &wants[4], key_of), 2);
 }

@@ -55,6 +55,24 @@ static void secrets__of_several_lines_are_masked_line_by_line(void **state)
 	neap_secrets_free(secrets);
 }
 
+static void secrets__that_come_folded_are_masked_however_they_are(void **state)
+{
+	static const char one[] = "MC4CAQAwBQYDK2VwBCIEIJ0abcdefghijklmnop",
+			  two[] = "MC4CAQAwBQYDK2VwBCIEIZ9zyxwvutsrqponm";
+	struct neap_secrets *secrets = neap_secrets_new();
+
+	(void)state;
+	neap_secrets_add_runs(secrets, neap_str(one));
+	neap_secrets_add_runs(secrets, neap_str(two));
+	expect(secrets, one, "(secret)");
+	expect(secrets, "key: BCIEIJ0abcdefgh\nijklmnop", "key: BCIEIJ0abcdefgh\nijklmnop"); /* 15, and 8 */
+	expect(secrets, "key: wBCIEIJ0abcdefgh\nijklmnop", "key: (secret)\nijklmnop");
+	expect(secrets, "a QYDK2VwBCIEIZ9zyxwvut!", "a (secret)!");
+	expect(secrets, "xMC4CAQAwBQYDK2VwBCIEIZ9zyxwvutsrqponmx", "x(secret)x");
+	expect(secrets, "MC4CAQAwBQYDK2VwBCIEIxMC4CAQAwBQYDK2Vw", "(secret)x(secret)");
+	neap_secrets_free(secrets);
+}
+
 static void secrets__that_were_cut_are_masked_too(void **state)
 {
 	static const char *const list[] = { "abcdefghijkl", "0123456789" };
@@ -139,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(secrets__are_masked_wherever_they_stand),
 		cmocka_unit_test(secrets__of_several_lines_are_masked_line_by_line),
+		cmocka_unit_test(secrets__that_come_folded_are_masked_however_they_are),
 		cmocka_unit_test(secrets__that_were_cut_are_masked_too),
 		cmocka_unit_test(secrets__that_come_later_are_known_too),
 		cmocka_unit_test(secrets__none_costs_nothing),

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "host/control_group.h"
 #include "host/record.h"
 
 static int open_state(const struct fixture *f, unsigned wait, struct neap_state **ret,
@@ -102,19 +103,14 @@ static void state__waits_for_the_lock_as_long_as_asked(void **state)
 	fixture_open(f);
 }
 
-/* The last part of a control group that this process is in, as if that were a unit; false: there is none. */
+/* The last part of the control group that this process is in, as if that were a unit; false: there is none.
+ */
 static bool own_unit(char ret[256])
 {
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[4096] = "";
-	const char *slash;
+	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();
+	const char *group = neap_control_group(arena), *slash = strrchr(group, '/');
 
-	while (file && fgets(line, sizeof(line), file) && line[strlen(line) - 2] == '/')
-		;
-	if (file)
-		fclose(file);
-	slash = strrchr(line, '/');
-	snprintf(ret, 256, "%.*s", slash ? (int)strcspn(slash + 1, "\n") : 0, slash ? slash + 1 : "");
+	snprintf(ret, 256, "%s", slash ? slash + 1 : "");
 	return ret[0];
 }
 

@@ -163,6 +163,7 @@ static void unit_index__follows_what_changes(void **state)
 						 dump(kept, kept->listed, arena),
 						 dump(anew, kept->listed, arena));
 				listed += kept->listed;
+				neap_unit_index_release(anew);
 			}
 			for (unsigned n = draw(4); n > 0; n--)
 				change(overlay, arena);
@@ -171,6 +172,7 @@ static void unit_index__follows_what_changes(void **state)
 			if (draw(8) == 0) /* of another step, in which something else may pend */
 				neap_overlay_step(overlay, i, draw(3) ? NEAP_NO_STEP : i);
 		}
+		neap_memo_reset(&memo);
 		neap_overlay_free(overlay);
 		neap_machine_free(machine);
 	}
@@ -211,6 +213,7 @@ static void unit_index__is_made_once(void **state)
 	assert_int_equal(neap_host_memory_calls(machine) - before, 0);
 	neap_overlay_free(overlay);
 	neap_machine_free(machine);
+	neap_memo_reset(&memo);
 	neap_arena_free(memo.arena);
 }
 

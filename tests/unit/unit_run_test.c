@@ -155,6 +155,27 @@ static void unit_run__what_does_not_run_is_not_started_by_a_notification(void **
 	site_end(&site);
 }
 
+/* What leads to a name that a unit is about to get goes with the change itself, and not when it is looked at
+ * again, which in an apply may be after others' changes. */
+static void unit_run__what_leads_to_a_name_that_a_unit_gets_goes_at_once(void **state)
+{
+	static const char recipe[] = "neap.unit { name = 'b.service', enabled = true }\n"
+				     "neap.unit { name = 'a.service', enabled = false }";
+	static const char alias[] = "[Service]\nExecStart=/bin/b\n[Install]\nAlias=a.service\n";
+	static const char plain[] = "[Service]\nExecStart=/bin/a\n";
+	static const char link[] = "/etc/systemd/system/x.service";
+	struct site site;
+
+	site_begin(&site, state);
+	neap_host_memory_put(site.machine, "/usr/lib/systemd/system/b.service", NEAP_FILE_REGULAR, 0644, 0, 0,
+			     alias, sizeof(alias) - 1);
+	neap_host_memory_put(site.machine, "/usr/lib/systemd/system/a.service", NEAP_FILE_REGULAR, 0644, 0, 0,
+			     plain, sizeof(plain) - 1);
+	neap_host_memory_put(site.machine, link, NEAP_FILE_LINK, 0777, 0, 0, "a.service", 9);
+	converge(&site, recipe, "update; update"); /* the manager knows a.service by another file */
+	site_end(&site);
+}
+
 #define ONESHOT "'[Service]\\nType=oneshot\\nExecStart=/bin/true\\n'"
 #define ONESHOT_OTHER "'[Service]\\nType=oneshot\\nExecStart=/bin/false\\n'"
 
@@ -162,25 +183,28 @@ static void unit_run__a_oneshot_takes_effect_at_its_next_start(void **state)
 {
 	static const struct neap_unit_state states[] = {
 		{ NEAP_UNIT_LOADED, NEAP_UNIT_FAILED, "failed", false },
-		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false }
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVATING, "start", false },
+		{ NEAP_UNIT_LOADED, NEAP_UNIT_ACTIVE, "exited", false }, /* it was to stay, once */
 	};
 	struct site site;
 
 	site_begin(&site, state);
 	converge(&site, "neap.unit { name = " A ", content = " ONESHOT " }", "create");
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
+		bool odd = i % 2;
+
 		neap_host_memory_unit(site.machine, "a.service", &states[i]);
 		assert_string_equal(converge(&site,
-					     i ? "neap.unit { name = " A ", content = " ONESHOT " }"
-					       : "neap.unit { name = " A ", content = " ONESHOT_OTHER " }",
+					     odd ? "neap.unit { name = " A ", content = " ONESHOT " }"
+						 : "neap.unit { name = " A ", content = " ONESHOT_OTHER " }",
 					     "update"),
 				    "reload the manager\n");
 		assert_string_equal(
 			converge(&site,
-				 i ? "local conf = neap.file { path = '/t/conf', content = '1' }\n"
-				     "neap.unit { name = " A ", subscribe = conf }"
-				   : "local conf = neap.file { path = '/t/conf', content = '2' }\n"
-				     "neap.unit { name = " A ", subscribe = conf }",
+				 odd ? "local conf = neap.file { path = '/t/conf', content = '1' }\n"
+				       "neap.unit { name = " A ", subscribe = conf }"
+				     : "local conf = neap.file { path = '/t/conf', content = '2' }\n"
+				       "neap.unit { name = " A ", subscribe = conf }",
 				 i ? "update; none" : "create; none"),
 			"");
 	}
@@ -479,6 +503,7 @@ int main(void)
 		TEST(unit_run__its_own_file_restarts_it_once),
 		TEST(unit_run__a_notification_restarts_or_reloads),
 		TEST(unit_run__what_does_not_run_is_not_started_by_a_notification),
+		TEST(unit_run__what_leads_to_a_name_that_a_unit_gets_goes_at_once),
 		TEST(unit_run__a_oneshot_takes_effect_at_its_next_start),
 		TEST(unit_run__what_neap_runs_in_is_left_to_run),
 		TEST(unit_run__what_is_started_is_not_restarted_besides),
