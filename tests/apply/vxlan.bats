@@ -159,6 +159,73 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	done
 }
 
+@test "vxlan: one that has its id and port is named, in the plan and when it came since; so is who has the UDP port" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", id = 42 }
+	LUA
+	inside '
+		ip link add other type vxlan id 42 dstport 4789
+		for verb in plan apply; do $verb >$verb.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]; done
+		# In another namespace it is out of sight, and there all the same.
+		unshare --net sleep 60 & away=$!
+		until [ "$(readlink /proc/$away/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+		ip link set other netns $away
+		plan >/dev/null && rc=0 || rc=$?; [ $rc = 2 ]
+		apply >away.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		kill $away; until plan >/dev/null 2>&1 || [ $? = 2 ] && apply -q >/dev/null 2>&1; do sleep 0.1; done
+		plan
+		# Others are not of its sort or family, and do not stand in the way.
+		ip link del vx0
+		ip link add gbp type vxlan id 42 dstport 4789 gbp
+		ip link add six type vxlan id 42 dstport 4789 remote fd00::9
+		ip link set six up
+		converges
+		ip link set vx0 down; ip link set gbp up
+		for verb in plan apply; do $verb >port-$verb.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]; done
+		ip link del vx0
+		apply >port-new.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		fails ip link show vx0 2>/dev/null
+		ip link del gbp; ip link del six
+		python3 -c "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((str(), 4789)); time.sleep(60)" & program=$!
+		until ss -Huln | grep -q :4789; do sleep 0.05; done
+		apply >program.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		kill $program'
+	for said in "add the link vx0, a vxlan with id 42 on port 4789 of IPv4: File exists" "the vxlan other has this id and port already" \
+		'neap.vxlan { name = "other", ensure = "absent" }'; do
+		grep -qF "$said" plan.txt
+		grep -qF "$said" apply.txt
+	done
+	grep -qF "is there already, in another namespace perhaps" away.txt
+	run ! grep -q "a link vx0" plan.txt apply.txt away.txt
+	for said in port-plan.txt port-apply.txt port-new.txt; do
+		grep -qF "the vxlan gbp has the UDP port 4789, in a way that no other can share" $said
+	done
+	grep -qF "a program of this machine has the UDP port 4789" program.txt
+}
+
+@test "vxlan: a peer it was made with, and those sent to through a link or to a port of their own, go like others; groups stay" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", id = 42, peers = { "192.0.2.2" } }
+	LUA
+	inside '
+		ip link add vx0 type vxlan id 42 dstport 4789 remote 192.0.2.9 dev eth1
+		bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.2 port 99
+		bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.2 vni 7
+		bridge fdb append 00:00:00:00:00:00 dev vx0 dst 239.0.0.1 via eth1
+		fails plan >plan.txt
+		converges
+		bridge fdb show dev vx0 >fdb.txt
+		# Nor does it come back when something else changes.
+		ip link set vx0 down; sed -i "s/id = 42/id = 42, ttl = 9/" site.lua
+		converges
+		bridge fdb show dev vx0 | diff fdb.txt -'
+	for said in '- "192.0.2.9 through eth1"' '- "192.0.2.2 port 99"' '- "192.0.2.2 id 7"' "+ 192.0.2.2"; do
+		grep -qF -- "$said" plan.txt
+	done
+	[ "$(sed "s/ *$//" fdb.txt | sort)" = "00:00:00:00:00:00 dst 192.0.2.2 self permanent
+00:00:00:00:00:00 dst 239.0.0.1 via eth1 self permanent" ]
+}
+
 @test "vxlan: absent takes addresses and routes along; and so goes one whose link goes" {
 	recipe <<-'LUA'
 	neap.vxlan { name = "vx0", ensure = "absent" }

@@ -750,6 +750,94 @@ static void net__two_vxlans_of_one_number_are_an_error(void **state)
 			    "the vxlan with id 42 on port 4789 of IPv4\n");
 }
 
+static void add_vxlan(struct neap_machine *machine, const char *name, struct neap_net_link link)
+{
+	change_link(machine, NEAP_NET_LINK_ADD, name, "vxlan", link.up ? NEAP_NET_UP : 0, link);
+}
+
+/* The kernel has one vxlan of each id, port, family and sort; those of a port that are up are of one sort. */
+static void net__a_vxlan_in_the_way_fails_in_the_plan(void **state)
+{
+	static const struct {
+		struct neap_net_link there;
+		const char *says;
+	} cases[] = {
+		{ { .id = 42, .port = 4789 },
+		  "add the link x0, a vxlan with id 42 on port 4789 of IPv4: File exists" },
+		{ { .id = 42, .port = 4790 }, "create live id port up" },
+		{ { .id = 43, .port = 4789 }, "create live id port up" },
+		{ { .id = 42, .port = 4789, .six = true }, "create live id port up" },
+		{ { .id = 42, .port = 4789, .special = true }, "create live id port up" },
+		{ { .id = 43, .port = 4789, .special = true, .up = true },
+		  "add the link x0, a vxlan with id 42 on port 4789 of IPv4: Address already in use" },
+		{ { .id = 43, .port = 4790, .special = true, .up = true }, "create live id port up" },
+		{ { .id = 43, .port = 4789, .special = true, .six = true, .up = true },
+		  "create live id port up" },
+		{ { .id = 43, .port = 4789, .special = true, .six = true, .both = true, .up = true },
+		  "add the link x0, a vxlan with id 42 on port 4789 of IPv4: Address already in use" },
+		{ { .id = 43, .port = 4789, .up = true }, "create live id port up" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		void *again;
+
+		assert_int_equal(setup(&again), 0);
+		struct fixture *f = again;
+		struct neap_machine *machine = machine_with("eth1");
+		uint32_t number = vxlan(f, 1, "x0", 42);
+		neap_graph_end(f->graph, number);
+		finish_good(f);
+		add_vxlan(machine, "x9", cases[i].there);
+		assert_string_equal(says(f, machine, number), cases[i].says);
+		assert_int_equal(teardown(&again), 0);
+	}
+}
+
+/* A socket bound to one link shares its port with no other; what comes up later is seen, too. */
+static void net__a_vxlan_that_cannot_come_up_fails_in_the_plan(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	struct neap_net_link bound = { .id = 43, .port = 4789, .up = true, .under = "eth1" };
+	struct neap_net_link own = { .id = 42, .port = 4789 };
+	uint32_t number = vxlan(f, 1, "x0", 42);
+
+	neap_net_ip_parse("fe80::1", &bound.local);
+	neap_net_ip_parse("fd00::1", &own.local);
+	add_vxlan(machine, "x9", bound);
+	add_vxlan(machine, "x0", own);
+	neap_graph_end(f->graph, number);
+	finish_good(f);
+	assert_string_equal(says(f, machine, number), "set up the link x0: Address already in use");
+}
+
+/* Whom others put there through a link or to a port of its own is sent what is for everybody, too. */
+static void net__a_peer_that_is_sent_to_in_another_way_goes_like_others(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with_vxlan();
+	struct neap_net_change change = { .op = NEAP_NET_NEIGHBOUR_PUT };
+	uint32_t number = vxlan(f, 1, "x0", 42);
+	struct neap_net_ip ip;
+
+	set_peers(f, number, "192.0.2.2", NULL);
+	neap_graph_end(f->graph, number);
+	finish_good(f);
+	know(machine, NEAP_NET_PEER, "192.0.2.2", mac_two);
+	neap_net_ip_parse("192.0.2.2", &ip);
+	change.neighbour = neap_net_neighbour_of("x0", NEAP_NET_PEER, &ip, mac_two);
+	neap_net_set_name(change.neighbour.key.through, "eth1");
+	assert_int_equal(neap_host_memory_net(machine, &change), 0);
+	change.neighbour.key.port = 99;
+	change.neighbour.key.id = 7;
+	assert_int_equal(neap_host_memory_net(machine, &change), 0);
+	assert_string_equal(known_now(f, machine), "192.0.2.2\n192.0.2.2 through eth1\n"
+						   "192.0.2.2 port 99 id 7 through eth1\n");
+	assert_string_equal(knows(f, machine), "192.0.2.2\n");
+	assert_string_equal(says(f, machine, number), "none");
+}
+
 static void net__a_vxlan_comes_after_its_link_and_before_its_bridge(void **state)
 {
 	struct fixture *f = *state;
@@ -839,6 +927,9 @@ int main(void)
 		TEST(net__a_missing_peer_behind_a_command_is_unknown),
 		TEST(net__a_vxlan_goes_with_its_link),
 		TEST(net__two_vxlans_of_one_number_are_an_error),
+		TEST(net__a_vxlan_in_the_way_fails_in_the_plan),
+		TEST(net__a_vxlan_that_cannot_come_up_fails_in_the_plan),
+		TEST(net__a_peer_that_is_sent_to_in_another_way_goes_like_others),
 		TEST(net__a_vxlan_comes_after_its_link_and_before_its_bridge),
 		TEST(net__who_stands_on_what_was_undone_later_is_not_skipped),
 	};
