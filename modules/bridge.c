@@ -55,10 +55,8 @@ static bool wants_up(const struct bridge_want *want)
 
 static struct neap_net_change change_of(const struct bridge_want *want, enum neap_net_op op, unsigned fields)
 {
-	struct neap_net_change change = { .op = op, .fields = fields };
+	struct neap_net_change change = neap_net_link_change(want->name, KIND, op, fields);
 
-	neap_net_set_name(change.link.name, want->name);
-	neap_net_set_name(change.link.kind, KIND);
 	change.link.up = wants_up(want);
 	change.link.mtu = (uint32_t)want->mtu;
 	change.link.stp = want->stp;
@@ -67,12 +65,17 @@ static struct neap_net_change change_of(const struct bridge_want *want, enum nea
 	return change;
 }
 
+/* What of it is given, but for its MTU, which is set last. */
+static unsigned given_fields(const struct bridge_want *want)
+{
+	return NEAP_NET_UP | (neap_given(want, STP) ? NEAP_NET_STP : 0) |
+	       (neap_given(want, FORWARD_DELAY) ? NEAP_NET_FORWARD_DELAY : 0) |
+	       (neap_given(want, AGEING_TIME) ? NEAP_NET_AGEING_TIME : 0);
+}
+
 static struct neap_net_change adding(const struct bridge_want *want)
 {
-	return change_of(want, NEAP_NET_LINK_ADD,
-			 NEAP_NET_UP | (neap_given(want, STP) ? NEAP_NET_STP : 0) |
-				 (neap_given(want, FORWARD_DELAY) ? NEAP_NET_FORWARD_DELAY : 0) |
-				 (neap_given(want, AGEING_TIME) ? NEAP_NET_AGEING_TIME : 0));
+	return change_of(want, NEAP_NET_LINK_ADD, given_fields(want));
 }
 
 static struct neap_net_change joining(const struct bridge_want *want, size_t member)
@@ -175,21 +178,12 @@ static bool mtu_differs(const struct bridge_want *want, const struct bridge_have
 	return neap_given(want, MTU) && have->link.mtu != want->mtu;
 }
 
-static bool stp_differs(const struct bridge_want *want, const struct bridge_have *have)
+/* Of a new one all that is given. */
+static unsigned differing(const struct bridge_want *want, const struct bridge_have *have)
 {
-	return neap_given(want, STP) && (!have->found || have->link.stp != want->stp);
-}
+	const struct neap_net_link wanted = change_of(want, NEAP_NET_LINK_SET, 0).link;
 
-static bool delay_differs(const struct bridge_want *want, const struct bridge_have *have)
-{
-	return neap_given(want, FORWARD_DELAY) &&
-	       (!have->found || have->link.forward_delay != TICKS * want->forward_delay);
-}
-
-static bool ageing_differs(const struct bridge_want *want, const struct bridge_have *have)
-{
-	return neap_given(want, AGEING_TIME) &&
-	       (!have->found || have->link.ageing_time != TICKS * want->ageing_time);
+	return given_fields(want) & ~(have->found ? neap_net_alike(&have->link, &wanted) : 0);
 }
 
 static void diff_members(const struct neap_context *ctx, const struct bridge_want *want,
@@ -217,6 +211,7 @@ static void bridge_diff(const struct neap_context *ctx, const void *wanted, cons
 	const struct bridge_have *have = had;
 	struct neap_arena *arena = neap_diff_arena(diff);
 	bool found = have->found;
+	unsigned fields = differing(want, have);
 
 	if (want->ensure == NEAP_ABSENT && !found)
 		return;
@@ -233,20 +228,18 @@ static void bridge_diff(const struct neap_context *ctx, const void *wanted, cons
 	diff_members(ctx, want, have, diff);
 	if (mtu_differs(want, have))
 		neap_net_diff_mtu(diff, found, have->link.mtu, (uint32_t)want->mtu);
-	if (stp_differs(want, have))
-		neap_diff_string(diff, "stp", found ? have->link.stp ? "true" : "false" : NULL,
-				 want->stp ? "true" : "false");
-	if (delay_differs(want, have))
+	if (fields & NEAP_NET_STP)
+		neap_net_diff_boolean(diff, "stp", found, have->link.stp, want->stp);
+	if (fields & NEAP_NET_FORWARD_DELAY)
 		neap_diff_string(diff, "forward_delay",
 				 found ? neap_net_seconds(arena, have->link.forward_delay) : NULL,
 				 neap_net_seconds(arena, (uint32_t)(TICKS * want->forward_delay)));
-	if (ageing_differs(want, have))
+	if (fields & NEAP_NET_AGEING_TIME)
 		neap_diff_string(diff, "ageing_time",
 				 found ? neap_net_seconds(arena, have->link.ageing_time) : NULL,
 				 neap_net_seconds(arena, (uint32_t)(TICKS * want->ageing_time)));
-	if (!found || have->link.up != wants_up(want))
-		neap_diff_string(diff, "up", found ? have->link.up ? "true" : "false" : NULL,
-				 wants_up(want) ? "true" : "false");
+	if (fields & NEAP_NET_UP)
+		neap_net_diff_boolean(diff, "up", found, have->link.up, wants_up(want));
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */
@@ -255,14 +248,13 @@ static void bridge_diff(const struct neap_context *ctx, const void *wanted, cons
 static int set_settings(struct neap_host *host, const struct bridge_want *want,
 			const struct bridge_have *have, struct neap_error **err)
 {
-	bool stp = stp_differs(want, have), off = stp && !want->stp;
-	unsigned fields = (stp && !off ? NEAP_NET_STP : 0) |
-			  (delay_differs(want, have) ? NEAP_NET_FORWARD_DELAY : 0) |
-			  (ageing_differs(want, have) ? NEAP_NET_AGEING_TIME : 0) |
-			  (have->link.up != wants_up(want) ? NEAP_NET_UP : 0);
-	struct neap_net_change first = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_STP);
-	struct neap_net_change then = change_of(want, NEAP_NET_LINK_SET, fields);
+	unsigned fields = differing(want, have);
+	bool off = (fields & NEAP_NET_STP) && !want->stp;
+	struct neap_net_change first = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_STP), then;
 
+	if (off)
+		fields &= ~(unsigned)NEAP_NET_STP;
+	then = change_of(want, NEAP_NET_LINK_SET, fields);
 	if (off && neap_host_net(host, &first, err) < 0)
 		return -1;
 	return fields ? neap_host_net(host, &then, err) : 0;

@@ -33,12 +33,12 @@ static bool wants_up(const struct veth_want *want)
 
 static struct neap_net_change adding(const struct veth_want *want)
 {
-	struct neap_net_change change = { .op = NEAP_NET_LINK_ADD,
-					  .fields = NEAP_NET_UP | (neap_given(want, MTU) ? NEAP_NET_MTU : 0),
-					  .link = { .mtu = (uint32_t)want->mtu, .up = wants_up(want) } };
+	struct neap_net_change change =
+		neap_net_link_change(want->name, KIND, NEAP_NET_LINK_ADD,
+				     NEAP_NET_UP | (neap_given(want, MTU) ? NEAP_NET_MTU : 0));
 
-	neap_net_set_name(change.link.name, want->name);
-	neap_net_set_name(change.link.kind, KIND);
+	change.link.mtu = (uint32_t)want->mtu;
+	change.link.up = wants_up(want);
 	if (neap_given(want, PEER))
 		neap_net_set_name(change.link.peer, want->peer);
 	return change;
@@ -149,7 +149,7 @@ static void veth_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_string(diff, "peer", NULL, want->peer);
 		if (neap_given(want, MTU))
 			neap_net_diff_mtu(diff, false, 0, (uint32_t)want->mtu);
-		neap_diff_string(diff, "up", NULL, wants_up(want) ? "true" : "false");
+		neap_net_diff_boolean(diff, "up", false, false, wants_up(want));
 		return;
 	}
 	for (size_t i = 0; i < 2; i++) {
@@ -160,8 +160,7 @@ static void veth_diff(const struct neap_context *ctx, const void *wanted, const 
 		if (mtu && !said_mtu)
 			neap_net_diff_mtu(diff, true, end->mtu, (uint32_t)want->mtu);
 		if (up && !said_up)
-			neap_diff_string(diff, "up", end->up ? "true" : "false",
-					 wants_up(want) ? "true" : "false");
+			neap_net_diff_boolean(diff, "up", true, end->up, wants_up(want));
 		said_mtu |= mtu;
 		said_up |= up;
 		if (mtu || up)

@@ -14,6 +14,16 @@ int neap_net_check_name(const char *param, const char *name, struct neap_error *
 	return neap_error_hint(err, "at most 15 bytes, without blanks, slashes and colons");
 }
 
+struct neap_net_change neap_net_link_change(const char *name, const char *kind, enum neap_net_op op,
+					    unsigned fields)
+{
+	struct neap_net_change change = { .op = op, .fields = fields };
+
+	neap_net_set_name(change.link.name, name);
+	neap_net_set_name(change.link.kind, kind);
+	return change;
+}
+
 int neap_net_read_link(const struct neap_view *view, const char *name, const char *kind,
 		       struct neap_net_link *ret, bool *ret_found, struct neap_error **err)
 {
@@ -32,6 +42,11 @@ int neap_net_no_link(const char *name, struct neap_error **err)
 	neap_error_set(err, "there is no link %s", name);
 	neap_error_mark(err, ENODEV);
 	return neap_error_hint(err, "what makes it has to come first: require it here");
+}
+
+void neap_net_diff_boolean(struct neap_diff *diff, const char *param, bool found, bool before, bool after)
+{
+	neap_diff_string(diff, param, !found ? NULL : before ? "true" : "false", after ? "true" : "false");
 }
 
 void neap_net_diff_mtu(struct neap_diff *diff, bool found, uint32_t before, uint32_t after)
@@ -67,6 +82,33 @@ int neap_net_check_ip(const char *param, const char *text, struct neap_net_ip *r
 	if (!neap_net_ip_parse(text, ret))
 		return neap_error_set(err, "%s: \"%s\" is no IP address", param, text);
 	return check_spelling(param, text, neap_net_ip_print(ret, right), err);
+}
+
+int neap_net_check_machine(const char *param, const char *text, struct neap_net_ip *ret,
+			   struct neap_error **err)
+{
+	static const struct neap_net_ip none;
+
+	if (neap_net_check_ip(param, text, ret, err) < 0)
+		return -1;
+	if (memcmp(ret->bytes, none.bytes, sizeof(none.bytes)) != 0 &&
+	    (ret->family == 4 ? ret->bytes[0] < 224 : ret->bytes[0] != 0xff))
+		return 0;
+	return neap_error_set(err, "%s: %s is not the address of one machine", param, text);
+}
+
+int neap_net_check_mac(const char *param, const char *text, uint8_t ret[NEAP_NET_MAC],
+		       struct neap_error **err)
+{
+	static const uint8_t none[NEAP_NET_MAC];
+
+	if (!neap_net_mac_parse(text, ret)) {
+		neap_error_set(err, "%s: \"%.60s\" is no hardware address", param, text);
+		return neap_error_hint(err, "six bytes in small letters, such as 02:00:00:00:00:01");
+	}
+	if ((ret[0] & 1) || memcmp(ret, none, sizeof(none)) == 0)
+		return neap_error_set(err, "%s: %s is not the hardware address of one machine", param, text);
+	return 0;
 }
 
 int neap_net_check_prefix(const char *param, const char *text, struct neap_net_prefix *ret,

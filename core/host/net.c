@@ -410,6 +410,17 @@ void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, 
 		memcpy(to->mac, from->mac, sizeof(to->mac));
 }
 
+unsigned neap_net_alike(const struct neap_net_link *a, const struct neap_net_link *b)
+{
+	return (a->up == b->up ? NEAP_NET_UP : 0) | (a->mtu == b->mtu ? NEAP_NET_MTU : 0) |
+	       (strcmp(a->master, b->master) == 0 ? NEAP_NET_MASTER : 0) |
+	       (a->stp == b->stp ? NEAP_NET_STP : 0) |
+	       (a->forward_delay == b->forward_delay ? NEAP_NET_FORWARD_DELAY : 0) |
+	       (a->ageing_time == b->ageing_time ? NEAP_NET_AGEING_TIME : 0) |
+	       (a->learning == b->learning ? NEAP_NET_LEARNING : 0) | (a->ttl == b->ttl ? NEAP_NET_TTL : 0) |
+	       (memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 ? NEAP_NET_ADDRESS : 0);
+}
+
 static const char *neighbour_object(const struct neap_net_neighbour *neighbour, struct neap_arena *arena)
 {
 	static const char *const words[] = { [NEAP_NET_PEER] = "peer",

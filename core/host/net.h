@@ -225,5 +225,7 @@ const struct neap_net_link *neap_net_rival(const struct neap_net *net, const str
 /* The vxlan that is up and has the UDP port in a way that keeps `wanted` from coming up, or NULL. */
 const struct neap_net_link *neap_net_port_holder(const struct neap_net *net,
 						 const struct neap_net_link *wanted);
+/* The fields in which both are alike. */
+unsigned neap_net_alike(const struct neap_net_link *a, const struct neap_net_link *b);
 /* Puts the given fields of `from` into `to`. */
 void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, unsigned fields);

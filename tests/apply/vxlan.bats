@@ -226,6 +226,39 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 00:00:00:00:00:00 dst 239.0.0.1 via eth1 self permanent" ]
 }
 
+@test "vxlan: an MTU that the lower link has no room for any more is an error, with a way out that there is" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", id = 42, mtu = 1400 }
+	neap.vxlan { name = "vx1", id = 43 }
+	LUA
+	inside '
+		for at in 0 1; do ip link add vx$at mtu 1400 type vxlan id 4$((at + 2)) dstport 4789 dev eth1; ip link set vx$at up; done
+		plan
+		ip link set eth1 mtu 1440
+		plan >plan.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		ip link set eth1 mtu 1300
+		plan >narrow.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		ip link set eth1 mtu 1450
+		plan'
+	grep -qF "mtu: 1400 does not fit through eth1, whose own is 1440" plan.txt
+	grep -qF "a vxlan adds 50 bytes to each packet: 1390 at most" plan.txt
+	grep -qF "eth1 has to have 1450 at least: a vxlan adds 50 bytes to each packet, and has 1280 at least itself" narrow.txt
+	run ! grep -q "vx1" plan.txt
+}
+
+@test "vxlan: a local_address that the machine has not yet is said, and no error" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", id = 42, local_address = "192.0.2.1" }
+	neap.address { link = "eth1", address = "192.0.2.2/24" }
+	neap.vxlan { name = "vx1", id = 43, local_address = "192.0.2.2" }
+	LUA
+	inside '
+		fails plan >plan.txt
+		converges'
+	[ "$(grep -c "nothing is sent before" plan.txt)" = 1 ]
+	grep -qF "nothing is sent before this machine has the address 192.0.2.1" plan.txt
+}
+
 @test "vxlan: absent takes addresses and routes along; and so goes one whose link goes" {
 	recipe <<-'LUA'
 	neap.vxlan { name = "vx0", ensure = "absent" }
@@ -262,6 +295,7 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	neap.vxlan { name = "p", id = 14, port = 8472 }
 	neap.vxlan { name = "q", id = 15, fdb = { ["02:00:00:00:00:01"] = "192.0.2.1\0x" } }
 	neap.vxlan { name = "r", id = 16, neighbours = { ["10.0.0.1"] = "02:00:00:00:00:01\n" } }
+	neap.vxlan { name = "s", id = 17, mac = "02:00:00:00:00:01", fdb = { ["02:00:00:00:00:01"] = "192.0.2.1" } }
 	LUA
 	run -1 "$NEAP" check site.lua
 	for said in "id is required" "cannot go over itself" "192.0.2.2 is there twice" "peers: 224.0.0.1 is not the address of one machine" \
@@ -269,7 +303,7 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 		"fdb: fd00::2 is IPv6, and local_address is IPv4" "fdb: 01:00:00:00:00:01 is not the hardware address of one machine" \
 		'mac: "02:00:00:00:00:AB" is no hardware address' 'neighbours: "10.0.0.1/24" is no IP address' \
 		"local_address: fe80::1 is good on one link only" "16777215" "id has no meaning with ensure" \
-		'fdb: "192.0.2.1…" is no address' 'neighbours: "02:00:00:00:00:01…" is no address' \
+		"fdb: 02:00:00:00:00:01 is its own mac" 'fdb: "192.0.2.1…" is no address' 'neighbours: "02:00:00:00:00:01…" is no address' \
 		"vxlan[n] (site.lua:15) and vxlan[o] (site.lua:16) both own the vxlan with id 14 on port 4789 of IPv4"; do
 		[[ $output == *"$said"* ]] || { echo "missing: $said"; echo "$output"; false; }
 	done

@@ -399,6 +399,11 @@ static struct neap_machine *machine_with_vxlan(void)
 	return machine;
 }
 
+static void add_vxlan(struct neap_machine *machine, const char *name, struct neap_net_link link)
+{
+	change_link(machine, NEAP_NET_LINK_ADD, name, "vxlan", link.up ? NEAP_NET_UP : 0, link);
+}
+
 static void know(struct neap_machine *machine, enum neap_net_neighbour_kind kind, const char *ip,
 		 const uint8_t mac[NEAP_NET_MAC])
 {
@@ -695,6 +700,47 @@ static void net__an_mtu_that_does_not_fit_fails_in_the_plan(void **state)
 			    "mtu: 1451 does not fit through eth1, whose own is 1500");
 }
 
+/* The kernel looks only when it is set. */
+static void net__an_mtu_that_does_not_fit_any_more_fails_in_the_plan(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	uint32_t number = vxlan(f, 1, "x0", 42);
+
+	add_vxlan(machine, "x0",
+		  (struct neap_net_link){ .id = 42, .port = 4789, .under = "eth1", .up = true });
+	change_link(machine, NEAP_NET_LINK_SET, "eth1", "", NEAP_NET_MTU,
+		    (struct neap_net_link){ .mtu = 1400 });
+	set(f, number, "mtu", integer(1450));
+	neap_graph_end(f->graph, number);
+	finish_good(f);
+	assert_string_equal(says(f, machine, number),
+			    "mtu: 1450 does not fit through eth1, whose own is 1400");
+}
+
+static void net__a_vxlan_is_not_among_those_it_knows(void **state)
+{
+	static const char *const said[] = { "fdb: 02:00:00:00:00:02 is its own mac",
+					    "neighbours: 02:00:00:00:00:02 is its own mac" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		void *again;
+
+		assert_int_equal(setup(&again), 0);
+		struct fixture *f = again;
+		uint32_t number = vxlan(f, 1, "x0", 42);
+		set(f, number, "mac", neap_value_string("02:00:00:00:00:02"));
+		if (i == 0)
+			set_pair(f, number, "fdb", "02:00:00:00:00:02", "192.0.2.2");
+		else
+			set_pair(f, number, "neighbours", "10.0.0.2", "02:00:00:00:00:02");
+		neap_graph_end(f->graph, number);
+		assert_non_null(strstr(finish_bad(f), said[i]));
+		assert_int_equal(teardown(&again), 0);
+	}
+}
+
 /* What runs before may make it known. */
 static void net__a_missing_peer_behind_a_command_is_unknown(void **state)
 {
@@ -748,11 +794,6 @@ static void net__two_vxlans_of_one_number_are_an_error(void **state)
 	assert_string_equal(finish_bad(f),
 			    "2: vxlan[x1]: vxlan[x0] (site.lua:1) and vxlan[x1] (site.lua:2) both own "
 			    "the vxlan with id 42 on port 4789 of IPv4\n");
-}
-
-static void add_vxlan(struct neap_machine *machine, const char *name, struct neap_net_link link)
-{
-	change_link(machine, NEAP_NET_LINK_ADD, name, "vxlan", link.up ? NEAP_NET_UP : 0, link);
 }
 
 /* The kernel has one vxlan of each id, port, family and sort; those of a port that are up are of one sort. */
@@ -927,6 +968,8 @@ int main(void)
 		TEST(net__a_missing_peer_behind_a_command_is_unknown),
 		TEST(net__a_vxlan_goes_with_its_link),
 		TEST(net__two_vxlans_of_one_number_are_an_error),
+		TEST(net__an_mtu_that_does_not_fit_any_more_fails_in_the_plan),
+		TEST(net__a_vxlan_is_not_among_those_it_knows),
 		TEST(net__a_vxlan_in_the_way_fails_in_the_plan),
 		TEST(net__a_vxlan_that_cannot_come_up_fails_in_the_plan),
 		TEST(net__a_peer_that_is_sent_to_in_another_way_goes_like_others),
