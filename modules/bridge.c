@@ -105,6 +105,15 @@ static void bridge_kept(const void *wanted, struct neap_arena *arena, struct nea
 
 /* ---- what is wanted ------------------------------------------------------------------------------------ */
 
+/* What the kernel would say, but that it says less. */
+static int no_member(const char *name, bool is_bridge, struct neap_error **err)
+{
+	if (!is_bridge)
+		return neap_error_set(err, "members: %s has no Ethernet, and no bridge takes it", name);
+	neap_error_set(err, "members: %s is a bridge, and no bridge takes one", name);
+	return neap_error_hint(err, "a neap.veth connects two bridges, with one end in each");
+}
+
 static int bridge_check(const void *wanted, struct neap_error **err)
 {
 	const struct bridge_want *want = wanted;
@@ -118,6 +127,8 @@ static int bridge_check(const void *wanted, struct neap_error **err)
 			return -1;
 		if (strcmp(want->members.items[i], want->name) == 0)
 			return neap_error_set(err, "members: %s cannot be in itself", want->name);
+		if (strcmp(want->members.items[i], "lo") == 0)
+			return no_member("lo", false, err);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(want->members.items[i], want->members.items[j]) == 0)
 				return neap_error_set(err, "members: %s is there twice",
@@ -157,6 +168,8 @@ static int read_members(const struct neap_view *view, const struct neap_context 
 			return r;
 		if (!found)
 			return neap_net_no_link(want->members.items[i], err);
+		if (member.no_frames || strcmp(member.kind, KIND) == 0)
+			return no_member(member.name, !member.no_frames, err);
 		have->masters[i] = neap_arena_strdup(ctx->scratch, member.master);
 		have->joined += strcmp(member.master, want->name) == 0;
 	}
@@ -380,6 +393,16 @@ static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_LIVE_PARAMS(struct bridge_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
+/* By the words of ip(8). */
+static const struct neap_param_hint hints[] = {
+	{ "ports", "the links in it are members" },
+	{ "interfaces", "the links in it are members" },
+	{ "stp_state", "the spanning tree is stp" },
+	{ "vlan_filtering", "VLANs in a bridge are not supported" },
+	{ "address", "addresses are neap.address { link = …, address = … }" },
+	{ NULL, NULL },
+};
+
 static const char description[] =
 	"A bridge, as it is now (`live`) and, with `persist`, at every boot (`persistent`).\n"
 	"\n"
@@ -401,6 +424,7 @@ const struct neap_resource_type neap_type_bridge = {
 	.example = example,
 	.params = params,
 	.param_count = PARAM_COUNT,
+	.hints = hints,
 	.want_size = sizeof(struct bridge_want),
 	.have_size = sizeof(struct bridge_have),
 	NEAP_LIVE_TYPE(live),

@@ -247,6 +247,14 @@ static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_LIVE_PARAMS(struct veth_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
+/* By the words of ip(8). */
+static const struct neap_param_hint hints[] = {
+	{ "address", "addresses are neap.address { link = …, address = … }" },
+	{ "master", "neap.bridge takes it by its members" },
+	{ "netns", "namespaces are not supported: both ends are made in the one that neap runs in" },
+	{ NULL, NULL },
+};
+
 static const char description[] =
 	"A pair of links, each the other's end, as it is now (`live`) and, with `persist`, at every boot\n"
 	"(`persistent`).\n"
@@ -268,6 +276,7 @@ const struct neap_resource_type neap_type_veth = {
 	.example = example,
 	.params = params,
 	.param_count = PARAM_COUNT,
+	.hints = hints,
 	.want_size = sizeof(struct veth_want),
 	.have_size = sizeof(struct veth_have),
 	NEAP_LIVE_TYPE(live),

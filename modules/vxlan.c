@@ -572,6 +572,21 @@ static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_LIVE_PARAMS(struct vxlan_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
+/* By the words of ip(8). */
+static const struct neap_param_hint hints[] = {
+	{ "vni", "its number is id" },
+	{ "dstport", "its UDP port is port" },
+	{ "local", "the address of this machine is local_address" },
+	{ "dev", "what its packets go over is link" },
+	{ "remote", "the machines that it sends to are peers" },
+	{ "group", "multicast is not supported: the machines that it sends to are peers" },
+	{ "nolearning", "it is learning = false" },
+	{ "address",
+	  "its hardware address is mac, and IP addresses are neap.address { link = …, address = … }" },
+	{ "master", "neap.bridge takes it by its members" },
+	{ NULL, NULL },
+};
+
 static const char description[] =
 	"A network of links carried in UDP over one of IP, as it is now (`live`) and, with `persist`, at\n"
 	"every boot (`persistent`).\n"
@@ -612,6 +627,7 @@ const struct neap_resource_type neap_type_vxlan = {
 	.example = example,
 	.params = params,
 	.param_count = PARAM_COUNT,
+	.hints = hints,
 	.want_size = sizeof(struct vxlan_want),
 	.have_size = sizeof(struct vxlan_have),
 	NEAP_LIVE_TYPE(live),

@@ -11,7 +11,20 @@ int neap_net_check_name(const char *param, const char *name, struct neap_error *
 	if (neap_net_name_ok(name))
 		return 0;
 	neap_error_set(err, "%s: \"%s\" is no name of a link", param, name);
-	return neap_error_hint(err, "at most 15 bytes, without blanks, slashes and colons");
+	if (strlen(name) >= NEAP_NET_NAME)
+		return neap_error_hint(err, "it has %zu bytes, and the kernel takes %d", strlen(name),
+				       NEAP_NET_NAME - 1);
+	if (strcmp(name, "all") == 0 || strcmp(name, "default") == 0)
+		return neap_error_hint(
+			err, "the kernel has it for the settings of all links, net.ipv4.conf.%s", name);
+	if (strchr(name, '%'))
+		return neap_error_hint(err,
+				       "of one with %% the kernel makes another, \"a%%d\" is a0: say the one "
+				       "that is meant");
+	return neap_error_hint(err,
+			       "at most %d bytes of ASCII, without blanks, slashes, colons and quotes, "
+			       "and not . or ..",
+			       NEAP_NET_NAME - 1);
 }
 
 struct neap_net_change neap_net_link_change(const char *name, const char *kind, enum neap_net_op op,

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/veth.h>
 #include <stdlib.h>
@@ -164,6 +165,7 @@ static void read_link(void *ctx, const struct nlmsghdr *message)
 	copy_text(one.link.name, of[IFLA_IFNAME]);
 	one.link.up = own->ifi_flags & IFF_UP;
 	one.link.mtu = neap_netlink_u32(of[IFLA_MTU]);
+	one.link.no_frames = own->ifi_type != ARPHRD_ETHER;
 	if (of[IFLA_ADDRESS] && RTA_PAYLOAD(of[IFLA_ADDRESS]) == NEAP_NET_MAC)
 		memcpy(one.link.mac, RTA_DATA(of[IFLA_ADDRESS]), NEAP_NET_MAC);
 	one.master = neap_netlink_u32(of[IFLA_MASTER]);

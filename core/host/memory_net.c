@@ -537,7 +537,7 @@ static int set_master(struct neap_memory_net *memory, struct neap_net_link *link
 		return EOPNOTSUPP;
 	if (master[0] && strcmp(link->kind, "bridge") == 0)
 		return ELOOP;
-	if (master[0] && strcmp(link->name, "lo") == 0)
+	if (master[0] && (strcmp(link->name, "lo") == 0 || link->no_frames))
 		return EINVAL;
 	if (master[0] && lies_below(memory, master, link->name))
 		return EBUSY;

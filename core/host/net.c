@@ -575,6 +575,11 @@ static int link_refused(const struct neap_net_change *change, int errnum, const 
 			link->kind);
 	if (change->op == NEAP_NET_LINK_SET && errnum == ELOOP)
 		return neap_error_hint(err, "a bridge cannot be a member of a bridge");
+	if (change->op == NEAP_NET_LINK_SET && change->fields == NEAP_NET_MASTER && errnum == EINVAL)
+		return neap_error_hint(err, "a bridge takes links of Ethernet, with a hardware address");
+	if (change->op == NEAP_NET_LINK_SET && change->fields == NEAP_NET_MASTER && errnum == EOPNOTSUPP)
+		return neap_error_hint(err, "%s is of a kind that no bridge takes, as most of wireless are",
+				       link->name);
 	if (change->op == NEAP_NET_LINK_SET && errnum == ERANGE)
 		return neap_error_hint(err, "with spanning tree a forward_delay is from 2s to 30s");
 	return -1;

@@ -55,6 +55,7 @@ struct neap_net_link {
 	bool up;
 	uint32_t mtu; /* 0: what its members make it */
 	char master[NEAP_NET_NAME];
+	bool no_frames;           /* of Ethernet, as lo and tunnels of IP: no bridge takes it */
 	char peer[NEAP_NET_NAME]; /* of a veth, where it is in this namespace */
 	bool stp;                 /* of a bridge; hundredths of a second: */
 	uint32_t forward_delay, ageing_time;

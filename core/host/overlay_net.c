@@ -268,7 +268,7 @@ static int check_master(const struct neap_overlay_net *own, const struct neap_ne
 		return EOPNOTSUPP;
 	if (strcmp(link->kind, "bridge") == 0)
 		return ELOOP;
-	if (strcmp(link->name, "lo") == 0)
+	if (link->no_frames || strcmp(link->name, "lo") == 0)
 		return EINVAL;
 	return neap_overlay_net_stands_on(own, link->name, name) ? EBUSY : 0;
 }

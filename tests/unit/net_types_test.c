@@ -376,6 +376,40 @@ static void net__an_address_does_not_go_while_it_takes_another_along(void **stat
 			    "later");
 }
 
+static void net__a_member_that_no_bridge_takes_fails_in_the_plan(void **state)
+{
+	static const char *const said[] = { "members: tun0 has no Ethernet, and no bridge takes it",
+					    "members: br1 is a bridge, and no bridge takes one" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		void *again;
+
+		assert_int_equal(setup(&again), 0);
+		struct fixture *f = again;
+		struct neap_machine *machine = machine_with("eth0");
+		uint32_t number = resource(f, "bridge", 1);
+		set(f, number, "name", neap_value_string("br0"));
+		set(f, number, "members", neap_value_string(i ? "br1" : "tun0"));
+		neap_graph_end(f->graph, number);
+		finish_good(f);
+		change_link(machine, NEAP_NET_LINK_ADD, "tun0", "", 0,
+			    (struct neap_net_link){ .no_frames = true });
+		change_link(machine, NEAP_NET_LINK_ADD, "br1", "bridge", 0, (struct neap_net_link){ 0 });
+		assert_string_equal(says(f, machine, number), said[i]);
+		assert_int_equal(teardown(&again), 0);
+	}
+}
+
+/* A hint is for a name that there is not. */
+static void net__no_hint_is_for_a_parameter_that_there_is(void **state)
+{
+	(void)state;
+	for (const struct neap_resource_type *const *type = neap_modules.types; *type; type++)
+		for (const struct neap_param_hint *at = (*type)->hints; at && at->name; at++)
+			assert_int_equal(neap_schema_find(*type, at->name), -1);
+}
+
 /* ---- vxlans -------------------------------------------------------------------------------------------- */
 
 static const uint8_t mac_two[NEAP_NET_MAC] = { 2, 0, 0, 0, 0, 2 },
@@ -967,6 +1001,8 @@ int main(void)
 		TEST(net__an_mtu_that_does_not_fit_fails_in_the_plan),
 		TEST(net__a_missing_peer_behind_a_command_is_unknown),
 		TEST(net__a_vxlan_goes_with_its_link),
+		TEST(net__a_member_that_no_bridge_takes_fails_in_the_plan),
+		TEST(net__no_hint_is_for_a_parameter_that_there_is),
 		TEST(net__two_vxlans_of_one_number_are_an_error),
 		TEST(net__an_mtu_that_does_not_fit_any_more_fails_in_the_plan),
 		TEST(net__a_vxlan_is_not_among_those_it_knows),
