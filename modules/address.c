@@ -229,6 +229,14 @@ static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_LIVE_PARAMS(struct address_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
+/* By the words of ip(8). */
+static const struct neap_param_hint hints[] = {
+	{ "dev", "the link that it is on is link" },
+	{ "local", "it is address, with the length of its network: 10.0.0.1/24" },
+	{ "prefix", "the length of the network is a part of address: 10.0.0.1/24" },
+	{ NULL, NULL },
+};
+
 static const char description[] =
 	"An address on a link, as it is now (`live`) and, with `persist`, at every boot (`persistent`).\n"
 	"\n"
@@ -254,6 +262,7 @@ const struct neap_resource_type neap_type_address = {
 	.example = example,
 	.params = params,
 	.param_count = PARAM_COUNT,
+	.hints = hints,
 	.want_size = sizeof(struct address_want),
 	.have_size = sizeof(struct address_have),
 	NEAP_LIVE_TYPE(live),

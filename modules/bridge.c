@@ -55,10 +55,8 @@ static bool wants_up(const struct bridge_want *want)
 
 static struct neap_net_change change_of(const struct bridge_want *want, enum neap_net_op op, unsigned fields)
 {
-	struct neap_net_change change = { .op = op, .fields = fields };
+	struct neap_net_change change = neap_net_link_change(want->name, KIND, op, fields);
 
-	neap_net_set_name(change.link.name, want->name);
-	neap_net_set_name(change.link.kind, KIND);
 	change.link.up = wants_up(want);
 	change.link.mtu = (uint32_t)want->mtu;
 	change.link.stp = want->stp;
@@ -67,12 +65,17 @@ static struct neap_net_change change_of(const struct bridge_want *want, enum nea
 	return change;
 }
 
+/* What of it is given, but for its MTU, which is set last. */
+static unsigned given_fields(const struct bridge_want *want)
+{
+	return NEAP_NET_UP | (neap_given(want, STP) ? NEAP_NET_STP : 0) |
+	       (neap_given(want, FORWARD_DELAY) ? NEAP_NET_FORWARD_DELAY : 0) |
+	       (neap_given(want, AGEING_TIME) ? NEAP_NET_AGEING_TIME : 0);
+}
+
 static struct neap_net_change adding(const struct bridge_want *want)
 {
-	return change_of(want, NEAP_NET_LINK_ADD,
-			 NEAP_NET_UP | (neap_given(want, STP) ? NEAP_NET_STP : 0) |
-				 (neap_given(want, FORWARD_DELAY) ? NEAP_NET_FORWARD_DELAY : 0) |
-				 (neap_given(want, AGEING_TIME) ? NEAP_NET_AGEING_TIME : 0));
+	return change_of(want, NEAP_NET_LINK_ADD, given_fields(want));
 }
 
 static struct neap_net_change joining(const struct bridge_want *want, size_t member)
@@ -102,6 +105,15 @@ static void bridge_kept(const void *wanted, struct neap_arena *arena, struct nea
 
 /* ---- what is wanted ------------------------------------------------------------------------------------ */
 
+/* What the kernel would say, but that it says less. */
+static int no_member(const char *name, bool is_bridge, struct neap_error **err)
+{
+	if (!is_bridge)
+		return neap_error_set(err, "members: %s has no Ethernet, and no bridge takes it", name);
+	neap_error_set(err, "members: %s is a bridge, and no bridge takes one", name);
+	return neap_error_hint(err, "a neap.veth connects two bridges, with one end in each");
+}
+
 static int bridge_check(const void *wanted, struct neap_error **err)
 {
 	const struct bridge_want *want = wanted;
@@ -115,6 +127,8 @@ static int bridge_check(const void *wanted, struct neap_error **err)
 			return -1;
 		if (strcmp(want->members.items[i], want->name) == 0)
 			return neap_error_set(err, "members: %s cannot be in itself", want->name);
+		if (strcmp(want->members.items[i], "lo") == 0)
+			return no_member("lo", false, err);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(want->members.items[i], want->members.items[j]) == 0)
 				return neap_error_set(err, "members: %s is there twice",
@@ -154,6 +168,8 @@ static int read_members(const struct neap_view *view, const struct neap_context 
 			return r;
 		if (!found)
 			return neap_net_no_link(want->members.items[i], err);
+		if (member.no_frames || strcmp(member.kind, KIND) == 0)
+			return no_member(member.name, !member.no_frames, err);
 		have->masters[i] = neap_arena_strdup(ctx->scratch, member.master);
 		have->joined += strcmp(member.master, want->name) == 0;
 	}
@@ -175,21 +191,12 @@ static bool mtu_differs(const struct bridge_want *want, const struct bridge_have
 	return neap_given(want, MTU) && have->link.mtu != want->mtu;
 }
 
-static bool stp_differs(const struct bridge_want *want, const struct bridge_have *have)
+/* Of a new one all that is given. */
+static unsigned differing(const struct bridge_want *want, const struct bridge_have *have)
 {
-	return neap_given(want, STP) && (!have->found || have->link.stp != want->stp);
-}
+	const struct neap_net_link wanted = change_of(want, NEAP_NET_LINK_SET, 0).link;
 
-static bool delay_differs(const struct bridge_want *want, const struct bridge_have *have)
-{
-	return neap_given(want, FORWARD_DELAY) &&
-	       (!have->found || have->link.forward_delay != TICKS * want->forward_delay);
-}
-
-static bool ageing_differs(const struct bridge_want *want, const struct bridge_have *have)
-{
-	return neap_given(want, AGEING_TIME) &&
-	       (!have->found || have->link.ageing_time != TICKS * want->ageing_time);
+	return given_fields(want) & ~(have->found ? neap_net_alike(&have->link, &wanted) : 0);
 }
 
 static void diff_members(const struct neap_context *ctx, const struct bridge_want *want,
@@ -217,6 +224,7 @@ static void bridge_diff(const struct neap_context *ctx, const void *wanted, cons
 	const struct bridge_have *have = had;
 	struct neap_arena *arena = neap_diff_arena(diff);
 	bool found = have->found;
+	unsigned fields = differing(want, have);
 
 	if (want->ensure == NEAP_ABSENT && !found)
 		return;
@@ -232,20 +240,18 @@ static void bridge_diff(const struct neap_context *ctx, const void *wanted, cons
 	diff_members(ctx, want, have, diff);
 	if (mtu_differs(want, have))
 		neap_net_diff_mtu(diff, found, have->link.mtu, (uint32_t)want->mtu);
-	if (stp_differs(want, have))
-		neap_diff_string(diff, "stp", found ? have->link.stp ? "true" : "false" : NULL,
-				 want->stp ? "true" : "false");
-	if (delay_differs(want, have))
+	if (fields & NEAP_NET_STP)
+		neap_net_diff_boolean(diff, "stp", found, have->link.stp, want->stp);
+	if (fields & NEAP_NET_FORWARD_DELAY)
 		neap_diff_string(diff, "forward_delay",
 				 found ? neap_net_seconds(arena, have->link.forward_delay) : NULL,
 				 neap_net_seconds(arena, (uint32_t)(TICKS * want->forward_delay)));
-	if (ageing_differs(want, have))
+	if (fields & NEAP_NET_AGEING_TIME)
 		neap_diff_string(diff, "ageing_time",
 				 found ? neap_net_seconds(arena, have->link.ageing_time) : NULL,
 				 neap_net_seconds(arena, (uint32_t)(TICKS * want->ageing_time)));
-	if (!found || have->link.up != wants_up(want))
-		neap_diff_string(diff, "up", found ? have->link.up ? "true" : "false" : NULL,
-				 wants_up(want) ? "true" : "false");
+	if (fields & NEAP_NET_UP)
+		neap_net_diff_boolean(diff, "up", found, have->link.up, wants_up(want));
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */
@@ -254,14 +260,13 @@ static void bridge_diff(const struct neap_context *ctx, const void *wanted, cons
 static int set_settings(struct neap_host *host, const struct bridge_want *want,
 			const struct bridge_have *have, struct neap_error **err)
 {
-	bool stp = stp_differs(want, have), off = stp && !want->stp;
-	unsigned fields = (stp && !off ? NEAP_NET_STP : 0) |
-			  (delay_differs(want, have) ? NEAP_NET_FORWARD_DELAY : 0) |
-			  (ageing_differs(want, have) ? NEAP_NET_AGEING_TIME : 0) |
-			  (have->link.up != wants_up(want) ? NEAP_NET_UP : 0);
-	struct neap_net_change first = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_STP);
-	struct neap_net_change then = change_of(want, NEAP_NET_LINK_SET, fields);
+	unsigned fields = differing(want, have);
+	bool off = (fields & NEAP_NET_STP) && !want->stp;
+	struct neap_net_change first = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_STP), then;
 
+	if (off)
+		fields &= ~(unsigned)NEAP_NET_STP;
+	then = change_of(want, NEAP_NET_LINK_SET, fields);
 	if (off && neap_host_net(host, &first, err) < 0)
 		return -1;
 	return fields ? neap_host_net(host, &then, err) : 0;
@@ -387,6 +392,16 @@ static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_LIVE_PARAMS(struct bridge_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
+/* By the words of ip(8). */
+static const struct neap_param_hint hints[] = {
+	{ "ports", "the links in it are members" },
+	{ "interfaces", "the links in it are members" },
+	{ "stp_state", "the spanning tree is stp" },
+	{ "vlan_filtering", "VLANs in a bridge are not supported" },
+	{ "address", "addresses are neap.address { link = …, address = … }" },
+	{ NULL, NULL },
+};
+
 static const char description[] =
 	"A bridge, as it is now (`live`) and, with `persist`, at every boot (`persistent`).\n"
 	"\n"
@@ -409,6 +424,7 @@ const struct neap_resource_type neap_type_bridge = {
 	.example = example,
 	.params = params,
 	.param_count = PARAM_COUNT,
+	.hints = hints,
 	.want_size = sizeof(struct bridge_want),
 	.have_size = sizeof(struct bridge_have),
 	NEAP_LIVE_TYPE(live),

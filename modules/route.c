@@ -329,6 +329,19 @@ static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_LIVE_PARAMS(struct route_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
+/* By the words of ip(8). */
+static const struct neap_param_hint hints[] = {
+	{ "onlink", "not supported: give the gateway a route of its own, neap.route { to = \"GATEWAY/32\", "
+		    "link = … }" },
+	{ "dev", "what it goes through is link" },
+	{ "gateway", "the gateway is via" },
+	{ "gw", "the gateway is via" },
+	{ "src", "the address that packets come from is source" },
+	{ "destination", "the network is to" },
+	{ "nexthop", "several ways are not supported" },
+	{ NULL, NULL },
+};
+
 static const char description[] =
 	"A route, as it is now (`live`) and, with `persist`, at every boot (`persistent`).\n"
 	"\n"
@@ -353,6 +366,7 @@ const struct neap_resource_type neap_type_route = {
 	.example = example,
 	.params = params,
 	.param_count = PARAM_COUNT,
+	.hints = hints,
 	.want_size = sizeof(struct route_want),
 	.have_size = sizeof(struct route_have),
 	NEAP_LIVE_TYPE(live),

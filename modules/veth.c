@@ -33,12 +33,12 @@ static bool wants_up(const struct veth_want *want)
 
 static struct neap_net_change adding(const struct veth_want *want)
 {
-	struct neap_net_change change = { .op = NEAP_NET_LINK_ADD,
-					  .fields = NEAP_NET_UP | (neap_given(want, MTU) ? NEAP_NET_MTU : 0),
-					  .link = { .mtu = (uint32_t)want->mtu, .up = wants_up(want) } };
+	struct neap_net_change change =
+		neap_net_link_change(want->name, KIND, NEAP_NET_LINK_ADD,
+				     NEAP_NET_UP | (neap_given(want, MTU) ? NEAP_NET_MTU : 0));
 
-	neap_net_set_name(change.link.name, want->name);
-	neap_net_set_name(change.link.kind, KIND);
+	change.link.mtu = (uint32_t)want->mtu;
+	change.link.up = wants_up(want);
 	if (neap_given(want, PEER))
 		neap_net_set_name(change.link.peer, want->peer);
 	return change;
@@ -147,7 +147,7 @@ static void veth_diff(const struct neap_context *ctx, const void *wanted, const 
 		neap_diff_string(diff, "peer", NULL, want->peer);
 		if (neap_given(want, MTU))
 			neap_net_diff_mtu(diff, false, 0, (uint32_t)want->mtu);
-		neap_diff_string(diff, "up", NULL, wants_up(want) ? "true" : "false");
+		neap_net_diff_boolean(diff, "up", false, false, wants_up(want));
 		return;
 	}
 	for (size_t i = 0; i < 2; i++) {
@@ -158,8 +158,7 @@ static void veth_diff(const struct neap_context *ctx, const void *wanted, const 
 		if (mtu && !said_mtu)
 			neap_net_diff_mtu(diff, true, end->mtu, (uint32_t)want->mtu);
 		if (up && !said_up)
-			neap_diff_string(diff, "up", end->up ? "true" : "false",
-					 wants_up(want) ? "true" : "false");
+			neap_net_diff_boolean(diff, "up", true, end->up, wants_up(want));
 		said_mtu |= mtu;
 		said_up |= up;
 		if (mtu || up)
@@ -246,6 +245,14 @@ static const struct neap_param params[PARAM_COUNT] = {
 	NEAP_LIVE_PARAMS(struct veth_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
 };
 
+/* By the words of ip(8). */
+static const struct neap_param_hint hints[] = {
+	{ "address", "addresses are neap.address { link = …, address = … }" },
+	{ "master", "neap.bridge takes it by its members" },
+	{ "netns", "namespaces are not supported: both ends are made in the one that neap runs in" },
+	{ NULL, NULL },
+};
+
 static const char description[] =
 	"A pair of links, each the other's end, as it is now (`live`) and, with `persist`, at every boot\n"
 	"(`persistent`).\n"
@@ -268,6 +275,7 @@ const struct neap_resource_type neap_type_veth = {
 	.example = example,
 	.params = params,
 	.param_count = PARAM_COUNT,
+	.hints = hints,
 	.want_size = sizeof(struct veth_want),
 	.have_size = sizeof(struct veth_have),
 	NEAP_LIVE_TYPE(live),

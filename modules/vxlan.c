@@ -5,7 +5,6 @@
  * Knows the machine only through the view and the host; must not know Lua, other types, nor whether this is
  * a plan.
  */
-#include "base/map.h"
 #include "engine/acquaintance.h"
 #include "engine/live.h"
 #include "engine/net.h"
@@ -39,8 +38,7 @@ struct vxlan_want {
 	struct neap_want base;
 	const char *name, *local_address, *link, *mac;
 	int64_t id, port, ttl, mtu;
-	struct neap_strings peers;
-	struct neap_texts fdb, neighbours;
+	struct neap_acquaintance_want knows;
 	bool learning, up;
 	unsigned ensure;
 	struct neap_live_want live;
@@ -49,6 +47,7 @@ struct vxlan_want {
 struct vxlan_have {
 	struct neap_live_have live;
 	bool found;
+	bool homeless; /* a new one, whose local_address no link has yet */
 	struct neap_net_link link;
 	struct neap_acquaintance knows[NEAP_NET_NEIGHBOUR_KINDS];
 };
@@ -82,10 +81,8 @@ static struct neap_net_ip local_of(const struct vxlan_want *want)
 
 static struct neap_net_change change_of(const struct vxlan_want *want, enum neap_net_op op, unsigned fields)
 {
-	struct neap_net_change change = { .op = op, .fields = fields };
+	struct neap_net_change change = neap_net_link_change(want->name, KIND, op, fields);
 
-	neap_net_set_name(change.link.name, want->name);
-	neap_net_set_name(change.link.kind, KIND);
 	change.link.up = wants_up(want);
 	change.link.mtu = (uint32_t)want->mtu;
 	change.link.id = (uint32_t)want->id;
@@ -100,42 +97,18 @@ static struct neap_net_change change_of(const struct vxlan_want *want, enum neap
 	return change;
 }
 
+/* What of it can change, and is given. */
+static unsigned given_fields(const struct vxlan_want *want)
+{
+	return NEAP_NET_UP | (neap_given(want, LEARNING) ? NEAP_NET_LEARNING : 0) |
+	       (neap_given(want, TTL) ? NEAP_NET_TTL : 0) | (neap_given(want, MAC) ? NEAP_NET_ADDRESS : 0) |
+	       (neap_given(want, MTU) ? NEAP_NET_MTU : 0);
+}
+
+/* The kernel cuts the MTU of a new one to what fits, without a word; of one that is there it refuses. */
 static struct neap_net_change adding(const struct vxlan_want *want)
 {
-	return change_of(want, NEAP_NET_LINK_ADD,
-			 NEAP_NET_UP | (neap_given(want, LEARNING) ? NEAP_NET_LEARNING : 0) |
-				 (neap_given(want, TTL) ? NEAP_NET_TTL : 0) |
-				 (neap_given(want, MAC) ? NEAP_NET_ADDRESS : 0));
-}
-
-static struct neap_net_neighbour wanted_of(const struct vxlan_want *want, enum neap_net_neighbour_kind kind,
-					   size_t i)
-{
-	struct neap_net_ip ip = { 0 };
-	uint8_t mac[NEAP_NET_MAC] = { 0 };
-
-	switch (kind) { /* all of it checked */
-	case NEAP_NET_PEER:
-		(void)neap_net_ip_parse(want->peers.items[i], &ip);
-		break;
-	case NEAP_NET_FORWARD:
-		(void)neap_net_mac_parse(want->fdb.names[i], mac);
-		(void)neap_net_ip_parse(want->fdb.texts[i].data, &ip);
-		break;
-	case NEAP_NET_NEIGHBOUR:
-	case NEAP_NET_NEIGHBOUR_KINDS:
-		(void)neap_net_ip_parse(want->neighbours.names[i], &ip);
-		(void)neap_net_mac_parse(want->neighbours.texts[i].data, mac);
-		break;
-	}
-	return neap_net_neighbour_of(want->name, kind, &ip, mac);
-}
-
-static size_t wanted_count(const struct vxlan_want *want, enum neap_net_neighbour_kind kind)
-{
-	const size_t counts[] = { want->peers.count, want->fdb.count, want->neighbours.count };
-
-	return neap_given(want, lists[kind]) ? counts[kind] : 0;
+	return change_of(want, NEAP_NET_LINK_ADD, given_fields(want) & ~(unsigned)NEAP_NET_MTU);
 }
 
 static bool keeps(const struct vxlan_want *want)
@@ -147,8 +120,12 @@ static bool keeps(const struct vxlan_want *want)
 static void vxlan_kept(const void *wanted, struct neap_arena *arena, struct neap_kept_net *ret)
 {
 	const struct vxlan_want *want = wanted;
-	size_t most = want->peers.count + want->fdb.count + want->neighbours.count + 2;
-	struct neap_net_change *changes = neap_arena_array_of(arena, struct neap_net_change, most);
+	size_t most = 2;
+	struct neap_net_change *changes;
+
+	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++)
+		most += neap_acquaintance_count(&want->knows, kind);
+	changes = neap_arena_array_of(arena, struct neap_net_change, most);
 
 	ret->name = want->name;
 	ret->absent = want->ensure == NEAP_ABSENT;
@@ -158,107 +135,15 @@ static void vxlan_kept(const void *wanted, struct neap_arena *arena, struct neap
 		return;
 	if (neap_given(want, MTU))
 		changes[ret->count++] = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
-	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++)
-		for (size_t i = 0; i < wanted_count(want, kind); i++)
-			changes[ret->count++] =
-				(struct neap_net_change){ .op = NEAP_NET_NEIGHBOUR_PUT,
-							  .neighbour = wanted_of(want, kind, i) };
+	ret->count += neap_acquaintance_put_all(&want->knows, want->name, changes + ret->count);
 }
 
 /* ---- checking ------------------------------------------------------------------------------------------ */
 
-static bool is_one(const struct neap_net_ip *ip)
-{
-	static const struct neap_net_ip none;
-
-	return memcmp(ip->bytes, none.bytes, sizeof(none.bytes)) != 0 &&
-	       (ip->family == 4 ? ip->bytes[0] < 224 : ip->bytes[0] != 0xff);
-}
-
-static int check_machine(const char *param, const char *text, struct neap_net_ip *ret,
-			 struct neap_error **err)
-{
-	if (neap_net_check_ip(param, text, ret, err) < 0)
-		return -1;
-	return is_one(ret) ? 0 : neap_error_set(err, "%s: %s is not the address of one machine", param, text);
-}
-
-static int check_mac(const char *param, const char *text, uint8_t ret[NEAP_NET_MAC], struct neap_error **err)
-{
-	static const uint8_t none[NEAP_NET_MAC];
-
-	if (!neap_net_mac_parse(text, ret)) {
-		neap_error_set(err, "%s: \"%.60s\" is no hardware address", param, text);
-		return neap_error_hint(err, "six bytes in small letters, such as 02:00:00:00:00:01");
-	}
-	if ((ret[0] & 1) || memcmp(ret, none, sizeof(none)) == 0)
-		return neap_error_set(err, "%s: %s is not the hardware address of one machine", param, text);
-	return 0;
-}
-
-/* Another vxlan's machine: in the family that the packets are of. */
-static int check_other(const struct vxlan_want *want, const char *param, const char *text,
-		       struct neap_error **err)
-{
-	struct neap_net_ip ip, local = local_of(want);
-
-	if (check_machine(param, text, &ip, err) < 0)
-		return -1;
-	if (neap_net_ip_equal(&ip, &local))
-		return neap_error_set(err, "%s: %s is its own local_address", param, text);
-	if (ip.family == (local.family ? local.family : 4) || neap_awaited(want, LOCAL_ADDRESS))
-		return 0;
-	if (local.family)
-		return neap_error_set(err, "%s: %s is IPv%u, and local_address is IPv%u", param, text,
-				      ip.family, local.family);
-	neap_error_set(err, "%s: %s is IPv6, and without local_address a vxlan is one of IPv4", param, text);
-	return neap_error_hint(err, "give local_address, an IPv6 address of this machine");
-}
-
-/* A value of a table may be any text. */
-static int check_text(const char *param, const struct neap_text *text, struct neap_error **err)
-{
-	size_t line = strcspn(text->data, "\r\n");
-
-	if (line == text->len && line < NEAP_NET_TEXT)
-		return 0;
-	return neap_error_set(err, "%s: \"%.*s…\" is no address", param,
-			      (int)(line < NEAP_NET_TEXT ? line : NEAP_NET_TEXT), text->data);
-}
-
-static int check_lists(const struct vxlan_want *want, struct neap_error **err)
-{
-	struct neap_net_ip ip;
-	uint8_t mac[NEAP_NET_MAC];
-	struct neap_map seen = { 0 };
-
-	for (size_t i = 0; i < want->peers.count; i++) {
-		const char *peer = want->peers.items[i];
-		bool twice = neap_map_put(&seen, neap_str(peer), (void *)(uintptr_t)peer);
-
-		if (twice || check_other(want, "peers", peer, err) < 0) {
-			neap_map_done(&seen);
-			return twice ? neap_error_set(err, "peers: %s is there twice", peer) : -1;
-		}
-	}
-	neap_map_done(&seen);
-	for (size_t i = 0; i < want->fdb.count; i++)
-		if (check_mac("fdb", want->fdb.names[i], mac, err) < 0 ||
-		    check_text("fdb", &want->fdb.texts[i], err) < 0 ||
-		    check_other(want, "fdb", want->fdb.texts[i].data, err) < 0)
-			return -1;
-	for (size_t i = 0; i < want->neighbours.count; i++)
-		if (check_machine("neighbours", want->neighbours.names[i], &ip, err) < 0 ||
-		    check_text("neighbours", &want->neighbours.texts[i], err) < 0 ||
-		    check_mac("neighbours", want->neighbours.texts[i].data, mac, err) < 0)
-			return -1;
-	return 0;
-}
-
 static int check_kept(const struct vxlan_want *want, struct neap_error **err)
 {
-	if (want->live.persist != NEAP_PERSIST_UNIT || !keeps(want) ||
-	    !wanted_count(want, NEAP_NET_NEIGHBOUR) || neap_given(want, MAC) || neap_awaited(want, MAC))
+	if (want->live.persist != NEAP_PERSIST_UNIT || !keeps(want) || !want->knows.neighbours.count ||
+	    neap_given(want, MAC))
 		return 0;
 	neap_error_set(err, "neighbours are not kept for the boot without mac");
 	return neap_error_hint(err,
@@ -269,6 +154,7 @@ static int check_kept(const struct vxlan_want *want, struct neap_error **err)
 static int vxlan_check(const void *wanted, struct neap_error **err)
 {
 	const struct vxlan_want *want = wanted;
+	struct neap_net_link own;
 	struct neap_net_ip local;
 	uint8_t mac[NEAP_NET_MAC];
 
@@ -276,20 +162,23 @@ static int vxlan_check(const void *wanted, struct neap_error **err)
 		return -1;
 	if (want->ensure == NEAP_ABSENT)
 		return neap_absent_check(want, ID, UP, err);
-	if (!neap_given(want, ID) && !neap_awaited(want, ID))
+	if (!neap_given(want, ID))
 		return neap_error_set(err, "id is required, unless ensure = \"absent\"");
 	if (neap_given(want, LINK) && neap_net_check_name("link", want->link, err) < 0)
 		return -1;
 	if (neap_given(want, LINK) && strcmp(want->link, want->name) == 0)
 		return neap_error_set(err, "link: %s cannot go over itself", want->name);
 	if (neap_given(want, LOCAL_ADDRESS) &&
-	    check_machine("local_address", want->local_address, &local, err) < 0)
+	    neap_net_check_machine("local_address", want->local_address, &local, err) < 0)
 		return -1;
 	if (neap_given(want, LOCAL_ADDRESS) && neap_net_link_local(&local))
 		return neap_error_set(err, "local_address: %s is good on one link only", want->local_address);
-	if (neap_given(want, MAC) && check_mac("mac", want->mac, mac, err) < 0)
+	if (neap_given(want, MAC) && neap_net_check_mac("mac", want->mac, mac, err) < 0)
 		return -1;
-	return check_lists(want, err) < 0 ? -1 : check_kept(want, err);
+	own = change_of(want, NEAP_NET_LINK_ADD, 0).link;
+	if (neap_acquaintance_check(&want->knows, &own, err) < 0)
+		return -1;
+	return check_kept(want, err);
 }
 
 static void vxlan_claim(const void *wanted, struct neap_claims *claims)
@@ -310,14 +199,6 @@ static void vxlan_claim(const void *wanted, struct neap_claims *claims)
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
-
-static void make_wanted(struct neap_arena *arena, const struct vxlan_want *want,
-			enum neap_net_neighbour_kind kind, struct neap_acquaintance *ret)
-{
-	neap_acquaintance_init(ret, wanted_count(want, kind), arena);
-	for (size_t i = 0; i < ret->wanted_count; i++)
-		ret->wanted[i] = wanted_of(want, kind, i);
-}
 
 static int differs_for_good(const struct vxlan_want *want, const char *is, const char *wanted,
 			    struct neap_error **err)
@@ -361,6 +242,26 @@ static int check_same(const struct neap_context *ctx, const struct vxlan_want *w
 	return 0;
 }
 
+/* Also of one that has that MTU already: the kernel looks only when it is set, so the lower one's may have
+ * been made less since. */
+static int check_fits(const struct vxlan_want *want, const struct neap_net_link *own,
+		      const struct neap_net_link *under, struct neap_error **err)
+{
+	uint32_t more = neap_net_overhead(own);
+
+	if (!neap_given(want, MTU) || !under->mtu || want->mtu + more <= under->mtu)
+		return 0;
+	neap_error_set(err, "mtu: %lld does not fit through %s, whose own is %u", (long long)want->mtu,
+		       under->name, under->mtu);
+	if (under->mtu < NEAP_NET_MTU_MIN + more)
+		return neap_error_hint(err,
+				       "%s has to have %lld at least: a vxlan adds %u bytes to each packet, "
+				       "and has %d at least itself",
+				       under->name, (long long)want->mtu + more, more, NEAP_NET_MTU_MIN);
+	return neap_error_hint(err, "a vxlan adds %u bytes to each packet: %u at most", more,
+			       under->mtu - more);
+}
+
 /* The link that its packets go over: there, and wide enough. */
 static int check_under(const struct neap_view *view, const struct vxlan_want *want,
 		       const struct vxlan_have *have, struct neap_error **err)
@@ -379,13 +280,19 @@ static int check_under(const struct neap_view *view, const struct vxlan_want *wa
 		return r;
 	if (!found)
 		return neap_net_no_link(name, err);
-	if (!neap_given(want, MTU) || (have->found && have->link.mtu == want->mtu) || !under.mtu ||
-	    want->mtu + neap_net_overhead(&own) <= under.mtu)
-		return 0;
-	neap_error_set(err, "mtu: %lld does not fit through %s, whose own is %u", (long long)want->mtu, name,
-		       under.mtu);
-	return neap_error_hint(err, "a vxlan adds %u bytes to each packet: %u at most",
-			       neap_net_overhead(&own), under.mtu - neap_net_overhead(&own));
+	return check_fits(want, &own, &under, err);
+}
+
+/* The kernel takes any, and one may come later, as by DHCP: that nothing is sent meanwhile is only said. */
+static int read_home(const struct neap_view *view, const struct vxlan_want *want, struct vxlan_have *have,
+		     struct neap_error **err)
+{
+	struct neap_net_ip local = local_of(want);
+	bool found = true;
+	int r = have->found || !local.family ? 0 : neap_view_net_has_ip(view, &local, &found, err);
+
+	have->homeless = !found;
+	return r < 0 ? -1 : 0;
 }
 
 static int vxlan_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -400,8 +307,10 @@ static int vxlan_read(const struct neap_view *view, const struct neap_context *c
 	if (have->found && check_same(ctx, want, &have->link, err) < 0)
 		return -1;
 	r = check_under(view, want, have, err);
+	if (r == 0)
+		r = read_home(view, want, have, err);
 	for (unsigned kind = 0; r == 0 && kind < NEAP_NET_NEIGHBOUR_KINDS; kind++) {
-		make_wanted(ctx->scratch, want, kind, &have->knows[kind]);
+		neap_acquaintance_init(&have->knows[kind], &want->knows, want->name, kind, ctx->scratch);
 		if (have->found && neap_given(want, lists[kind]))
 			r = neap_acquaintance_read(view, ctx->scratch, want->name, kind, &have->knows[kind],
 						   err);
@@ -411,32 +320,12 @@ static int vxlan_read(const struct neap_view *view, const struct neap_context *c
 
 /* ---- comparing ----------------------------------------------------------------------------------------- */
 
-static bool learning_differs(const struct vxlan_want *want, const struct vxlan_have *have)
+/* Of a new one all that is given. */
+static unsigned differing(const struct vxlan_want *want, const struct vxlan_have *have)
 {
-	return neap_given(want, LEARNING) && (!have->found || have->link.learning != want->learning);
-}
+	const struct neap_net_link wanted = change_of(want, NEAP_NET_LINK_SET, 0).link;
 
-static bool ttl_differs(const struct vxlan_want *want, const struct vxlan_have *have)
-{
-	return neap_given(want, TTL) && (!have->found || have->link.ttl != want->ttl);
-}
-
-static bool mac_differs(const struct vxlan_want *want, const struct vxlan_have *have)
-{
-	uint8_t mac[NEAP_NET_MAC];
-
-	return neap_given(want, MAC) && neap_net_mac_parse(want->mac, mac) &&
-	       (!have->found || memcmp(mac, have->link.mac, sizeof(mac)) != 0);
-}
-
-static bool mtu_differs(const struct vxlan_want *want, const struct vxlan_have *have)
-{
-	return neap_given(want, MTU) && (!have->found || have->link.mtu != want->mtu);
-}
-
-static bool up_differs(const struct vxlan_want *want, const struct vxlan_have *have)
-{
-	return !have->found || have->link.up != wants_up(want);
+	return given_fields(want) & ~(have->found ? neap_net_alike(&have->link, &wanted) : 0);
 }
 
 static void diff_number(struct neap_diff *diff, const char *param, bool found, int64_t before, int64_t after)
@@ -447,7 +336,7 @@ static void diff_number(struct neap_diff *diff, const char *param, bool found, i
 			 neap_arena_printf(arena, "%lld", (long long)after));
 }
 
-static void diff_new(const struct vxlan_want *want, struct neap_diff *diff)
+static void diff_new(const struct vxlan_want *want, bool homeless, struct neap_diff *diff)
 {
 	neap_diff_action(diff, NEAP_ACTION_CREATE);
 	neap_diff_string(diff, "live", NULL, KIND);
@@ -458,6 +347,9 @@ static void diff_new(const struct vxlan_want *want, struct neap_diff *diff)
 	diff_number(diff, "port", false, 0, port_of(want));
 	if (neap_given(want, LINK))
 		neap_diff_string(diff, "link", NULL, want->link);
+	if (homeless)
+		neap_diff_reason(diff, "nothing is sent before this machine has the address %s",
+				 want->local_address);
 }
 
 static void vxlan_diff(const struct neap_context *ctx, const void *wanted, const void *had,
@@ -466,6 +358,7 @@ static void vxlan_diff(const struct neap_context *ctx, const void *wanted, const
 	const struct vxlan_want *want = wanted;
 	const struct vxlan_have *have = had;
 	bool found = have->found;
+	unsigned fields = differing(want, have);
 	char mac[NEAP_NET_MAC_TEXT];
 
 	(void)ctx;
@@ -477,32 +370,29 @@ static void vxlan_diff(const struct neap_context *ctx, const void *wanted, const
 		return;
 	}
 	if (!found)
-		diff_new(want, diff);
+		diff_new(want, have->homeless, diff);
 	for (unsigned kind = 0; kind < NEAP_NET_NEIGHBOUR_KINDS; kind++)
 		neap_acquaintance_diff(&have->knows[kind], want->base.type->params[lists[kind]].name, diff);
-	if (learning_differs(want, have))
-		neap_diff_string(diff, "learning", found ? have->link.learning ? "true" : "false" : NULL,
-				 want->learning ? "true" : "false");
-	if (ttl_differs(want, have))
+	if (fields & NEAP_NET_LEARNING)
+		neap_net_diff_boolean(diff, "learning", found, have->link.learning, want->learning);
+	if (fields & NEAP_NET_TTL)
 		diff_number(diff, "ttl", found, have->link.ttl, want->ttl);
-	if (mac_differs(want, have))
+	if (fields & NEAP_NET_ADDRESS)
 		neap_diff_string(diff, "mac",
 				 found ? neap_arena_strdup(neap_diff_arena(diff),
 							   neap_net_mac_print(have->link.mac, mac))
 				       : NULL,
 				 want->mac);
-	if (found && mac_differs(want, have) && !neap_given(want, NEIGHBOURS))
+	if (found && (fields & NEAP_NET_ADDRESS) && !neap_given(want, NEIGHBOURS))
 		neap_diff_reason(diff, "the kernel forgets its neighbours");
-	if (mtu_differs(want, have))
+	if (fields & NEAP_NET_MTU)
 		neap_net_diff_mtu(diff, found, have->link.mtu, (uint32_t)want->mtu);
-	if (up_differs(want, have))
-		neap_diff_string(diff, "up", found ? have->link.up ? "true" : "false" : NULL,
-				 wants_up(want) ? "true" : "false");
+	if (fields & NEAP_NET_UP)
+		neap_net_diff_boolean(diff, "up", found, have->link.up, wants_up(want));
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */
 
-/* The kernel cuts the MTU of a new one to what fits, without a word; of one that is there it refuses. */
 static int add(struct neap_host *host, const struct vxlan_want *want, struct neap_error **err)
 {
 	struct neap_net_change made = adding(want), then = change_of(want, NEAP_NET_LINK_SET, NEAP_NET_MTU);
@@ -515,11 +405,7 @@ static int add(struct neap_host *host, const struct vxlan_want *want, struct nea
 static int set(struct neap_host *host, const struct vxlan_want *want, const struct vxlan_have *have,
 	       struct neap_error **err)
 {
-	unsigned fields = (learning_differs(want, have) ? NEAP_NET_LEARNING : 0) |
-			  (ttl_differs(want, have) ? NEAP_NET_TTL : 0) |
-			  (mac_differs(want, have) ? NEAP_NET_ADDRESS : 0) |
-			  (mtu_differs(want, have) ? NEAP_NET_MTU : 0) |
-			  (up_differs(want, have) ? NEAP_NET_UP : 0);
+	unsigned fields = differing(want, have);
 	struct neap_net_change change = change_of(want, NEAP_NET_LINK_SET, fields);
 
 	return fields ? neap_host_net(host, &change, err) : 0;
@@ -528,7 +414,9 @@ static int set(struct neap_host *host, const struct vxlan_want *want, const stru
 /* Its neighbours: a link that goes down, or is called otherwise, does. */
 static bool forgets(const struct vxlan_want *want, const struct vxlan_have *have)
 {
-	return mac_differs(want, have) || (up_differs(want, have) && !wants_up(want));
+	unsigned fields = differing(want, have);
+
+	return (fields & NEAP_NET_ADDRESS) || ((fields & NEAP_NET_UP) && !wants_up(want));
 }
 
 static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
@@ -551,7 +439,7 @@ static int vxlan_apply(struct neap_host *host, const struct neap_context *ctx, c
 		struct neap_acquaintance unread;
 
 		if (!have)
-			make_wanted(ctx->scratch, want, kind, &unread);
+			neap_acquaintance_init(&unread, &want->knows, want->name, kind, ctx->scratch);
 		if (neap_acquaintance_apply(host, have ? &have->knows[kind] : &unread, all, err) < 0)
 			return -1;
 	}
@@ -588,7 +476,8 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[LOCAL_ADDRESS] = {
 		.name = "local_address",
 		.kind = NEAP_PARAM_STRING,
-		.doc = "The address of this machine that its packets are sent from.",
+		.flags = NEAP_PARAM_KNOWN,
+		.doc = "The address of this machine that its packets are sent from. It may come later (DHCP): nothing is sent before.",
 		.fallback = "not looked at; a new one is of IPv4, and the route to each machine says it",
 		.offset = offsetof(struct vxlan_want, local_address),
 	},
@@ -604,6 +493,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[LINK] = {
 		.name = "link",
 		.kind = NEAP_PARAM_STRING,
+		.flags = NEAP_PARAM_KNOWN,
 		.doc = "The link that its packets go over, and that it goes away with.",
 		.fallback = "not looked at; a new one has none, and routes say the way",
 		.offset = offsetof(struct vxlan_want, link),
@@ -615,7 +505,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.doc = "Addresses of all other machines in it: each is sent what is for everybody (ARP) and what is for "
 		       "a hardware address that is not known. Others are removed.",
 		.fallback = "not looked at",
-		.offset = offsetof(struct vxlan_want, peers),
+		.offset = offsetof(struct vxlan_want, knows.peers),
 	},
 	[FDB] = {
 		.name = "fdb",
@@ -623,7 +513,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.doc = "The forwarding database: hardware addresses, and of each the address of the machine that it is "
 		       "behind. Others are removed, but for those that were learned.",
 		.fallback = "not looked at",
-		.offset = offsetof(struct vxlan_want, fdb),
+		.offset = offsetof(struct vxlan_want, knows.fdb),
 	},
 	[NEIGHBOURS] = {
 		.name = "neighbours",
@@ -631,7 +521,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.doc = "IP addresses in it, and of each the hardware address, which then nobody is asked for (ARP, ND). "
 		       "Others are removed, but for those that were learned.",
 		.fallback = "not looked at",
-		.offset = offsetof(struct vxlan_want, neighbours),
+		.offset = offsetof(struct vxlan_want, knows.neighbours),
 	},
 	[LEARNING] = {
 		.name = "learning",
@@ -652,6 +542,7 @@ static const struct neap_param params[PARAM_COUNT] = {
 	[MAC] = {
 		.name = "mac",
 		.kind = NEAP_PARAM_STRING,
+		.flags = NEAP_PARAM_KNOWN,
 		.doc = "Its hardware address, in small letters: `02:00:00:00:00:01`. One that is said is the same after a boot, when "
 		       "others still remember it.",
 		.fallback = "as it is; one by chance for a new one",
@@ -681,6 +572,21 @@ static const struct neap_param params[PARAM_COUNT] = {
 		.offset = offsetof(struct vxlan_want, ensure),
 	},
 	NEAP_LIVE_PARAMS(struct vxlan_want, neap_persist_net, NEAP_PERSIST_NET_DOC),
+};
+
+/* By the words of ip(8). */
+static const struct neap_param_hint hints[] = {
+	{ "vni", "its number is id" },
+	{ "dstport", "its UDP port is port" },
+	{ "local", "the address of this machine is local_address" },
+	{ "dev", "what its packets go over is link" },
+	{ "remote", "the machines that it sends to are peers" },
+	{ "group", "multicast is not supported: the machines that it sends to are peers" },
+	{ "nolearning", "it is learning = false" },
+	{ "address",
+	  "its hardware address is mac, and IP addresses are neap.address { link = …, address = … }" },
+	{ "master", "neap.bridge takes it by its members" },
+	{ NULL, NULL },
 };
 
 static const char description[] =
@@ -723,6 +629,7 @@ const struct neap_resource_type neap_type_vxlan = {
 	.example = example,
 	.params = params,
 	.param_count = PARAM_COUNT,
+	.hints = hints,
 	.want_size = sizeof(struct vxlan_want),
 	.have_size = sizeof(struct vxlan_have),
 	NEAP_LIVE_TYPE(live),

@@ -6,15 +6,6 @@
 #include "base/map.h"
 #include "engine/diff.h"
 
-void neap_acquaintance_init(struct neap_acquaintance *ret, size_t count, struct neap_arena *arena)
-{
-	*ret = (struct neap_acquaintance){ .wanted_count = count, .differs = count > 0 };
-	ret->wanted = neap_arena_array_of(arena, struct neap_net_neighbour, count + 1);
-	ret->is_there = neap_arena_array_of(arena, bool, count + 1);
-	for (size_t i = 0; i < count; i++)
-		ret->is_there[i] = false;
-}
-
 static struct neap_str key_of(const struct neap_net_neighbour *neighbour)
 {
 	return (struct neap_str){ (const char *)&neighbour->key, sizeof(neighbour->key) };

@@ -6,6 +6,12 @@
 
 #include "engine/resource.h"
 
+struct neap_acquaintance_want {       /* part of a want struct: by kind; empty where not given */
+	struct neap_strings peers;    /* IP addresses */
+	struct neap_texts fdb;        /* of hardware addresses the IP addresses */
+	struct neap_texts neighbours; /* of IP addresses the hardware addresses */
+};
+
 struct neap_acquaintance { /* part of a have struct */
 	struct neap_net_neighbour *wanted;
 	bool *is_there; /* as wanted */
@@ -16,8 +22,17 @@ struct neap_acquaintance { /* part of a have struct */
 	bool differs;
 };
 
-/* Room for `count` whom it has to know, in `wanted`, for the caller to fill; nobody is there. */
-void neap_acquaintance_init(struct neap_acquaintance *ret, size_t count, struct neap_arena *arena);
+/* Of `vxlan` local and mac are looked at, which may be none. */
+int neap_acquaintance_check(const struct neap_acquaintance_want *want, const struct neap_net_link *vxlan,
+			    struct neap_error **err);
+/* What is checked from here on. */
+size_t neap_acquaintance_count(const struct neap_acquaintance_want *want, enum neap_net_neighbour_kind kind);
+/* The changes that tell `link` of all: room is in `ret` for as many. How many. */
+size_t neap_acquaintance_put_all(const struct neap_acquaintance_want *want, const char *link,
+				 struct neap_net_change *ret);
+/* Nobody is there. */
+void neap_acquaintance_init(struct neap_acquaintance *ret, const struct neap_acquaintance_want *want,
+			    const char *link, enum neap_net_neighbour_kind kind, struct neap_arena *arena);
 /* Whom the link knows. 0, negative, NEAP_UNKNOWN. */
 int neap_acquaintance_read(const struct neap_view *view, struct neap_arena *arena, const char *link,
 			   enum neap_net_neighbour_kind kind, struct neap_acquaintance *ret,

@@ -271,12 +271,12 @@ void neap_graph_set_wrong(struct neap_graph *graph, uint32_t number, unsigned pa
 void neap_graph_set_unknown(struct neap_graph *graph, uint32_t number, const char *wrong_name)
 {
 	const struct neap_resource *resource = resource_of(graph, number);
-	const char *nearest = neap_schema_nearest(resource->type, wrong_name);
+	const char *hint = neap_schema_hint(resource->type, wrong_name, graph->arena);
 
 	neap_problem_add(graph->problems, resource->at, resource->address, "unknown parameter \"%s\"",
 			 neap_shown(graph->arena, neap_text(wrong_name), NEAP_SHOWN_VALUE).data);
-	if (nearest)
-		neap_problem_hint(graph->problems, "did you mean \"%s\"?", nearest);
+	if (hint)
+		neap_problem_hint(graph->problems, "%s", hint);
 	graph->build->broken.items[number] = true;
 }
 

@@ -27,7 +27,7 @@ static struct neap_owned unit_of(const struct neap_kept *kept)
 void neap_kept_claim(const struct neap_kept *kept, struct neap_claims *claims)
 {
 	for (size_t i = 0; i < kept->count; i++)
-		if (!kept->files[i].found)
+		if (!kept->files[i].found && !kept->files[i].former)
 			neap_claim_path(claims, kept->files[i].path, WHOLE, !kept->files[i].text.data);
 	if (!kept->unit)
 		return;
@@ -159,6 +159,7 @@ static void say_action(const struct neap_kept_state *state, struct neap_diff *di
 void neap_kept_diff(const struct neap_kept_state *state, struct neap_diff *diff)
 {
 	const struct neap_kept *kept = &state->kept;
+	bool former = false;
 
 	say_action(state, diff);
 	for (size_t i = 0; i < kept->count; i++) {
@@ -170,11 +171,14 @@ void neap_kept_diff(const struct neap_kept_state *state, struct neap_diff *diff)
 			neap_whole_diff(&whole, &state->gone[i], file->param, diff);
 			if (state->empty[i])
 				neap_diff_reason(diff, "and %s, which is empty then", state->empty[i]);
+			former = former || (file->former && state->gone[i].differs);
 		} else if (differs(&state->present[i])) {
 			neap_owned_diff(&owned, &state->present[i], file->param, diff);
 			neap_diff_reason(diff, "in %s", file->path);
 		}
 	}
+	if (former)
+		neap_diff_reason(diff, "what was kept of its name before goes: the boot would make that");
 	if (!kept->unit)
 		return;
 	if (differs(&state->unit)) {

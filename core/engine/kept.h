@@ -41,6 +41,7 @@ struct neap_kept_file {
 	const char *path;
 	struct neap_str text; /* no bytes (data NULL): it shall not be there */
 	bool found;           /* its path is known only to read(): it is not claimed by it */
+	bool former;          /* of what had the name before: nor is this one */
 };
 
 struct neap_kept {

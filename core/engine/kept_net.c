@@ -12,6 +12,7 @@
 #define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-@+"
 
 /* In what order files are read: links that need no other come first, routes to gateways last. */
+#define LINKS 3 /* the first so many make one */
 static const struct {
 	const char *type;
 	unsigned number;
@@ -19,15 +20,14 @@ static const struct {
 	{ "veth", 10 }, { "bridge", 20 }, { "vxlan", 30 }, { "address", 50 }, { "route", 70 },
 };
 
-static const char *path_of(const struct neap_kept_net *net, struct neap_arena *arena)
+static const char *path_of(const char *type, const char *name, struct neap_arena *arena)
 {
 	unsigned turn = 0;
 
 	for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
-		if (strcmp(turns[i].type, net->type) == 0)
+		if (strcmp(turns[i].type, type) == 0)
 			turn = turns[i].number;
-	return neap_arena_printf(arena, "%s/%02u-%s-%s.conf", neap_kept_network.directory, turn, net->type,
-				 net->name);
+	return neap_arena_printf(arena, "%s/%02u-%s-%s.conf", neap_kept_network.directory, turn, type, name);
 }
 
 const char *neap_kept_net_name(const struct neap_net_prefix *prefix, struct neap_arena *arena)
@@ -214,22 +214,82 @@ int neap_kept_net_check(const struct neap_kept_net *net, struct neap_error **err
 	return is_by(net, NEAP_PERSIST_NETWORKD) ? neap_kept_networkd_check_size(net, err) : 0;
 }
 
+/* ---- whoever had the name ------------------------------------------------------------------------------ */
+
+/* A link has one name, and so has what is kept of it: a bridge b0 that was kept would be made at boot, before
+ * or in the place of the vxlan b0 that is wanted now. The names that a resource makes, `ret` ends with NULL.
+ */
+#define NAMES 2
+static void names_made(const struct neap_kept_net *net, const char *ret[NAMES + 1])
+{
+	const struct neap_net_change *first = net->changes;
+	bool makes = net->count && !net->absent && first->op == NEAP_NET_LINK_ADD;
+
+	ret[0] = makes ? first->link.name : NULL;
+	ret[1] = makes && first->link.peer[0] ? first->link.peer : NULL;
+	ret[2] = NULL;
+}
+
+#define FORMER (NAMES * (LINKS + NEAP_KEPT_NETWORKD_FILES))
+static void put_former(const struct neap_kept_net *net, struct neap_arena *arena, struct neap_kept *kept,
+		       struct neap_kept_file *files)
+{
+	const char *names[NAMES + 1];
+	size_t own = kept->count, count;
+
+	names_made(net, names);
+	for (size_t i = 0; names[i]; i++) {
+		for (size_t k = 0; k < LINKS; k++) {
+			const char *path = path_of(turns[k].type, names[i], arena);
+
+			if (strcmp(path, files[0].path) != 0)
+				files[kept->count++] = (struct neap_kept_file){ .param = "persistent.former",
+										.path = path,
+										.former = true };
+		}
+		neap_kept_networkd_former(names[i], files, own, arena, files + kept->count, &count);
+		kept->count += count;
+	}
+}
+
+/* What of it was dropped in to others' files. */
+static const char *const *former_drops(const struct neap_kept_net *net, struct neap_arena *arena)
+{
+	const char *own = neap_kept_networkd_name(net->type, net->name, arena), *names[NAMES + 1];
+	const char **drops = neap_arena_array_of(arena, const char *, NAMES *LINKS + 1);
+	size_t count = 0;
+
+	names_made(net, names);
+	for (size_t i = 0; names[i]; i++)
+		for (size_t k = 0; k < LINKS; k++) {
+			const char *drop = neap_kept_networkd_name(turns[k].type, names[i], arena);
+
+			if (strcmp(drop, own) != 0)
+				drops[count++] = drop;
+		}
+	drops[count] = NULL;
+	return drops;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------------------- */
+
 /* Whatever is not asked for is not to be there: one way takes the place of another. These are the files that
  * are known without a look at the machine. */
 static struct neap_kept known(const struct neap_kept_net *net, struct neap_arena *arena)
 {
 	struct neap_kept_file *files =
-		neap_arena_array_of(arena, struct neap_kept_file, 1 + NEAP_KEPT_NETWORKD_FILES);
+		neap_arena_array_of(arena, struct neap_kept_file, 1 + NEAP_KEPT_NETWORKD_FILES + FORMER);
 	struct neap_kept kept = { .files = files, .absent = net->absent };
 	size_t own;
 
 	files[kept.count++] = (struct neap_kept_file){
 		.param = "persistent",
-		.path = path_of(net, arena),
+		.path = path_of(net->type, net->name, arena),
 		.text = is_by(net, NEAP_PERSIST_UNIT) ? lines_of(net, arena) : (struct neap_str){ 0 },
 	};
 	neap_kept_networkd_own(net, is_by(net, NEAP_PERSIST_NETWORKD), arena, files + kept.count, &own);
 	kept.count += own;
+	put_former(net, arena, &kept, files);
 	if (is_by(net, NEAP_PERSIST_UNIT))
 		kept.unit = &neap_kept_network;
 	return kept;
@@ -248,7 +308,8 @@ static int look(const struct neap_view *view, struct neap_arena *arena, const st
 	if (wanted)
 		r = neap_kept_networkd_check(view, arena, net, err);
 	if (r == 0)
-		r = neap_kept_networkd_dropped_in(view, arena, net, wanted, &dropped, &count, err);
+		r = neap_kept_networkd_dropped_in(view, arena, net, wanted, former_drops(net, arena),
+						  &dropped, &count, err);
 	if (r == 0 && count) {
 		all = neap_arena_array_of(arena, struct neap_kept_file, kept.count + count);
 		memcpy(all, kept.files, kept.count * sizeof *all);
@@ -270,7 +331,8 @@ void neap_kept_net_claim(const struct neap_kept_net *net, struct neap_claims *cl
 		return;
 	neap_claim_boot(claims, NEAP_NETWORKD_UNIT, true);
 	/* In whose directory is known when the files of links are read, which others may make. */
-	neap_claim_anywhere(claims, NEAP_NETWORKD_DIRECTORY, neap_kept_networkd_name(net, arena));
+	neap_claim_anywhere(claims, NEAP_NETWORKD_DIRECTORY,
+			    neap_kept_networkd_name(net->type, net->name, arena));
 	neap_claim_after(claims, NEAP_NETWORKD_DIRECTORY);
 }
 

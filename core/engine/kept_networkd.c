@@ -4,6 +4,7 @@
  */
 #include "engine/kept_networkd.h"
 
+#include "base/path.h"
 #include "engine/net.h"
 #include "engine/networkd.h"
 
@@ -155,9 +156,19 @@ static uint32_t mtu_of(const struct neap_kept_net *net)
 	return 0;
 }
 
-static const char *network_name(const struct neap_kept_net *net, bool peer, struct neap_arena *arena)
+static const char *network_name(const char *link, bool peer, struct neap_arena *arena)
 {
-	return neap_arena_printf(arena, "%d-neap-%s.network", peer ? 51 : 50, net->name);
+	return neap_arena_printf(arena, "%d-neap-%s.network", peer ? 51 : 50, link);
+}
+
+static const char *netdev_path(const char *link, struct neap_arena *arena)
+{
+	return neap_arena_printf(arena, NEAP_NETWORKD_DIRECTORY "/50-neap-%s.netdev", link);
+}
+
+static const char *network_path(const char *link, bool peer, struct neap_arena *arena)
+{
+	return neap_arena_printf(arena, NEAP_NETWORKD_DIRECTORY "/%s", network_name(link, peer, arena));
 }
 
 /* The other end of a veth is a link, too, with what is dropped in for it. */
@@ -177,18 +188,41 @@ void neap_kept_networkd_own(const struct neap_kept_net *net, bool wanted, struct
 		return;
 	ret[(*ret_count)++] = (struct neap_kept_file){
 		.param = "persistent.netdev",
-		.path = neap_arena_printf(arena, NEAP_NETWORKD_DIRECTORY "/50-neap-%s.netdev", net->name),
+		.path = netdev_path(net->name, arena),
 		.text = wanted ? netdev(adding, mtu, arena) : (struct neap_str){ 0 },
 	};
 	for (unsigned peer = 0; peer <= has_peer(net); peer++)
 		ret[(*ret_count)++] = (struct neap_kept_file){
 			.param = peer ? "persistent.peer" : "persistent.network",
-			.path = neap_arena_printf(arena, NEAP_NETWORKD_DIRECTORY "/%s",
-						  network_name(net, peer, arena)),
+			.path = network_path(net->name, peer, arena),
 			.text = wanted ? network(net, peer ? adding->link.peer : adding->link.name, mtu,
 						 arena)
 				       : (struct neap_str){ 0 },
 		};
+}
+
+static bool is_among(const struct neap_kept_file *files, size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(files[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+void neap_kept_networkd_former(const char *name, const struct neap_kept_file *own, size_t own_count,
+			       struct neap_arena *arena, struct neap_kept_file ret[NEAP_KEPT_NETWORKD_FILES],
+			       size_t *ret_count)
+{
+	const char *const paths[NEAP_KEPT_NETWORKD_FILES] = { netdev_path(name, arena),
+							      network_path(name, false, arena),
+							      network_path(name, true, arena) };
+
+	*ret_count = 0;
+	for (size_t i = 0; i < NEAP_KEPT_NETWORKD_FILES; i++)
+		if (!is_among(own, own_count, paths[i]))
+			ret[(*ret_count)++] = (struct neap_kept_file){ .param = "persistent.former",
+								       .path = paths[i],
+								       .former = true };
 }
 
 int neap_kept_networkd_check_size(const struct neap_kept_net *net, struct neap_error **err)
@@ -215,16 +249,16 @@ int neap_kept_networkd_check(const struct neap_view *view, struct neap_arena *ar
 		const char *used;
 
 		r = neap_networkd_file(view, arena, peer ? link->peer : link->name,
-				       network_name(net, peer, arena), &used, err);
+				       network_name(net->name, peer, arena), &used, err);
 	}
 	return r;
 }
 
 /* ---- what is dropped in -------------------------------------------------------------------------------- */
 
-const char *neap_kept_networkd_name(const struct neap_kept_net *net, struct neap_arena *arena)
+const char *neap_kept_networkd_name(const char *type, const char *name, struct neap_arena *arena)
 {
-	return neap_arena_printf(arena, "neap-%s-%s.conf", net->type, net->name);
+	return neap_arena_printf(arena, "neap-%s-%s.conf", type, name);
 }
 
 /* The link to whose file it belongs; NULL: nothing is dropped in. */
@@ -252,24 +286,22 @@ static const char *param_of(const struct neap_net_change *change, struct neap_ar
 					       : "persistent";
 }
 
-static bool is_among(const struct neap_kept_file *files, size_t count, const char *path)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(files[i].path, path) == 0)
-			return true;
-	return false;
-}
-
 int neap_kept_networkd_dropped_in(const struct neap_view *view, struct neap_arena *arena,
-				  const struct neap_kept_net *net, bool wanted, struct neap_kept_file **ret,
-				  size_t *ret_count, struct neap_error **err)
+				  const struct neap_kept_net *net, bool wanted, const char *const *former,
+				  struct neap_kept_file **ret, size_t *ret_count, struct neap_error **err)
 {
-	const char *name = neap_kept_networkd_name(net, arena);
+	const char *name = neap_kept_networkd_name(net->type, net->name, arena), **names;
 	const char *const *there;
 	struct neap_kept_file *files;
-	size_t count = 0, there_count;
-	int r = neap_networkd_dropped_in(view, arena, name, &there, &there_count, err);
+	size_t count = 0, there_count, former_count = 0;
+	int r;
 
+	while (former[former_count])
+		former_count++;
+	names = neap_arena_array_of(arena, const char *, former_count + 2);
+	names[0] = name;
+	memcpy(names + 1, former, (former_count + 1) * sizeof *names);
+	r = neap_networkd_dropped_in(view, arena, names, &there, &there_count, err);
 	if (r != 0)
 		return r;
 	files = neap_arena_array_of(arena, struct neap_kept_file, net->count + there_count + 1);
@@ -290,10 +322,16 @@ int neap_kept_networkd_dropped_in(const struct neap_view *view, struct neap_aren
 		};
 	}
 	for (size_t i = 0, kept = count; i < there_count; i++)
-		if (!is_among(files, kept, there[i]))
-			files[count++] = (struct neap_kept_file){ .param = "persistent",
-								  .path = there[i],
-								  .found = true };
+		if (!is_among(files, kept, there[i])) {
+			bool own = neap_str_equal(neap_path_name(neap_str(there[i])), neap_str(name));
+
+			files[count++] = (struct neap_kept_file){
+				.param = own ? "persistent" : "persistent.former",
+				.path = there[i],
+				.found = true,
+				.former = !own,
+			};
+		}
 	*ret = files;
 	*ret_count = count;
 	return 0;

@@ -11,7 +11,30 @@ int neap_net_check_name(const char *param, const char *name, struct neap_error *
 	if (neap_net_name_ok(name))
 		return 0;
 	neap_error_set(err, "%s: \"%s\" is no name of a link", param, name);
-	return neap_error_hint(err, "at most 15 bytes, without blanks, slashes and colons");
+	if (strlen(name) >= NEAP_NET_NAME)
+		return neap_error_hint(err, "it has %zu bytes, and the kernel takes %d", strlen(name),
+				       NEAP_NET_NAME - 1);
+	if (strcmp(name, "all") == 0 || strcmp(name, "default") == 0)
+		return neap_error_hint(
+			err, "the kernel has it for the settings of all links, net.ipv4.conf.%s", name);
+	if (strchr(name, '%'))
+		return neap_error_hint(err,
+				       "of one with %% the kernel makes another, \"a%%d\" is a0: say the one "
+				       "that is meant");
+	return neap_error_hint(err,
+			       "at most %d bytes of ASCII, without blanks, slashes, colons and quotes, "
+			       "and not . or ..",
+			       NEAP_NET_NAME - 1);
+}
+
+struct neap_net_change neap_net_link_change(const char *name, const char *kind, enum neap_net_op op,
+					    unsigned fields)
+{
+	struct neap_net_change change = { .op = op, .fields = fields };
+
+	neap_net_set_name(change.link.name, name);
+	neap_net_set_name(change.link.kind, kind);
+	return change;
 }
 
 int neap_net_read_link(const struct neap_view *view, const char *name, const char *kind,
@@ -32,6 +55,11 @@ int neap_net_no_link(const char *name, struct neap_error **err)
 	neap_error_set(err, "there is no link %s", name);
 	neap_error_mark(err, ENODEV);
 	return neap_error_hint(err, "what makes it has to come first: require it here");
+}
+
+void neap_net_diff_boolean(struct neap_diff *diff, const char *param, bool found, bool before, bool after)
+{
+	neap_diff_string(diff, param, !found ? NULL : before ? "true" : "false", after ? "true" : "false");
 }
 
 void neap_net_diff_mtu(struct neap_diff *diff, bool found, uint32_t before, uint32_t after)
@@ -110,6 +138,33 @@ int neap_net_check_use(const char *param, const struct neap_net_ip *ip, enum nea
 		return neap_error_set(err, "%s: %s is a loopback address, which only lo can have", param,
 				      text);
 	return neap_error_set(err, "%s: %s is %s, which %s", param, text, kinds[kind], uses[use]);
+}
+
+int neap_net_check_machine(const char *param, const char *text, struct neap_net_ip *ret,
+			   struct neap_error **err)
+{
+	static const struct neap_net_ip none;
+
+	if (neap_net_check_ip(param, text, ret, err) < 0)
+		return -1;
+	if (memcmp(ret->bytes, none.bytes, sizeof(none.bytes)) != 0 &&
+	    (ret->family == 4 ? ret->bytes[0] < 224 : ret->bytes[0] != 0xff))
+		return 0;
+	return neap_error_set(err, "%s: %s is not the address of one machine", param, text);
+}
+
+int neap_net_check_mac(const char *param, const char *text, uint8_t ret[NEAP_NET_MAC],
+		       struct neap_error **err)
+{
+	static const uint8_t none[NEAP_NET_MAC];
+
+	if (!neap_net_mac_parse(text, ret)) {
+		neap_error_set(err, "%s: \"%.60s\" is no hardware address", param, text);
+		return neap_error_hint(err, "six bytes in small letters, such as 02:00:00:00:00:01");
+	}
+	if ((ret[0] & 1) || memcmp(ret, none, sizeof(none)) == 0)
+		return neap_error_set(err, "%s: %s is not the hardware address of one machine", param, text);
+	return 0;
 }
 
 int neap_net_check_prefix(const char *param, const char *text, struct neap_net_prefix *ret,

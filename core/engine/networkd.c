@@ -244,23 +244,29 @@ int neap_networkd_file(const struct neap_view *view, struct neap_arena *arena, c
 	return r;
 }
 
-int neap_networkd_dropped_in(const struct neap_view *view, struct neap_arena *arena, const char *name,
+int neap_networkd_dropped_in(const struct neap_view *view, struct neap_arena *arena, const char *const *names,
 			     const char *const **ret, size_t *ret_count, struct neap_error **err)
 {
 	struct files files = { .view = view, .arena = arena };
 	int r = list(&files, NEAP_NETWORKD_DIRECTORY, ".network.d", err);
-	const char **paths = neap_arena_array_of(arena, const char *, files.found.count + 1);
+	const char **paths;
+	size_t count = 0;
 
+	while (names[count])
+		count++;
+	paths = neap_arena_array_of(arena, const char *, count *files.found.count + 1);
 	*ret = paths;
 	*ret_count = 0;
-	for (size_t i = 0; r == 0 && i < files.found.count; i++) {
-		const char *path = neap_arena_printf(arena, "%s/%s", files.found.items[i].path, name);
-		struct neap_stat stat;
+	for (size_t i = 0; i < files.found.count; i++)
+		for (size_t k = 0; r == 0 && k < count; k++) {
+			const char *path =
+				neap_arena_printf(arena, "%s/%s", files.found.items[i].path, names[k]);
+			struct neap_stat stat;
 
-		r = neap_view_stat(view, path, &stat, err);
-		if (r == 0 && stat.kind != NEAP_FILE_ABSENT)
-			paths[(*ret_count)++] = path;
-	}
+			r = neap_view_stat(view, path, &stat, err);
+			if (r == 0 && stat.kind != NEAP_FILE_ABSENT)
+				paths[(*ret_count)++] = path;
+		}
 	neap_vec_done(&files.found);
 	return r;
 }

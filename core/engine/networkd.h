@@ -18,8 +18,9 @@
 int neap_networkd_file(const struct neap_view *view, struct neap_arena *arena, const char *link,
 		       const char *own, const char **ret, struct neap_error **err);
 
-/* The files called `name` that are dropped in to any .network file below NEAP_NETWORKD_DIRECTORY. */
-int neap_networkd_dropped_in(const struct neap_view *view, struct neap_arena *arena, const char *name,
+/* The files called one of `names` (NULL-terminated) that are dropped in to any .network file below
+ * NEAP_NETWORKD_DIRECTORY. */
+int neap_networkd_dropped_in(const struct neap_view *view, struct neap_arena *arena, const char *const *names,
 			     const char *const **ret, size_t *ret_count, struct neap_error **err);
 
 /* How a [Match] section, in the text of a .network file, stands to a link. */

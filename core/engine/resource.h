@@ -330,6 +330,11 @@ struct neap_measure {
 	bool (*of)(const void *want, const void *have, const char **ret_label, double *ret_value);
 };
 
+/* A parameter as other tools call it, or that they have alone, and what to do here: for whoever gives it. */
+struct neap_param_hint {
+	const char *name, *hint;
+};
+
 struct neap_resource_type {
 	const char *name;
 	const char *summary;     /* one line */
@@ -337,6 +342,7 @@ struct neap_resource_type {
 	const char *example;     /* Lua */
 	const struct neap_param *params;
 	size_t param_count;
+	const struct neap_param_hint *hints; /* or NULL; ends with one without a name */
 	const struct neap_output *outputs;
 	size_t output_count;
 	size_t want_size, have_size;

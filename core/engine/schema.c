@@ -103,6 +103,18 @@ const char *neap_schema_nearest(const struct neap_resource_type *type, const cha
 	return nearest;
 }
 
+const char *neap_schema_hint(const struct neap_resource_type *type, const char *name,
+			     struct neap_arena *arena)
+{
+	const char *nearest;
+
+	for (const struct neap_param_hint *at = type->hints; at && at->name; at++)
+		if (strcmp(at->name, name) == 0)
+			return at->hint;
+	nearest = neap_schema_nearest(type, name);
+	return nearest ? neap_arena_printf(arena, "did you mean \"%s\"?", nearest) : NULL;
+}
+
 static const char *choices(const struct neap_param *param, const char *joint, const char *last,
 			   struct neap_arena *arena)
 {

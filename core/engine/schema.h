@@ -38,6 +38,10 @@ extern const struct neap_resource_type neap_meta;
 
 /* Index of a parameter of the type, or -1. */
 int neap_schema_find(const struct neap_resource_type *type, const char *name);
+/* What helps who gives a parameter that there is not: the type's own hint, or the nearest name; NULL:
+ * nothing. */
+const char *neap_schema_hint(const struct neap_resource_type *type, const char *name,
+			     struct neap_arena *arena);
 /* The nearest parameter name (common ones too) to a wrong one, or NULL. */
 const char *neap_schema_nearest(const struct neap_resource_type *type, const char *name);
 /* "a string", "one of \"present\", \"absent\"", "a mode such as \"0644\"" …: what the parameter takes. */

@@ -209,6 +209,9 @@ int neap_view_net_link(const struct neap_view *view, const char *name, struct ne
 		       bool *ret_found, struct neap_error **err);
 int neap_view_net_address(const struct neap_view *view, const struct neap_net_address_key *key,
 			  struct neap_net_address *ret, bool *ret_found, struct neap_error **err);
+/* Whether any link has this address. */
+int neap_view_net_has_ip(const struct neap_view *view, const struct neap_net_ip *ip, bool *ret,
+			 struct neap_error **err);
 int neap_view_net_route(const struct neap_view *view, const struct neap_net_route_key *key,
 			struct neap_net_route *ret, bool *ret_found, struct neap_error **err);
 int neap_view_net_neighbour(const struct neap_view *view, const struct neap_net_neighbour_key *key,

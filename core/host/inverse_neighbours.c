@@ -7,6 +7,7 @@
  *	along HEX                              one who may go with a change of the link
  *	made-along HEX                         who comes with a link that is made again, and goes by this
  */
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include "host/inverse_net.h"
@@ -14,10 +15,11 @@
 #define IS_VALID (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
 #define IS_FOR_GOOD (NUD_PERMANENT | NUD_NOARP)
 
-/* Of a NEAP_NET_PEER the IP address, too: all of them have one hardware address, 0. */
+/* Of a NEAP_NET_PEER the IP address, too, and how it is sent to: all of them have one hardware address, 0. */
 struct key {
-	uint32_t link;
-	uint8_t kind, family, bytes[16], unused[2];
+	uint32_t link, through, id;
+	uint16_t port;
+	uint8_t kind, family, bytes[16];
 };
 
 struct neap_raw_neighbour {
@@ -48,8 +50,6 @@ static void copy_ip(struct key *key, const struct rtattr *ip)
 static void find_key(struct neap_raw_neighbour *raw, bool forwards, const struct rtattr *const *of)
 {
 	const uint8_t *mac = RTA_DATA(of[NDA_LLADDR]);
-	bool more = of[NDA_PORT] || of[NDA_VNI] || of[NDA_SRC_VNI] || of[NDA_IFINDEX] || of[NDA_NH_ID];
-
 	if (!forwards) {
 		raw->key.kind = NEAP_NET_NEIGHBOUR;
 		raw->has_key = of[NDA_DST] != NULL;
@@ -60,9 +60,14 @@ static void find_key(struct neap_raw_neighbour *raw, bool forwards, const struct
 	raw->several = (mac[0] & 1) || memcmp(mac, nobody, sizeof(nobody)) == 0;
 	if (raw->several) {
 		raw->key.kind = NEAP_NET_PEER;
-		raw->has_key = !(mac[0] & 1) && of[NDA_DST] && !more;
-		if (raw->has_key)
-			copy_ip(&raw->key, of[NDA_DST]);
+		raw->has_key = !(mac[0] & 1) && of[NDA_DST] && !of[NDA_SRC_VNI] && !of[NDA_NH_ID];
+		if (!raw->has_key)
+			return;
+		copy_ip(&raw->key, of[NDA_DST]);
+		raw->key.through = neap_netlink_u32(of[NDA_IFINDEX]);
+		raw->key.id = neap_netlink_u32(of[NDA_VNI]);
+		if (of[NDA_PORT] && RTA_PAYLOAD(of[NDA_PORT]) >= sizeof(raw->key.port))
+			memcpy(&raw->key.port, RTA_DATA(of[NDA_PORT]), sizeof(raw->key.port));
 		return;
 	}
 	raw->key.kind = NEAP_NET_FORWARD;
@@ -197,11 +202,17 @@ void neap_known_put_default(const struct neap_known *known, uint32_t link, const
 	neap_buf_putc(lines, '\n');
 }
 
-int neap_known_put_change(const struct neap_known *known, uint32_t link, const struct neap_net_change *change,
-			  struct neap_buf *lines, struct neap_error **err)
+int neap_known_put_change(const struct neap_known *known, uint32_t link, uint32_t through,
+			  const struct neap_net_change *change, struct neap_buf *lines,
+			  struct neap_error **err)
 {
 	const struct neap_net_neighbour *one = &change->neighbour;
-	struct key key = { .link = link, .kind = one->key.kind, .family = one->key.family };
+	struct key key = { .link = link,
+			   .through = through,
+			   .id = one->key.id,
+			   .port = htons(one->key.port),
+			   .kind = one->key.kind,
+			   .family = one->key.family };
 	const struct neap_raw_neighbour *was;
 	bool puts = change->op == NEAP_NET_NEIGHBOUR_PUT;
 	char ip[NEAP_NET_TEXT], mac[NEAP_NET_MAC_TEXT];

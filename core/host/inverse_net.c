@@ -583,11 +583,13 @@ static int change_neighbour(struct writer *writer, const struct neap_net_change 
 			    struct neap_error **err)
 {
 	const char *name = change->neighbour.key.link;
-	const struct raw_link *link = raw_link(writer->picture, name);
+	const struct raw_link *link = raw_link(writer->picture, name),
+			      *through = raw_link(writer->picture, change->neighbour.key.through);
 
 	if (!link || neap_map_get(writer->added, neap_str(name)))
 		return 0;
-	return neap_known_put_change(&writer->picture->known, link->index, change, writer->lines, err);
+	return neap_known_put_change(&writer->picture->known, link->index, through ? through->index : 0,
+				     change, writer->lines, err);
 }
 
 static int write_line(struct writer *writer, const struct neap_net_change *change, struct neap_error **err)

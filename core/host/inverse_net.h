@@ -35,5 +35,7 @@ int neap_known_put_along(const struct neap_known *known, uint32_t link, bool for
 /* A vxlan that was made with a default to send to, and has it no more, is made again with it. */
 void neap_known_put_default(const struct neap_known *known, uint32_t link, const struct rtattr *settings,
 			    struct neap_buf *lines);
-int neap_known_put_change(const struct neap_known *known, uint32_t link, const struct neap_net_change *change,
-			  struct neap_buf *lines, struct neap_error **err);
+/* `link` and `through` (0: none) are the numbers of the links that the change names. */
+int neap_known_put_change(const struct neap_known *known, uint32_t link, uint32_t through,
+			  const struct neap_net_change *change, struct neap_buf *lines,
+			  struct neap_error **err);

@@ -344,28 +344,7 @@ static bool read_link(const char *text, struct neap_net_link *ret)
 static unsigned still(const struct neap_net_link *is, const struct neap_net_link *set,
 		      const struct neap_net_link *was, unsigned fields)
 {
-	unsigned kept = 0;
-
-	if (is->up == set->up && is->up != was->up)
-		kept |= NEAP_NET_UP;
-	if (is->mtu == set->mtu && is->mtu != was->mtu)
-		kept |= NEAP_NET_MTU;
-	if (strcmp(is->master, set->master) == 0 && strcmp(is->master, was->master) != 0)
-		kept |= NEAP_NET_MASTER;
-	if (is->stp == set->stp && is->stp != was->stp)
-		kept |= NEAP_NET_STP;
-	if (is->forward_delay == set->forward_delay && is->forward_delay != was->forward_delay)
-		kept |= NEAP_NET_FORWARD_DELAY;
-	if (is->ageing_time == set->ageing_time && is->ageing_time != was->ageing_time)
-		kept |= NEAP_NET_AGEING_TIME;
-	if (is->learning == set->learning && is->learning != was->learning)
-		kept |= NEAP_NET_LEARNING;
-	if (is->ttl == set->ttl && is->ttl != was->ttl)
-		kept |= NEAP_NET_TTL;
-	if (memcmp(is->mac, set->mac, sizeof(is->mac)) == 0 &&
-	    memcmp(is->mac, was->mac, sizeof(is->mac)) != 0)
-		kept |= NEAP_NET_ADDRESS;
-	return kept & fields;
+	return neap_net_alike(is, set) & ~neap_net_alike(is, was) & fields;
 }
 
 static void undo_set(struct reader *reader, struct neap_str rest)

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/veth.h>
 #include <stdlib.h>
@@ -140,6 +141,10 @@ static void read_vxlan(const struct rtattr *data, struct neap_net_link *ret, uin
 					   : ip_of(AF_INET, of[IFLA_VXLAN_LOCAL]);
 	ret->learning = u8_of(of[IFLA_VXLAN_LEARNING]) != 0;
 	ret->ttl = u8_of(of[IFLA_VXLAN_TTL_INHERIT]) ? NEAP_NET_TTL_INHERIT : u8_of(of[IFLA_VXLAN_TTL]);
+	ret->six = of[IFLA_VXLAN_LOCAL6] || of[IFLA_VXLAN_GROUP6];
+	ret->both = u8_of(of[IFLA_VXLAN_COLLECT_METADATA]) != 0;
+	ret->special = ret->both || of[IFLA_VXLAN_GBP] || of[IFLA_VXLAN_GPE] ||
+		       u8_of(of[IFLA_VXLAN_REMCSUM_RX]) || u8_of(of[IFLA_VXLAN_UDP_ZERO_CSUM6_RX]);
 	*ret_under = neap_netlink_u32(of[IFLA_VXLAN_LINK]);
 }
 
@@ -160,6 +165,7 @@ static void read_link(void *ctx, const struct nlmsghdr *message)
 	copy_text(one.link.name, of[IFLA_IFNAME]);
 	one.link.up = own->ifi_flags & IFF_UP;
 	one.link.mtu = neap_netlink_u32(of[IFLA_MTU]);
+	one.link.no_frames = own->ifi_type != ARPHRD_ETHER;
 	if (of[IFLA_ADDRESS] && RTA_PAYLOAD(of[IFLA_ADDRESS]) == NEAP_NET_MAC)
 		memcpy(one.link.mac, RTA_DATA(of[IFLA_ADDRESS]), NEAP_NET_MAC);
 	one.master = neap_netlink_u32(of[IFLA_MASTER]);
@@ -276,6 +282,25 @@ static bool is_vxlan(const struct neap_local_net *known, const char *name)
 	return link && strcmp(link->kind, "vxlan") == 0;
 }
 
+/* How a peer is sent to, where that is said of it alone; false: by a link that is elsewhere. */
+static bool read_way(const struct neap_local_net *known, const struct rtattr *const *of,
+		     struct neap_net_neighbour_key *ret)
+{
+	uint16_t port = 0; /* as it is in packets */
+
+	if (of[NDA_PORT] && RTA_PAYLOAD(of[NDA_PORT]) >= sizeof(port))
+		memcpy(&port, RTA_DATA(of[NDA_PORT]), sizeof(port));
+	ret->port = ntohs(port);
+	ret->id = neap_netlink_u32(of[NDA_VNI]);
+	neap_net_set_name(ret->through, name_of(known, neap_netlink_u32(of[NDA_IFINDEX])));
+	return !of[NDA_IFINDEX] || ret->through[0];
+}
+
+static bool is_group(const struct neap_net_ip *ip)
+{
+	return ip->family == 4 ? ip->bytes[0] >= 224 : ip->bytes[0] == 0xff;
+}
+
 /* Of a vxlan, and what somebody has said: neither what it has learned, nor what a daemon teaches it. */
 static void read_neighbour(void *ctx, const struct nlmsghdr *message)
 {
@@ -305,9 +330,11 @@ static void read_neighbour(void *ctx, const struct nlmsghdr *message)
 	if (!forwards) {
 		one = neap_net_neighbour_of(link, NEAP_NET_NEIGHBOUR, &ip, RTA_DATA(of[NDA_LLADDR]));
 	} else if (memcmp(RTA_DATA(of[NDA_LLADDR]), all, sizeof(all)) == 0) {
-		if (more || !ip.family)
+		if (!ip.family || is_group(&ip) || of[NDA_SRC_VNI] || of[NDA_NH_ID])
 			return; /* another one than a peer here */
 		one = neap_net_neighbour_of(link, NEAP_NET_PEER, &ip, all);
+		if (more && !read_way(known, of, &one.key))
+			return;
 	} else {
 		if (*(const uint8_t *)RTA_DATA(of[NDA_LLADDR]) & 1)
 			return; /* of a group: it may have several */
@@ -646,10 +673,12 @@ static int change_neighbour(struct neap_local_net *known, const struct neap_net_
 	const struct neap_net_neighbour *one = &change->neighbour;
 	bool puts = change->op == NEAP_NET_NEIGHBOUR_PUT, peer = one->key.kind == NEAP_NET_PEER;
 	struct ndmsg own = { .ndm_family = AF_BRIDGE, .ndm_state = NUD_PERMANENT, .ndm_flags = NTF_SELF };
+	const uint16_t port = htons(one->key.port);
 	struct neap_request request;
-	uint32_t index;
+	uint32_t index, through = 0;
 
-	if (index_of(known, one->key.link, &index, err) < 0)
+	if ((one->key.through[0] && index_of(known, one->key.through, &through, err) < 0) ||
+	    index_of(known, one->key.link, &index, err) < 0)
 		return -1;
 	own.ndm_ifindex = (int)index;
 	if (one->key.kind == NEAP_NET_NEIGHBOUR) {
@@ -663,6 +692,12 @@ static int change_neighbour(struct neap_local_net *known, const struct neap_net_
 	neap_request_put(&request, NDA_LLADDR, one->mac, sizeof(one->mac));
 	if (one->ip.family && (puts || one->key.kind != NEAP_NET_FORWARD))
 		put_ip(&request, NDA_DST, &one->ip);
+	if (port)
+		neap_request_put(&request, NDA_PORT, &port, sizeof(port));
+	if (one->key.id)
+		neap_request_put_u32(&request, NDA_VNI, one->key.id);
+	if (through)
+		neap_request_put_u32(&request, NDA_IFINDEX, through);
 	return neap_netlink_ask(known->netlink, &request, NULL, NULL, err);
 }
 
@@ -718,6 +753,19 @@ static int change_route(struct neap_local_net *known, const struct neap_net_chan
 	}
 }
 
+/* As it is now: what stands in the way may have come a moment ago. */
+static int refused(struct neap_local *local, const struct neap_net_change *change, struct neap_error **err)
+{
+	int errnum = err && *err ? (*err)->errnum : 0;
+	const struct neap_net *net = NULL;
+
+	if (local->net && (errnum == EEXIST || errnum == EADDRINUSE)) {
+		neap_local_net_drop(local);
+		(void)neap_local_net(&local->machine.view, NEAP_NET_LINKS, &net, NULL);
+	}
+	return neap_net_refused(change, errnum, net, err);
+}
+
 int neap_local_land_net(struct neap_local *local, const struct neap_net_change *change,
 			struct neap_error **err)
 {
@@ -747,5 +795,5 @@ int neap_local_land_net(struct neap_local *local, const struct neap_net_change *
 	if (rc == 0)
 		return 0;
 	neap_error_prefix(err, "%s", neap_net_describe(change, arena));
-	return neap_net_refused(change, err && *err ? (*err)->errnum : 0, err);
+	return refused(local, change, err);
 }

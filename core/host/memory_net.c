@@ -292,7 +292,7 @@ static int put_route(struct neap_memory_net *memory, const struct neap_net_route
 
 static bool is_six(const struct neap_net_link *vxlan)
 {
-	return vxlan->local.family == 6;
+	return vxlan->six || vxlan->local.family == 6;
 }
 
 static struct neap_net_neighbour *find_neighbour(const struct neap_memory_net *memory,
@@ -587,7 +587,7 @@ static int set_master(struct neap_memory_net *memory, struct neap_net_link *link
 		return EOPNOTSUPP;
 	if (master[0] && strcmp(link->kind, "bridge") == 0)
 		return ELOOP;
-	if (master[0] && strcmp(link->name, "lo") == 0)
+	if (master[0] && (strcmp(link->name, "lo") == 0 || link->no_frames))
 		return EINVAL;
 	if (master[0] && lies_below(memory, master, link->name))
 		return EBUSY;
@@ -596,6 +596,22 @@ static int set_master(struct neap_memory_net *memory, struct neap_net_link *link
 	follow_members(memory, before);
 	follow_members(memory, master);
 	return 0;
+}
+
+/* Vxlans that are up have one socket for each port and family, which those of one sort share. */
+static bool has_port(const struct neap_memory_net *memory, const struct neap_net_link *vxlan)
+{
+	for (size_t i = 0; i < memory->links.count; i++) {
+		const struct neap_net_link *other = &memory->links.items[i].link;
+		bool one_family = other->both || vxlan->both || is_six(other) == is_six(vxlan);
+		bool one_sort = other->special == vxlan->special &&
+				neap_net_link_local(&other->local) == neap_net_link_local(&vxlan->local);
+
+		if (other->up && strcmp(other->kind, "vxlan") == 0 && other->port == vxlan->port &&
+		    strcmp(other->name, vxlan->name) != 0 && one_family && !one_sort)
+			return false;
+	}
+	return true;
 }
 
 static int add_vxlan(struct neap_memory_net *memory, const struct neap_net_change *change)
@@ -609,9 +625,12 @@ static int add_vxlan(struct neap_memory_net *memory, const struct neap_net_chang
 		const struct neap_net_link *other = &memory->links.items[i].link;
 
 		if (strcmp(other->kind, "vxlan") == 0 && other->id == change->link.id &&
-		    other->port == change->link.port && is_six(other) == is_six(&change->link))
+		    other->port == change->link.port && is_six(other) == is_six(&change->link) &&
+		    other->special == change->link.special)
 			return EEXIST;
 	}
+	if ((change->fields & NEAP_NET_UP) && change->link.up && !has_port(memory, &change->link))
+		return EADDRINUSE;
 	one.link.up = (change->fields & NEAP_NET_UP) && change->link.up;
 	one.link.master[0] = '\0';
 	one.link.mtu = under ? under->link.mtu - (is_six(&change->link) ? 70 : 50) : MTU;
@@ -700,6 +719,9 @@ static int set_link(struct neap_memory_net *memory, const struct neap_net_change
 	}
 	if (!errnum && (change->fields & NEAP_NET_MASTER))
 		errnum = set_master(memory, &found->link, change->link.master);
+	if (!errnum && (change->fields & NEAP_NET_UP) && change->link.up &&
+	    strcmp(found->link.kind, "vxlan") == 0 && !has_port(memory, &found->link))
+		errnum = EADDRINUSE;
 	if (!errnum && (change->fields & NEAP_NET_UP))
 		set_up(memory, &found->link, change->link.up);
 	return errnum;

@@ -260,6 +260,21 @@ struct neap_net_neighbour neap_net_neighbour_of(const char *link, enum neap_net_
 	return made;
 }
 
+static const char *peer_print(const char *ip, const struct neap_net_neighbour_key *key,
+			      struct neap_arena *arena)
+{
+	struct neap_buf text NEAP_AUTO_BUF = { 0 };
+
+	neap_buf_puts(&text, ip);
+	if (key->port)
+		neap_buf_printf(&text, " port %u", key->port);
+	if (key->id)
+		neap_buf_printf(&text, " id %u", key->id);
+	if (key->through[0])
+		neap_buf_printf(&text, " through %s", key->through);
+	return neap_arena_copy(arena, text.data, text.len);
+}
+
 const char *neap_net_neighbour_print(const struct neap_net_neighbour *neighbour, struct neap_arena *arena)
 {
 	char ip[NEAP_NET_TEXT], mac[NEAP_NET_MAC_TEXT];
@@ -270,7 +285,7 @@ const char *neap_net_neighbour_print(const struct neap_net_neighbour *neighbour,
 	neap_net_ip_print(&neighbour->ip, ip);
 	switch (neighbour->key.kind) {
 	case NEAP_NET_PEER:
-		return neap_arena_strdup(arena, ip);
+		return peer_print(ip, &neighbour->key, arena);
 	case NEAP_NET_FORWARD:
 		return neap_arena_printf(arena, "%s %s", mac, ip);
 	default:
@@ -278,9 +293,48 @@ const char *neap_net_neighbour_print(const struct neap_net_neighbour *neighbour,
 	}
 }
 
+uint8_t neap_net_family(const struct neap_net_link *vxlan)
+{
+	return vxlan->six || vxlan->local.family == 6 ? 6 : 4;
+}
+
 uint32_t neap_net_overhead(const struct neap_net_link *vxlan)
 {
-	return vxlan->local.family == 6 ? 70 : 50;
+	return neap_net_family(vxlan) == 6 ? 70 : 50;
+}
+
+/* ---- who stands in the way of a vxlan ------------------------------------------------------------------ */
+
+static bool is_vxlan_at(const struct neap_net_link *link, uint16_t port)
+{
+	return link && strcmp(link->kind, "vxlan") == 0 && link->port == port;
+}
+
+const struct neap_net_link *neap_net_rival(const struct neap_net *net, const struct neap_net_link *wanted)
+{
+	for (size_t i = 0; i < net->links.count; i++) {
+		const struct neap_net_link *link = net->links.entries[i].value;
+
+		if (is_vxlan_at(link, wanted->port) && link->id == wanted->id && !link->special &&
+		    neap_net_family(link) == neap_net_family(wanted))
+			return link;
+	}
+	return NULL;
+}
+
+/* Those of a port share one socket, but for one that is bound to a link, or takes packets of another sort. */
+const struct neap_net_link *neap_net_port_holder(const struct neap_net *net,
+						 const struct neap_net_link *wanted)
+{
+	for (size_t i = 0; i < net->links.count; i++) {
+		const struct neap_net_link *link = net->links.entries[i].value;
+
+		if (is_vxlan_at(link, wanted->port) && link->up &&
+		    (link->special || neap_net_link_local(&link->local)) &&
+		    (link->both || neap_net_family(link) == neap_net_family(wanted)))
+			return link;
+	}
+	return NULL;
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
@@ -402,6 +456,17 @@ const char *neap_net_route_print(const struct neap_net_route *route, struct neap
 	return neap_arena_copy(arena, buf.data, buf.len);
 }
 
+unsigned neap_net_alike(const struct neap_net_link *a, const struct neap_net_link *b)
+{
+	return (a->up == b->up ? NEAP_NET_UP : 0) | (a->mtu == b->mtu ? NEAP_NET_MTU : 0) |
+	       (strcmp(a->master, b->master) == 0 ? NEAP_NET_MASTER : 0) |
+	       (a->stp == b->stp ? NEAP_NET_STP : 0) |
+	       (a->forward_delay == b->forward_delay ? NEAP_NET_FORWARD_DELAY : 0) |
+	       (a->ageing_time == b->ageing_time ? NEAP_NET_AGEING_TIME : 0) |
+	       (a->learning == b->learning ? NEAP_NET_LEARNING : 0) | (a->ttl == b->ttl ? NEAP_NET_TTL : 0) |
+	       (memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 ? NEAP_NET_ADDRESS : 0);
+}
+
 static const char *neighbour_object(const struct neap_net_neighbour *neighbour, struct neap_arena *arena)
 {
 	static const char *const words[] = { [NEAP_NET_PEER] = "peer",
@@ -470,6 +535,9 @@ const char *neap_net_describe(const struct neap_net_change *change, struct neap_
 	struct neap_buf buf NEAP_AUTO_BUF = { 0 };
 
 	neap_buf_printf(&buf, "%s %s", words[change->op], neap_net_object(change, arena));
+	if (change->op == NEAP_NET_LINK_ADD && strcmp(change->link.kind, "vxlan") == 0)
+		neap_buf_printf(&buf, ", a vxlan with id %u on port %u of IPv%u", change->link.id,
+				change->link.port, neap_net_family(&change->link));
 	if (change->op == NEAP_NET_LINK_SET && (change->fields & NEAP_NET_MASTER) && change->link.master[0])
 		neap_buf_printf(&buf, ", as a member of %s", change->link.master);
 	if (change->op == NEAP_NET_ROUTE_PUT)
@@ -499,25 +567,74 @@ static int route_refused(const struct neap_net_route *route, int errnum, struct 
 	return -1;
 }
 
-static int link_refused(const struct neap_net_change *change, int errnum, struct neap_error **err)
+/* The name may be taken, and of a vxlan its id. Whoever has the latter may have been moved elsewhere. */
+static int taken(const struct neap_net_link *link, const struct neap_net *net, struct neap_error **err)
+{
+	bool vxlan = strcmp(link->kind, "vxlan") == 0;
+	const struct neap_net_link *rival;
+
+	if (!vxlan || (net && neap_net_link(net, link->name)))
+		return neap_error_hint(err, "a link %s%s%s is there already", link->name,
+				       link->peer[0] ? " or " : "", link->peer);
+	rival = net ? neap_net_rival(net, link) : NULL;
+	if (!rival)
+		return neap_error_hint(err,
+				       "a vxlan with this id and port is there already, in another namespace "
+				       "perhaps: choose another id or port");
+	return neap_error_hint(
+		err,
+		"the vxlan %s has this id and port already: choose others, or remove it first, "
+		"by neap.vxlan { name = \"%s\", ensure = \"absent\" } or by hand",
+		rival->name, rival->name);
+}
+
+static int port_taken(const struct neap_net_link *link, const struct neap_net *net, struct neap_error **err)
+{
+	const struct neap_net_link *is = net ? neap_net_link(net, link->name) : NULL, *holder;
+
+	link = is ? is : link; /* of one that is there what is set need not say its port */
+	holder = net ? neap_net_port_holder(net, link) : NULL;
+	if (!holder)
+		return neap_error_hint(err,
+				       "a program of this machine has the UDP port %u (ss -ulpn says which): "
+				       "choose another port, or stop it",
+				       link->port);
+	return neap_error_hint(
+		err,
+		"the vxlan %s has the UDP port %u, in a way that no other can share (%s): choose "
+		"another port, or set it down or remove it first",
+		holder->name, link->port,
+		holder->special ? "it was made with external, gbp or the like"
+				: "its local address is of one link only");
+}
+
+static int link_refused(const struct neap_net_change *change, int errnum, const struct neap_net *net,
+			struct neap_error **err)
 {
 	const struct neap_net_link *link = &change->link;
 
 	if (change->op == NEAP_NET_LINK_ADD && errnum == EEXIST)
-		return neap_error_hint(err, "a link %s%s%s is there already", link->name,
-				       link->peer[0] ? " or " : "", link->peer);
+		return taken(link, net, err);
+	if (errnum == EADDRINUSE && strcmp(link->kind, "vxlan") == 0)
+		return port_taken(link, net, err);
 	if (change->op == NEAP_NET_LINK_ADD && errnum == EOPNOTSUPP)
 		return neap_error_hint(
 			err, "this kernel has no links of the kind %s: the module of that name brings them",
 			link->kind);
 	if (change->op == NEAP_NET_LINK_SET && errnum == ELOOP)
 		return neap_error_hint(err, "a bridge cannot be a member of a bridge");
+	if (change->op == NEAP_NET_LINK_SET && change->fields == NEAP_NET_MASTER && errnum == EINVAL)
+		return neap_error_hint(err, "a bridge takes links of Ethernet, with a hardware address");
+	if (change->op == NEAP_NET_LINK_SET && change->fields == NEAP_NET_MASTER && errnum == EOPNOTSUPP)
+		return neap_error_hint(err, "%s is of a kind that no bridge takes, as most of wireless are",
+				       link->name);
 	if (change->op == NEAP_NET_LINK_SET && errnum == ERANGE)
 		return neap_error_hint(err, "with spanning tree a forward_delay is from 2s to 30s");
 	return -1;
 }
 
-int neap_net_refused(const struct neap_net_change *change, int errnum, struct neap_error **err)
+int neap_net_refused(const struct neap_net_change *change, int errnum, const struct neap_net *net,
+		     struct neap_error **err)
 {
 	if (errnum == EPERM)
 		return neap_error_hint(err, "the network is root's to change (CAP_NET_ADMIN)");
@@ -525,7 +642,7 @@ int neap_net_refused(const struct neap_net_change *change, int errnum, struct ne
 	case NEAP_NET_LINK_ADD:
 	case NEAP_NET_LINK_SET:
 	case NEAP_NET_LINK_REMOVE:
-		return link_refused(change, errnum, err);
+		return link_refused(change, errnum, net, err);
 	case NEAP_NET_ROUTE_PUT:
 		return route_refused(&change->route, errnum, err);
 	case NEAP_NET_ADDRESS_ADD:

@@ -61,6 +61,7 @@ struct neap_net_link {
 	bool up;
 	uint32_t mtu; /* 0: what its members make it */
 	char master[NEAP_NET_NAME];
+	bool no_frames;           /* of Ethernet, as lo and tunnels of IP: no bridge takes it */
 	char peer[NEAP_NET_NAME]; /* of a veth, where it is in this namespace */
 	bool stp;                 /* of a bridge; hundredths of a second: */
 	uint32_t forward_delay, ageing_time;
@@ -72,9 +73,14 @@ struct neap_net_link {
 	char under[NEAP_NET_NAME]; /* the link that its packets go over, and that it goes with; or none */
 	bool learning;
 	uint16_t ttl; /* 0: the machine's */
+	bool six;     /* of IPv6 without a local address, as by whom it sends to */
+	bool special; /* takes packets of a sort that neap's do not (gbp, external …) */
+	bool both;    /* of either family (external) */
 };
 #define NEAP_NET_TTL_INHERIT 256 /* of the packet inside */
 
+/* Of a vxlan: the family of its packets, 4 or 6. */
+uint8_t neap_net_family(const struct neap_net_link *vxlan);
 /* What a vxlan adds to each packet: its own MTU is the lower one's without it. */
 uint32_t neap_net_overhead(const struct neap_net_link *vxlan);
 
@@ -116,7 +122,12 @@ enum neap_net_neighbour_kind {
 struct neap_net_neighbour_key {
 	char link[NEAP_NET_NAME];
 	uint8_t bytes[16]; /* of the IP address, of FORWARD the hardware one */
-	uint8_t kind, family, unused[2];
+	/* Of a PEER that others put there, where it is not as of the vxlan itself: through what link, with
+	 * what number and to what port. Such a one is only looked at and removed. */
+	char through[NEAP_NET_NAME];
+	uint32_t id;
+	uint16_t port;
+	uint8_t kind, family;
 };
 struct neap_net_neighbour {
 	struct neap_net_neighbour_key key; /* first */
@@ -131,7 +142,7 @@ struct neap_net_route_key neap_net_route_key(const struct neap_net_prefix *to, u
 struct neap_net_neighbour neap_net_neighbour_of(const char *link, enum neap_net_neighbour_kind kind,
 						const struct neap_net_ip *ip,
 						const uint8_t mac[NEAP_NET_MAC]);
-/* "192.0.2.2", "02:00:00:00:00:01 192.0.2.2": as people write it. */
+/* "192.0.2.2", "192.0.2.2 through eth1", "02:00:00:00:00:01 192.0.2.2": as people write it. */
 const char *neap_net_neighbour_print(const struct neap_net_neighbour *neighbour, struct neap_arena *arena);
 /* "route default via 192.0.2.1 on eth0 metric 100 table 7" */
 const char *neap_net_route_print(const struct neap_net_route *route, struct neap_arena *arena);
@@ -215,7 +226,16 @@ struct neap_net_change {
 const char *neap_net_describe(const struct neap_net_change *change, struct neap_arena *arena);
 /* "the link br0", "the route 10.0.0.0/8": what it is about. */
 const char *neap_net_object(const struct neap_net_change *change, struct neap_arena *arena);
-/* Adds to the error of a change that was refused with `errnum` what would help, where that is known. -1. */
-int neap_net_refused(const struct neap_net_change *change, int errnum, struct neap_error **err);
+/* Adds to the error of a change that was refused with `errnum` what would help, where that is known. `net`:
+ * what is there, or NULL. -1. */
+int neap_net_refused(const struct neap_net_change *change, int errnum, const struct neap_net *net,
+		     struct neap_error **err);
+/* The vxlan in the place of `wanted`: the kernel has one of each id, port and family. NULL: it is free. */
+const struct neap_net_link *neap_net_rival(const struct neap_net *net, const struct neap_net_link *wanted);
+/* The vxlan that is up and has the UDP port in a way that keeps `wanted` from coming up, or NULL. */
+const struct neap_net_link *neap_net_port_holder(const struct neap_net *net,
+						 const struct neap_net_link *wanted);
+/* The fields in which both are alike. */
+unsigned neap_net_alike(const struct neap_net_link *a, const struct neap_net_link *b);
 /* Puts the given fields of `from` into `to`. */
 void neap_net_merge(struct neap_net_link *to, const struct neap_net_link *from, unsigned fields);

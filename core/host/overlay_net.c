@@ -262,7 +262,7 @@ static int check_master(const struct neap_overlay_net *own, const struct neap_ne
 		return EOPNOTSUPP;
 	if (strcmp(link->kind, "bridge") == 0)
 		return ELOOP;
-	if (strcmp(link->name, "lo") == 0)
+	if (link->no_frames || strcmp(link->name, "lo") == 0)
 		return EINVAL;
 	return neap_overlay_net_stands_on(own, link->name, name) ? EBUSY : 0;
 }
@@ -298,6 +298,9 @@ static int change_link(struct neap_overlay *overlay, const struct neap_net_chang
 		return EINVAL;
 	errnum = (fields & NEAP_NET_MASTER) && wanted->master[0] ? check_master(own, &link, wanted->master)
 								 : 0;
+	if (!errnum && (fields & NEAP_NET_UP) && wanted->up && !link.up && strcmp(link.kind, "vxlan") == 0 &&
+	    neap_net_port_holder(&own->net, &link))
+		errnum = EADDRINUSE;
 	if (errnum)
 		return errnum;
 	neap_net_merge(&link, wanted,
@@ -472,7 +475,7 @@ int neap_overlay_net(struct neap_host *host, const struct neap_net_change *chang
 		if (neap_overlay_net_refuse_small(overlay->net, change, errnum, err))
 			return -1;
 		neap_error_errno(err, errnum, "%s", neap_net_describe(change, overlay->net->net.arena));
-		return neap_net_refused(change, errnum, err);
+		return neap_net_refused(change, errnum, &overlay->net->net, err);
 	}
 	if (errnum)
 		assume(overlay, change);

@@ -11,24 +11,6 @@
 
 /* ---- vxlans ------------------------------------------------------------------------------------------- */
 
-static uint8_t family_of(const struct neap_net_link *vxlan)
-{
-	return vxlan->local.family == 6 ? 6 : 4;
-}
-
-/* Packets of one number and port, in one family, are one vxlan's. */
-static bool is_taken(const struct neap_overlay_net *own, const struct neap_net_link *wanted)
-{
-	for (size_t i = 0; i < own->net.links.count; i++) {
-		const struct neap_net_link *link = own->net.links.entries[i].value;
-
-		if (link && strcmp(link->kind, "vxlan") == 0 && link->id == wanted->id &&
-		    link->port == wanted->port && family_of(link) == family_of(wanted))
-			return true;
-	}
-	return false;
-}
-
 int neap_overlay_net_vxlan(const struct neap_overlay_net *own, const struct neap_net_link *wanted,
 			   unsigned fields, struct neap_net_link *ret)
 {
@@ -39,8 +21,10 @@ int neap_overlay_net_vxlan(const struct neap_overlay_net *own, const struct neap
 		if (!under)
 			return ENODEV;
 	}
-	if (is_taken(own, wanted))
+	if (neap_net_rival(&own->net, wanted))
 		return EEXIST;
+	if (ret->up && neap_net_port_holder(&own->net, wanted))
+		return EADDRINUSE;
 	ret->id = wanted->id;
 	ret->port = wanted->port;
 	ret->local = wanted->local;
@@ -112,7 +96,7 @@ int neap_overlay_net_put_neighbour(struct neap_overlay_net *own, const struct ne
 		return ENODEV;
 	if (strcmp(link->kind, "vxlan") != 0)
 		return EOPNOTSUPP;
-	if (wanted->key.kind != NEAP_NET_NEIGHBOUR && wanted->ip.family != family_of(link))
+	if (wanted->key.kind != NEAP_NET_NEIGHBOUR && wanted->ip.family != neap_net_family(link))
 		return EAFNOSUPPORT;
 	if (wanted->key.kind == NEAP_NET_NEIGHBOUR && wanted->key.family == 6 &&
 	    neap_overlay_net_is_small(own, wanted->key.link))

@@ -49,6 +49,26 @@ int neap_view_net_address(const struct neap_view *view, const struct neap_net_ad
 	return r;
 }
 
+int neap_view_net_has_ip(const struct neap_view *view, const struct neap_net_ip *ip, bool *ret,
+			 struct neap_error **err)
+{
+	struct neap_error *local = NULL;
+	const struct neap_net *net;
+	bool found = false;
+	int r = view->reads->net(view, NEAP_NET_LINKS | NEAP_NET_ADDRESSES, &net, &local);
+
+	for (size_t i = 0; r == 0 && !found && i < net->addresses.count; i++) {
+		const struct neap_net_address *address = net->addresses.entries[i].value;
+
+		found = address && address->key.family == ip->family &&
+			memcmp(address->key.bytes, ip->bytes, sizeof(ip->bytes)) == 0;
+	}
+	r = settle(view, r, found, &local, err);
+	if (r == 0)
+		*ret = found;
+	return r;
+}
+
 int neap_view_net_route(const struct neap_view *view, const struct neap_net_route_key *key,
 			struct neap_net_route *ret, bool *ret_found, struct neap_error **err)
 {

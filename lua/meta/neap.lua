@@ -623,7 +623,7 @@ function neap.veth(params) end
 ---@class neap.vxlan.params: neap.common
 ---@field name string The link's name, at most 15 bytes.
 ---@field id? integer The number of the network (VNI), the same on all machines in it. Required unless `ensure = "absent"`.
----@field local_address? string The address of this machine that its packets are sent from. Not given: not looked at; a new one is of IPv4, and the route to each machine says it.
+---@field local_address? string The address of this machine that its packets are sent from. It may come later (DHCP): nothing is sent before. Not given: not looked at; a new one is of IPv4, and the route to each machine says it.
 ---@field port? integer The UDP port, the same on all machines in it. The kernel's own default, 8472, is never used. Not given: not looked at; 4789, the standard's, for a new one.
 ---@field link? string The link that its packets go over, and that it goes away with. Not given: not looked at; a new one has none, and routes say the way.
 ---@field peers? string|string[] Addresses of all other machines in it: each is sent what is for everybody (ARP) and what is for a hardware address that is not known. Others are removed. Not given: not looked at.

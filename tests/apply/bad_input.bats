@@ -63,6 +63,34 @@ errors() {
 	wrong "site.lua:2:" "contnet" "content"
 }
 
+@test "a parameter as another tool calls it says what it is here" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", vni = 5 }
+	LUA
+	wrong "site.lua:2:" 'unknown parameter "vni"' "its number is id"
+	recipe <<-'LUA'
+	neap.route { to = "10.0.0.0/8", via = "192.0.2.1", link = "eth0", onlink = true }
+	LUA
+	wrong "site.lua:2:" 'unknown parameter "onlink"' "not supported: give the gateway a route of its own"
+}
+
+@test "names of links that the kernel keeps or makes others of are told apart" {
+	for name in all default; do
+		recipe <<<"neap.bridge { name = '$name' }"
+		wrong "site.lua:2:" "\"$name\" is no name of a link" "the settings of all links, net.ipv4.conf.$name"
+	done
+	recipe <<<'neap.veth { name = "v%d", peer = "p" }'
+	wrong "site.lua:2:" '"v%d" is no name of a link' 'the kernel makes another'
+	recipe <<<'neap.vxlan { name = "abcdefghijklmnop", id = 1 }'
+	wrong "site.lua:2:" "it has 16 bytes, and the kernel takes 15"
+	for name in . .. "a b" a/b a:b; do
+		recipe <<<"neap.address { link = '$name', address = '10.0.0.1/24' }"
+		wrong "site.lua:2:" "\"$name\" is no name of a link" "without blanks, slashes, colons"
+	done
+	recipe <<<'neap.bridge { name = "br0", members = { "lo" } }'
+	wrong "site.lua:2:" "members: lo has no Ethernet, and no bridge takes it"
+}
+
 @test "a parameter of a type still to come is unknown like any other" {
 	recipe <<-'LUA'
 	neap.file { path = "/etc/motd", cpu_limit = 3 }

@@ -556,7 +556,13 @@ vxlans() {
 			[\"02:00:00:00:00:08\"] = \"10.0.0.8\" }, confirm_within = \"1s\" }"
 		tries "vxlan { name = \"vx0\", id = 42, neighbours = { [\"10.7.0.2\"] = \"02:00:00:00:00:07\", [\"10.7.0.8\"] = \"02:00:00:00:00:08\" }, confirm_within = \"1s\" }"
 		tries "vxlan { name = \"vx0\", id = 42, mac = \"02:00:00:00:00:77\", neighbours = { [\"10.7.0.2\"] = \"02:00:00:00:00:07\" }, confirm_within = \"1s\" }"
-		tries "vxlan { name = \"vx1\", id = 43, peers = { \"10.0.0.8\" }, confirm_within = \"1s\" }"'
+		tries "vxlan { name = \"vx1\", id = 43, peers = { \"10.0.0.8\" }, confirm_within = \"1s\" }"
+		# The one that it was made with, and one that is sent to in a way of its own.
+		ip link add vx2 type vxlan id 44 dstport 8473 remote 10.0.0.9 dev e0
+		tries "vxlan { name = \"vx2\", id = 44, up = false, peers = { \"10.0.0.9\" }, confirm_within = \"1s\" }"
+		ip link add vx3 type vxlan id 45 dstport 8473
+		bridge fdb append 00:00:00:00:00:00 dev vx3 dst 10.0.0.9 port 99 vni 7 via e0
+		tries "vxlan { name = \"vx3\", id = 45, up = false, peers = { \"10.0.0.9\" }, confirm_within = \"1s\" }"'
 }
 
 @test "of a vxlan, too: killed it is taken back, what others have put since is theirs, and confirmed it stays" {

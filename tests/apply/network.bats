@@ -74,6 +74,20 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	jq -e '.[0].master == "br0"' eth1.json
 }
 
+@test "bridge: a link that the kernel does not let into one is an error of the plan, and named" {
+	recipe <<-'LUA'
+	neap.bridge { name = "br0", members = { "br1" } }
+	neap.bridge { name = "br1" }
+	LUA
+	inside '
+		plan >plan.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		ip link add gre1 type gre local 192.0.2.1 remote 192.0.2.2 2>/dev/null || exit 0
+		sed -i "s/br1\" } }/gre1\" } }/" site.lua
+		plan >tunnel.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		grep -F "members: gre1 has no Ethernet, and no bridge takes it" tunnel.txt'
+	grep -qF "members: br1 is a bridge, and no bridge takes one" plan.txt
+}
+
 @test "bridge: an MTU that is given holds, also when members come and change" {
 	recipe <<-'LUA'
 	neap.veth { name = "v0", peer = "v1", mtu = tonumber(neap.params.mtu) }

@@ -157,6 +157,50 @@ site() { # all types, each with what there is to keep
 	jq -e '.resources | all(.action == "update" and (.changes | map(.param) == ["persistent"]))' plan.json
 }
 
+@test "what was kept of a link's name goes when another takes the name over, and the plan says so" {
+	# shellcheck disable=SC2016
+	inside '
+		was() { printf "local neap = require \"neap\"\n%s\n" "$1" >site.lua; converges; ip link del b0; }
+		now() { # now MOST: which files are left, and that each name is made once
+			sed -i "s/^neap.*/$1/" site.lua
+			true_plan
+			find /etc/neap /etc/systemd/network -type f | sort >left.txt
+		}
+		mkdir -p /etc/systemd/network/60-eth1.network.d
+		printf "[Match]\nName=eth1\n" >/etc/systemd/network/60-eth1.network
+		was "neap.bridge { name = \"b0\", members = { \"eth1\" }, persist = \"unit\" }"
+		now "neap.vxlan { name = \"b0\", id = 1, persist = \"unit\" }"
+		cp plan.json unit.json; cp left.txt unit.txt
+		ip link del b0
+		was "neap.veth { name = \"b0\", peer = \"b1\", persist = \"networkd\" }"
+		now "neap.bridge { name = \"b0\", members = { \"eth1\" }, persist = \"networkd\" }"
+		cp left.txt veth.txt; ip link del b0
+		now "neap.vxlan { name = \"b0\", id = 1, persist = \"networkd\" }"
+		cp plan.json networkd.json; cp left.txt networkd.txt; ip link del b0
+		# As the other end of a pair it is made, too. Whoever keeps nothing keeps nothing of others.
+		now "neap.veth { name = \"a0\", peer = \"b0\", persist = \"unit\" }"
+		cp left.txt peer.txt; ip link del b0
+		now "neap.bridge { name = \"b0\" }"
+		ip link del b0
+		cp left.txt unsaid.txt
+		was "neap.bridge { name = \"b0\", persist = \"unit\" }"
+		now "neap.vxlan { name = \"b0\", id = 1, persist = false }"
+		cp left.txt false.txt'
+	jq -e '.resources[0] | .action == "create" and (.changes | any(.param == "persistent.former" and .before == "/etc/neap/network.d/20-bridge-b0.conf" and
+		.after == null)) and (.reason | contains("what was kept of its name before goes"))' unit.json
+	diff unit.txt - <<<"/etc/neap/network.d/30-vxlan-b0.conf
+/etc/systemd/network/60-eth1.network"
+	jq -e '.resources[0].changes | any(.before == "/etc/systemd/network/60-eth1.network.d/neap-bridge-b0.conf" and .after == null)' networkd.json
+	[[ "$(<veth.txt)" != *51-neap-b0* && "$(<veth.txt)" == *neap-bridge-b0.conf* ]]
+	diff networkd.txt - <<<"/etc/systemd/network/50-neap-b0.netdev
+/etc/systemd/network/50-neap-b0.network
+/etc/systemd/network/60-eth1.network"
+	diff peer.txt - <<<"/etc/neap/network.d/10-veth-a0.conf
+/etc/systemd/network/60-eth1.network"
+	diff peer.txt unsaid.txt
+	[[ "$(<false.txt)" != *b0* ]]
+}
+
 @test "a vxlan is kept with whom it knows; each is repaired alone, and absent takes both away" {
 	recipe <<-'LUA'
 	neap.bridge { name = "br0", members = { "vx0" }, persist = "unit" }

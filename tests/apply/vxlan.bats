@@ -159,6 +159,106 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	done
 }
 
+@test "vxlan: one that has its id and port is named, in the plan and when it came since; so is who has the UDP port" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", id = 42 }
+	LUA
+	inside '
+		ip link add other type vxlan id 42 dstport 4789
+		for verb in plan apply; do $verb >$verb.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]; done
+		# In another namespace it is out of sight, and there all the same.
+		unshare --net sleep 60 & away=$!
+		until [ "$(readlink /proc/$away/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+		ip link set other netns $away
+		plan >/dev/null && rc=0 || rc=$?; [ $rc = 2 ]
+		apply >away.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		kill $away; until plan >/dev/null 2>&1 || [ $? = 2 ] && apply -q >/dev/null 2>&1; do sleep 0.1; done
+		plan
+		# Others are not of its sort or family, and do not stand in the way.
+		ip link del vx0
+		ip link add gbp type vxlan id 42 dstport 4789 gbp
+		ip link add six type vxlan id 42 dstport 4789 remote fd00::9
+		ip link set six up
+		converges
+		ip link set vx0 down; ip link set gbp up
+		for verb in plan apply; do $verb >port-$verb.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]; done
+		ip link del vx0
+		apply >port-new.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		fails ip link show vx0 2>/dev/null
+		ip link del gbp; ip link del six
+		python3 -c "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((str(), 4789)); time.sleep(60)" & program=$!
+		until ss -Huln | grep -q :4789; do sleep 0.05; done
+		apply >program.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		kill $program'
+	for said in "add the link vx0, a vxlan with id 42 on port 4789 of IPv4: File exists" "the vxlan other has this id and port already" \
+		'neap.vxlan { name = "other", ensure = "absent" }'; do
+		grep -qF "$said" plan.txt
+		grep -qF "$said" apply.txt
+	done
+	grep -qF "is there already, in another namespace perhaps" away.txt
+	run ! grep -q "a link vx0" plan.txt apply.txt away.txt
+	for said in port-plan.txt port-apply.txt port-new.txt; do
+		grep -qF "the vxlan gbp has the UDP port 4789, in a way that no other can share" $said
+	done
+	grep -qF "a program of this machine has the UDP port 4789" program.txt
+}
+
+@test "vxlan: a peer it was made with, and those sent to through a link or to a port of their own, go like others; groups stay" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", id = 42, peers = { "192.0.2.2" } }
+	LUA
+	inside '
+		ip link add vx0 type vxlan id 42 dstport 4789 remote 192.0.2.9 dev eth1
+		bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.2 port 99
+		bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.2 vni 7
+		bridge fdb append 00:00:00:00:00:00 dev vx0 dst 239.0.0.1 via eth1
+		fails plan >plan.txt
+		converges
+		bridge fdb show dev vx0 >fdb.txt
+		# Nor does it come back when something else changes.
+		ip link set vx0 down; sed -i "s/id = 42/id = 42, ttl = 9/" site.lua
+		converges
+		bridge fdb show dev vx0 | diff fdb.txt -'
+	for said in '- "192.0.2.9 through eth1"' '- "192.0.2.2 port 99"' '- "192.0.2.2 id 7"' "+ 192.0.2.2"; do
+		grep -qF -- "$said" plan.txt
+	done
+	[ "$(sed "s/ *$//" fdb.txt | sort)" = "00:00:00:00:00:00 dst 192.0.2.2 self permanent
+00:00:00:00:00:00 dst 239.0.0.1 via eth1 self permanent" ]
+}
+
+@test "vxlan: an MTU that the lower link has no room for any more is an error, with a way out that there is" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", id = 42, mtu = 1400 }
+	neap.vxlan { name = "vx1", id = 43 }
+	LUA
+	inside '
+		for at in 0 1; do ip link add vx$at mtu 1400 type vxlan id 4$((at + 2)) dstport 4789 dev eth1; ip link set vx$at up; done
+		plan
+		ip link set eth1 mtu 1440
+		plan >plan.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		ip link set eth1 mtu 1300
+		plan >narrow.txt 2>&1 && rc=0 || rc=$?; [ $rc = 4 ]
+		ip link set eth1 mtu 1450
+		plan'
+	grep -qF "mtu: 1400 does not fit through eth1, whose own is 1440" plan.txt
+	grep -qF "a vxlan adds 50 bytes to each packet: 1390 at most" plan.txt
+	grep -qF "eth1 has to have 1450 at least: a vxlan adds 50 bytes to each packet, and has 1280 at least itself" narrow.txt
+	run ! grep -q "vx1" plan.txt
+}
+
+@test "vxlan: a local_address that the machine has not yet is said, and no error" {
+	recipe <<-'LUA'
+	neap.vxlan { name = "vx0", id = 42, local_address = "192.0.2.1" }
+	neap.address { link = "eth1", address = "192.0.2.2/24" }
+	neap.vxlan { name = "vx1", id = 43, local_address = "192.0.2.2" }
+	LUA
+	inside '
+		fails plan >plan.txt
+		converges'
+	[ "$(grep -c "nothing is sent before" plan.txt)" = 1 ]
+	grep -qF "nothing is sent before this machine has the address 192.0.2.1" plan.txt
+}
+
 @test "vxlan: absent takes addresses and routes along; and so goes one whose link goes" {
 	recipe <<-'LUA'
 	neap.vxlan { name = "vx0", ensure = "absent" }
@@ -196,6 +296,7 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	neap.vxlan { name = "p", id = 14, port = 8472 }
 	neap.vxlan { name = "q", id = 15, fdb = { ["02:00:00:00:00:01"] = "192.0.2.1\0x" } }
 	neap.vxlan { name = "r", id = 16, neighbours = { ["10.0.0.1"] = "02:00:00:00:00:01\n" } }
+	neap.vxlan { name = "s", id = 17, mac = "02:00:00:00:00:01", fdb = { ["02:00:00:00:00:01"] = "192.0.2.1" } }
 	LUA
 	run -1 "$NEAP" check site.lua
 	for said in "id is required" "cannot go over itself" "192.0.2.2 is there twice" "peers: 224.0.0.1 is not the address of one machine" \
@@ -203,7 +304,7 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 		"fdb: fd00::2 is IPv6, and local_address is IPv4" "fdb: 01:00:00:00:00:01 is not the hardware address of one machine" \
 		'mac: "02:00:00:00:00:AB" is no hardware address' 'neighbours: "10.0.0.1/24" is no IP address' \
 		"local_address: fe80::1 is good on one link only" "16777215" "id has no meaning with ensure" \
-		'fdb: "192.0.2.1…" is no address' 'neighbours: "02:00:00:00:00:01…" is no address' \
+		"fdb: 02:00:00:00:00:01 is its own mac" 'fdb: "192.0.2.1…" is no address' 'neighbours: "02:00:00:00:00:01…" is no address' \
 		"vxlan[n] (site.lua:15) and vxlan[o] (site.lua:16) both own the vxlan with id 14 on port 4789 of IPv4"; do
 		[[ $output == *"$said"* ]] || { echo "missing: $said"; echo "$output"; false; }
 	done

@@ -391,6 +391,34 @@ static void kept__each_half_is_said_and_repaired_alone(void **state)
 	neap_machine_free(machine);
 }
 
+/* At boot a name is made once. */
+static void kept__who_takes_a_name_over_takes_what_was_kept_of_it_away(void **state)
+{
+	struct fixture *f = *state;
+	struct neap_machine *machine = machine_with("eth1");
+	static const char *const former[] = { "/etc/neap/network.d/10-veth-br0.conf",
+					      "/etc/neap/network.d/30-vxlan-br0.conf",
+					      "/etc/systemd/network/51-neap-br0.network",
+					      "/etc/systemd/network/60-eth1.network.d/neap-vxlan-br0.conf" };
+	static const char others[] = "/etc/neap/network.d/30-vxlan-br1.conf";
+	uint32_t bridge = keep(f, "bridge", 1, "name", "br0", NULL);
+
+	finish_good(f);
+	for (size_t i = 0; i < 4; i++)
+		neap_host_memory_put(machine, former[i], NEAP_FILE_REGULAR, 0644, 0, 0, "x", 1);
+	neap_host_memory_put(machine, others, NEAP_FILE_REGULAR, 0644, 0, 0, "x", 1);
+	assert_string_equal(says(f, machine, bridge),
+			    "create live up persistent persistent.former persistent.former "
+			    "persistent.former persistent.former persistent.unit persistent.enabled parents");
+	apply(f, machine);
+	for (size_t i = 0; i < 4; i++)
+		assert_false(is_there(machine, former[i]));
+	assert_true(is_there(machine, others));
+	assert_true(is_there(machine, "/etc/neap/network.d/20-bridge-br0.conf"));
+	assert_string_equal(says(f, machine, bridge), "none");
+	neap_machine_free(machine);
+}
+
 static void kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file(void **state)
 {
 	struct fixture *f = *state;
@@ -590,6 +618,7 @@ int main(void)
 		TEST(kept__the_unit_stands_when_any_is_kept_whoever_failed),
 		cmocka_unit_test(kept__what_is_not_confirmed_is_not_kept),
 		TEST(kept__each_half_is_said_and_repaired_alone),
+		TEST(kept__who_takes_a_name_over_takes_what_was_kept_of_it_away),
 		TEST(kept__a_unit_of_the_recipe_comes_after_those_who_make_its_file),
 		TEST(kept__numbers_count_what_has_its_turn_before),
 		TEST(kept__links_in_force_are_known_where_what_is_kept_is_not),
