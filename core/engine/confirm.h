@@ -49,5 +49,6 @@ struct neap_confirm_want {
 int neap_confirm_check(const struct neap_confirm_want *want, struct neap_error **err);
 /* Where something differs: that it will be waited for. */
 void neap_confirm_diff(const struct neap_confirm_want *want, struct neap_diff *diff);
+struct neap_confirm neap_confirm_terms(const struct neap_confirm_want *want);
 int neap_confirm_changes(struct neap_host *host, const struct neap_confirm_want *want,
 			 struct neap_error **err);
