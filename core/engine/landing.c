@@ -135,8 +135,12 @@ static void landed(void *ctx, const struct neap_error *err)
 				found = neap_error_copy(err);
 			else
 				neap_step_verify(run, number, &found);
-			if (found)
+			if (found && err && neap_step_is_stopped(run, found)) {
+				neap_error_free(found);
+				result->outcome = NEAP_OUTCOME_NOT_DONE;
+			} else if (found) {
 				neap_landing_fail(run, number, found);
+			}
 		}
 		neap_step_done(run, number);
 	}

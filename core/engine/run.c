@@ -223,6 +223,8 @@ static void prefetch(struct run *run, uint32_t number)
 
 static size_t go_together(struct run *run, const uint32_t *numbers, size_t count)
 {
+	if (!run->plan && neap_overlay_waits(run->overlay))
+		neap_landing_land(run);
 	for (size_t i = 1; i < count; i++)
 		gather(run, numbers[i]);
 	for (size_t i = 0; i < count; i++)

@@ -655,6 +655,88 @@ vxlans() {
 		bridge fdb show dev vx0 | grep "02:00:00:00:00:03 dst 10.0.0.3 port 99"'
 }
 
+# ---- several at once ----
+
+# An address moves with its link under a bridge: after the first of these steps nobody gets in.
+moves() {
+	network '
+		cat >site.lua <<-LUA
+			local neap = require "neap"
+			local within = neap.params.WITHIN or "1s"
+			neap.bridge { name = "br1", members = { "e0" }, stp = false, confirm_within = "1s" }
+			neap.address { link = "e0", address = "10.0.0.1/24", ensure = "absent", confirm_within = "1s" }
+			if neap.params.BETWEEN then neap.file { path = "$PWD/between", content = neap.params.BETWEEN } end
+			neap.address { link = "br1", address = "10.0.0.1/24", confirm_within = within }
+			neap.route { to = "default", via = "10.0.0.254", confirm_within = within }
+			neap.iptables_rule { chain = "INPUT", rule = "-i br1 -j ACCEPT", confirm_within = within }
+		LUA
+		iptables -A INPUT -j RETURN
+		all() { snap; rules; }
+		all >was.json
+		as_before() { for _ in $(seq 30); do all >is.json; cmp -s was.json is.json && return; sleep 0.1; done; diff was.json is.json; }
+		'"$1"
+}
+
+@test "what follows one another on the same terms is confirmed once, or taken back as a whole" {
+	moves '
+		code 4 apply >out.txt 2>err.txt
+		grep "^neap: a change of bridge\[br1\] and 4 more waits for its confirmation" err.txt
+		[ "$(grep -c "^neap: " err.txt)" = 1 ]
+		[ "$(grep -c "not confirmed within 1s: what it changed has been taken back" out.txt)" -ge 3 ]
+		as_before
+		killed
+		until_over
+		as_before
+		apply >out.txt 2>err.txt &
+		until_armed
+		confirm | grep "^confirmed: bridge\[br1\] and 4 more"
+		wait $! || { cat out.txt err.txt; exit 1; }
+		[ "$(ip -br addr show dev br1 | awk "{print \$3}")" = 10.0.0.1/24 ]
+		ip route show default | grep "via 10.0.0.254 dev br1"
+		plan'
+}
+
+@test "other terms are another confirmation, and who changes something else waits for the first" {
+	moves '
+		code 4 apply -D WITHIN=2s >out.txt 2>err.txt
+		grep "bridge\[br1\] and 1 more waits" err.txt
+		grep "change of iptables_rule.* waits" err.txt # which stands on none of them
+		as_before
+		code 4 apply -D BETWEEN=x --format json >out.json 2>err.txt
+		grep "bridge\[br1\] and 1 more waits" err.txt
+		as_before
+		[ "$(cat between)" = x ]
+		[ "$(jq -r "[.resources[] | .outcome] | join(\" \")" out.json)" = "failed failed changed skipped skipped failed" ]
+		# As wanted it is in nobodys way.
+		code 4 apply -D BETWEEN=x >out.txt 2>err.txt
+		grep "and 4 more waits" err.txt
+		as_before
+		apply -D WITHIN=2s >out.txt 2>err.txt &
+		until_armed; confirm; until_over; until_armed; confirm
+		wait $!
+		[ "$(grep -c "waits for its confirmation" err.txt)" = 2 ]
+		plan -D WITHIN=2s'
+}
+
+@test "killed at every call that changes something, several at once leave the machine as it was" {
+	command -v strace >/dev/null || skip "needs strace"
+	moves '
+		for call in renameat fsync unlinkat sendto wait4; do
+			for when in 1 2 3 4 5 6 8 10; do
+				dead=0
+				setsid strace -f -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$when" \
+					"$neap" apply --state-dir "$state" site.lua >out.txt 2>&1 || dead=$?
+				until_over
+				if ! all | cmp -s was.json -; then
+					echo "local neap = require \"neap\"" >none.lua
+					"$neap" apply --lock-wait 5s --state-dir "$state" none.lua >/dev/null 2>&1
+				fi
+				as_before || { echo "$call $when"; exit 1; }
+				[ "$dead" -gt 100 ] || break
+			done
+		done'
+}
+
 @test "confirmed at the last moment or not: one of the two happens, and everybody says the same" {
 	recipe <<-'LUA'
 	neap.iptables_rule { chain = "INPUT", rule = "-p tcp -j DROP", confirm_within = "1s" }
