@@ -92,15 +92,19 @@ static const char *name_of(const struct neap_overlay *overlay, const changes_vec
 	return more ? neap_arena_printf(arena, "%s and %zu more", first, more) : first;
 }
 
-/* Not all of it has landed: what has is taken back. */
-static int give_up(struct neap_overlay *overlay, struct neap_error **err)
+/* Not all of it has landed, because of `failure` (taken, may be NULL): what has is taken back. */
+static int give_up(struct neap_machine *machine, struct neap_error *failure, struct neap_error **err)
 {
-	const struct neap_machine_watch *watch = &overlay->machine->watch;
+	struct neap_error *left = NULL;
 
-	if (overlay->machine->ops->revert(overlay->machine, err) < 0)
-		return -1;
+	if (machine->ops->revert(machine, &left) < 0) {
+		neap_error_free(failure);
+		return neap_error_pass(err, &left);
+	}
+	if (failure)
+		return neap_error_pass(err, &failure);
 	/* Ended with the run it is not failed, but not done. */
-	if (watch->stop && *watch->stop)
+	if (machine->watch.stop && *machine->watch.stop)
 		return neap_error_errno(err, EINTR, "change what has to be confirmed");
 	return neap_error_set(err, "not done, for it could not all be done");
 }
@@ -128,9 +132,7 @@ static int land(struct neap_overlay *overlay, const struct neap_commit *commit, 
 	r = machine->ops->commit(machine, changes->items, changes->count, commit, &failure);
 	if (r == 0 && all_stand(commit, changes))
 		return machine->ops->await(machine, &overlay->confirm, err);
-	give_up(overlay, failure ? NULL : err);
-	neap_error_pass(err, &failure);
-	return -1;
+	return give_up(machine, failure, err);
 }
 
 int neap_overlay_land_waiting(struct neap_overlay *overlay, const struct neap_commit *commit,

@@ -229,6 +229,7 @@ static size_t rules(struct neap_machine *machine)
 /* A file by step 0, then by each of two more a rule that waits, and a file that it keeps. */
 static int go(struct scene *scene)
 {
+	static const char *const probe[] = { "/probe", NULL };
 	const struct neap_confirm confirm = { .within = 5 };
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 	int r;
@@ -245,6 +246,8 @@ static int go(struct scene *scene)
 		assert_int_equal(
 			neap_host_mkdir(scene->overlay, step == 1 ? "/kept" : "/too", 0755, 0, 0, NULL), 0);
 		assert_int_equal(neap_overlay_waits_by(scene->overlay, &confirm), !scene->plan);
+		assert_false(neap_overlay_waits_by(scene->overlay, &(struct neap_confirm){ .within = 6 }));
+		assert_false(neap_overlay_waits_by(scene->overlay, &(struct neap_confirm){ 5, probe }));
 		assert_int_equal(rules(scene->machine), 0);
 	}
 	r = neap_overlay_land(scene->overlay, &scene->commit, &err);
