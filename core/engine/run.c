@@ -267,7 +267,7 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		}
 		note_acted(run, node);
 		uint64_t bytes;
-		if (!run->plan &&
+		if (!run->plan && !neap_overlay_waits(run->overlay) &&
 		    (neap_overlay_held(run->overlay, &bytes) >= GROUP_CHANGES || bytes >= GROUP_BYTES))
 			neap_landing_land(run);
 	}

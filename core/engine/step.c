@@ -593,8 +593,7 @@ static int walk(struct step *step, struct neap_error **err)
 	r = act_or_retry(step, known, err);
 	if (r < 0)
 		return r;
-	if (!run->plan && step->diff.done)
-		step->result->reason = step->diff.done;
+	step->node->done = step->diff.done;
 	step->node->opaque = run->plan && neap_overlay_opaque(run->overlay);
 	/* In an apply this comes after landing; an opaque change has not happened in a plan. */
 	if (run->plan && known && differs && !step->unknown && !step->node->opaque &&
@@ -672,6 +671,7 @@ void neap_step(struct run *run, uint32_t number)
 	int r = walk(&step, &err);
 	if (r == LAND_FIRST) {
 		neap_landing_land(run);
+		started = neap_step_now();
 		neap_step_begin(&step, run, number); /* it may find another machine */
 		neap_step_at(&step);
 		if (step.node->blocked_by == NEAP_NO_STEP)

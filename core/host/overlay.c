@@ -87,6 +87,8 @@ void neap_overlay_undo(struct neap_host *host)
 	neap_overlay_bytes_undo(&overlay->pool);
 	neap_overlay_units_undo(overlay);
 	overlay->held.count = overlay->held_before;
+	if (!overlay->held.count)
+		overlay->confirm = (struct neap_confirm){ 0 };
 	overlay->bytes = overlay->bytes_before;
 	neap_overlay_net_undo(overlay);
 	if (overlay->mode == NEAP_OVERLAY_PLAN)

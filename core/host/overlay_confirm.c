@@ -6,6 +6,7 @@
 #include "host/overlay_parts.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #include "base/vec.h"
 
@@ -24,7 +25,7 @@ bool neap_overlay_waits(const struct neap_host *host)
 {
 	const struct neap_overlay *overlay = neap_overlay_of(&host->view);
 
-	return overlay->confirm.within && overlay->held.count > overlay->waits_from;
+	return overlay->confirm.within > 0;
 }
 
 bool neap_overlay_waits_by(const struct neap_host *host, const struct neap_confirm *terms)
@@ -65,11 +66,9 @@ int neap_overlay_confirm(struct neap_host *host, const struct neap_confirm *conf
 		return -1;
 	if (own && !neap_overlay_waits_by(host, confirm))
 		return neap_error_set(err, "confirm: other changes are held: a bug in neap");
-	if (!own) {
-		overlay->waits_from = 0;
+	if (!own)
 		overlay->confirm =
 			(struct neap_confirm){ confirm->within, copy_argv(overlay->arena, confirm->probe) };
-	}
 	for (size_t i = own; i < overlay->held.count; i++)
 		overlay->held.items[i].waits = true;
 	return 0;
@@ -109,6 +108,15 @@ static int give_up(struct neap_machine *machine, struct neap_error *failure, str
 	return neap_error_set(err, "not done, for it could not all be done");
 }
 
+/* Nothing of the kernel's may land beside what waits: nobody would take it back. */
+static int check_others(const changes_vec *others, struct neap_error **err)
+{
+	for (size_t i = 0; i < others->count; i++)
+		if (others->items[i].kind == NEAP_CHANGE_NET || others->items[i].kind == NEAP_CHANGE_FIREWALL)
+			return neap_error_set(err, "a change would land unconfirmed: a bug in neap");
+	return 0;
+}
+
 static bool all_stand(const struct neap_commit *commit, const changes_vec *changes)
 {
 	bool all = true;
@@ -135,19 +143,36 @@ static int land(struct neap_overlay *overlay, const struct neap_commit *commit, 
 	return give_up(machine, failure, err);
 }
 
+/* All whose changes waited: each has failed, whoever stands on whom. */
+static void fail_all(const struct neap_commit *commit, const changes_vec *changes,
+		     const struct neap_error *err)
+{
+	for (size_t i = 0; i < changes->count; i++)
+		if (i == 0 || changes->items[i].step != changes->items[i - 1].step)
+			commit->failed(commit->ctx, changes->items[i].step, neap_error_copy(err));
+}
+
 int neap_overlay_land_waiting(struct neap_overlay *overlay, const struct neap_commit *commit,
 			      struct neap_error **err)
 {
+	const volatile sig_atomic_t *stop = overlay->machine->watch.stop;
 	changes_vec waiting = { 0 }, others = { 0 };
-	int r;
+	struct neap_error *failure NEAP_AUTO_ERROR = NULL;
+	int r = 0;
 
 	for (size_t i = 0; i < overlay->held.count; i++)
 		if (overlay->held.items[i].waits)
 			neap_vec_push(&waiting, overlay->held.items[i]);
 		else
 			neap_vec_push(&others, overlay->held.items[i]);
-	r = land(overlay, commit, &waiting, err);
+	if (check_others(&others, err) < 0)
+		r = -1;
+	else if (land(overlay, commit, &waiting, &failure) < 0 && failure->errnum == EINTR && stop && *stop)
+		r = neap_error_pass(err, &failure); /* ended with the run: nothing has failed */
+	else if (failure)
+		fail_all(commit, &waiting, failure);
 	neap_overlay_turn(overlay);
+	/* What these have changed beside it, and who had nothing that waits; not who has failed. */
 	if (r == 0 && others.count)
 		r = overlay->machine->ops->commit(overlay->machine, others.items, others.count, commit, err);
 	neap_vec_done(&waiting);

@@ -61,8 +61,8 @@ struct neap_overlay {
 	uint64_t landed; /* changes, before those that are held */
 	uint64_t behind; /* all that the step stands on was held before this change of the run */
 
-	struct neap_confirm confirm; /* terms of what is held and waits; `probe` is in `arena` */
-	size_t waits_from;           /* the first such change in `held` */
+	struct neap_confirm
+		confirm; /* terms of what is held and waits, `probe` in `arena`; 0: nothing does */
 
 	const struct neap_commit *commit;
 	struct neap_accounts *accounts;
