@@ -46,15 +46,13 @@ int neap_confirm_diff(const struct neap_confirm_want *want, bool answerable, str
 	return 0;
 }
 
-struct neap_confirm neap_confirm_terms(const struct neap_confirm_want *want)
-{
-	return (struct neap_confirm){ (unsigned)want->within, want->probe.count ? want->probe.items : NULL };
-}
-
 int neap_confirm_changes(struct neap_host *host, const struct neap_confirm_want *want,
 			 struct neap_error **err)
 {
-	const struct neap_confirm confirm = neap_confirm_terms(want);
+	const struct neap_confirm confirm = {
+		.within = (unsigned)want->within,
+		.probe = want->probe.count ? want->probe.items : NULL,
+	};
 
 	return want->within ? neap_host_confirm(host, &confirm, err) : 0;
 }

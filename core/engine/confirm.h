@@ -56,6 +56,5 @@ bool neap_confirm_answerable(const struct neap_view *view, const struct neap_con
 /* Where something differs: that it will be waited for; and an error where nobody could answer. */
 int neap_confirm_diff(const struct neap_confirm_want *want, bool answerable, struct neap_diff *diff,
 		      struct neap_error **err);
-struct neap_confirm neap_confirm_terms(const struct neap_confirm_want *want);
 int neap_confirm_changes(struct neap_host *host, const struct neap_confirm_want *want,
 			 struct neap_error **err);

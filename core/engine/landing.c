@@ -27,8 +27,7 @@ static void block(struct run *run, uint32_t number)
 			if (to >= graph->resources.count)
 				continue;
 			struct neap_result *result = &run->pub.results[to];
-			if (result->outcome == NEAP_OUTCOME_CHANGED &&
-			    (run->verifying || run->nodes[to].touched))
+			if (result->outcome == NEAP_OUTCOME_CHANGED && run->verifying)
 				continue; /* it has landed: what was done is said */
 			result->outcome = NEAP_OUTCOME_SKIPPED;
 			result->cause = number;
@@ -58,7 +57,7 @@ static bool may(void *ctx, uint32_t step)
 	const volatile sig_atomic_t *stop = run->options.stop;
 	if (run->nodes[step].blocked_by != NEAP_NO_STEP)
 		return false;
-	if (stop && *stop && step != run->landing && !run->nodes[step].touched) {
+	if (stop && *stop && step != run->landing) {
 		if (run->pub.results[step].outcome == NEAP_OUTCOME_CHANGED)
 			run->pub.results[step].outcome = NEAP_OUTCOME_NOT_DONE;
 		return false;
@@ -136,14 +135,8 @@ static void landed(void *ctx, const struct neap_error *err)
 				found = neap_error_copy(err);
 			else
 				neap_step_verify(run, number, &found);
-			if (found && err && neap_step_is_stopped(run, found)) {
-				neap_error_free(found);
-				result->outcome = NEAP_OUTCOME_NOT_DONE;
-			} else if (found) {
+			if (found)
 				neap_landing_fail(run, number, found);
-			} else if (run->nodes[number].done) {
-				result->reason = run->nodes[number].done;
-			}
 		}
 		neap_step_done(run, number);
 	}

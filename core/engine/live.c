@@ -21,11 +21,6 @@ static bool keeps(const void *want)
 	return (base->given >> type_of(want)->live->persist) & 1;
 }
 
-struct neap_confirm neap_live_terms(const struct neap_want *want)
-{
-	return want->type->live ? neap_confirm_terms(&shared_of(want)->confirm) : (struct neap_confirm){ 0 };
-}
-
 /* In an image there is only what is kept. */
 static bool looks(const struct neap_view *view, const void *want)
 {

@@ -62,9 +62,6 @@ struct neap_live {
 	.check = neap_live_check, .claim = neap_live_claim, .read = neap_live_read, .diff = neap_live_diff,  \
 	.apply = neap_live_apply, .live = &(of)
 
-/* On what terms a resource's changes in force have to be confirmed; `within` 0: on none. */
-struct neap_confirm neap_live_terms(const struct neap_want *want);
-
 int neap_live_check(const void *want, struct neap_error **err);
 void neap_live_claim(const void *want, struct neap_claims *claims);
 int neap_live_read(const struct neap_view *view, const struct neap_context *ctx, const void *want, void *have,

@@ -223,8 +223,6 @@ static void prefetch(struct run *run, uint32_t number)
 
 static size_t go_together(struct run *run, const uint32_t *numbers, size_t count)
 {
-	if (!run->plan && neap_overlay_waits(run->overlay))
-		neap_landing_land(run);
 	for (size_t i = 1; i < count; i++)
 		gather(run, numbers[i]);
 	for (size_t i = 0; i < count; i++)
@@ -267,7 +265,7 @@ struct neap_run *neap_run(const struct neap_graph *graph, struct neap_machine *m
 		}
 		note_acted(run, node);
 		uint64_t bytes;
-		if (!run->plan && !neap_overlay_waits(run->overlay) &&
+		if (!run->plan &&
 		    (neap_overlay_held(run->overlay, &bytes) >= GROUP_CHANGES || bytes >= GROUP_BYTES))
 			neap_landing_land(run);
 	}

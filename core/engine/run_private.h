@@ -27,7 +27,6 @@ struct node {
 	enum neap_owed owed;            /* a refresh, beyond the run; of a list: those it leads to */
 	const struct neap_notice *left; /* by an earlier run; or NULL */
 	uint32_t owed_for;              /* whose change it is owed for */
-	const char *done;               /* what its reason is when it has landed; or NULL */
 	bool touched;                   /* something of its change has come about, or may have */
 	bool itself;                    /* it is (also) for its own change that it is to be refreshed */
 };

@@ -3,7 +3,6 @@
  * question asked here about the mode is when to look again (at once in a plan, after landing in an apply).
  */
 #include "engine/diff.h"
-#include "engine/live.h"
 #include "engine/run_private.h"
 
 #include <errno.h>
@@ -538,21 +537,8 @@ static int consider(struct step *step, struct neap_error **err)
 	return r;
 }
 
-/* What has to be confirmed lands together with what follows it on the same terms, and with nothing else. */
-static bool has_to_land_before(const struct step *step)
-{
-	struct neap_host *overlay = step->run->overlay;
-	const struct neap_confirm terms = neap_live_terms(step->resource->want);
-
-	if (step->run->plan || !neap_overlay_held(overlay, NULL))
-		return false;
-	return neap_overlay_waits(overlay) ? !neap_overlay_waits_by(overlay, &terms) : terms.within > 0;
-}
-
 /* Negative with *err; 0: the result stands (and its memory stays); 1: nothing was to be done, memory may go;
- * 2: nothing was done, and memory stays; LAND_FIRST: what is held has to land before this changes anything.
- */
-#define LAND_FIRST 3
+ * 2: nothing was done, and memory stays. */
 static int walk(struct step *step, struct neap_error **err)
 {
 	struct run *run = step->run;
@@ -587,13 +573,12 @@ static int walk(struct step *step, struct neap_error **err)
 		spare(step);
 		return 2;
 	}
-	if (has_to_land_before(step))
-		return LAND_FIRST;
 	neap_notices_owe(run, step->number, step->diff.refresh);
 	r = act_or_retry(step, known, err);
 	if (r < 0)
 		return r;
-	step->node->done = step->diff.done;
+	if (!run->plan && step->diff.done)
+		step->result->reason = step->diff.done;
 	step->node->opaque = run->plan && neap_overlay_opaque(run->overlay);
 	/* In an apply this comes after landing; an opaque change has not happened in a plan. */
 	if (run->plan && known && differs && !step->unknown && !step->node->opaque &&
@@ -612,9 +597,6 @@ static bool is_to_land(const struct step *step)
 	struct run *run = step->run;
 	bool shared = false, judged = false, alone = false, first = false;
 	size_t count;
-
-	if (neap_overlay_waits(run->overlay)) /* for others who are confirmed with it */
-		return false;
 	const struct neap_change *changes = neap_overlay_changes(run->overlay, &count);
 
 	for (size_t i = 0; i < count; i++) {
@@ -653,7 +635,6 @@ bool neap_step_is_stopped(const struct run *run, const struct neap_error *err)
 void neap_step(struct run *run, uint32_t number)
 {
 	const struct neap_run_observer *observer = run->options.observer;
-	const volatile sig_atomic_t *stop = run->options.stop;
 	struct step step;
 	struct neap_error *err = NULL;
 
@@ -669,14 +650,6 @@ void neap_step(struct run *run, uint32_t number)
 	double started = run->plan ? 0 : neap_step_now();
 	neap_step_at(&step);
 	int r = walk(&step, &err);
-	if (r == LAND_FIRST) {
-		neap_landing_land(run);
-		started = neap_step_now();
-		neap_step_begin(&step, run, number); /* it may find another machine */
-		neap_step_at(&step);
-		if (step.node->blocked_by == NEAP_NO_STEP)
-			r = stop && *stop ? neap_error_errno(&err, EINTR, "go on") : walk(&step, &err);
-	}
 	neap_arena_reset(run->passing);
 	step.node->touched |= neap_overlay_opaque(run->overlay);
 	if (!run->plan)

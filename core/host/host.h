@@ -458,11 +458,11 @@ struct neap_confirm {
 		*probe; /* a query that ends with 0, NULL-terminated; NULL: somebody says so by hand */
 };
 /*
- * "What this step has changed so far may cut us off." In a plan nothing happens. In an apply it is held with
- * what steps before it have said so of, on the same terms. When that lands, what would take all of it back is
- * written down first and a clock set, and then it is waited until it is confirmed; what else these steps have
- * changed lands after that. Else it is taken back, or was never made, and all these steps have failed. Only
- * for changes of links, addresses, routes and the packet filter; without any it costs nothing.
+ * "What this step has changed so far may cut us off." In a plan nothing happens. In an apply all changes
+ * before the step's land; then what would take its own back is written down and a clock set; then they land,
+ * and it is waited until they are confirmed: 0. Else they are taken back, or were never made, and the step
+ * has failed. Only for changes of links, addresses, routes and the packet filter; without any it costs
+ * nothing.
  */
 int neap_host_confirm(struct neap_host *host, const struct neap_confirm *confirm, struct neap_error **err);
 

@@ -190,8 +190,6 @@ struct writer {
 	const struct neap_net *net;
 	struct picture *picture;
 	struct neap_map *added; /* links made here: each its own value */
-	const struct neap_change *const *changes;
-	size_t count;
 	struct neap_buf *lines;
 };
 
@@ -297,19 +295,6 @@ static bool is_through(const struct raw *raw, const struct rtattr *ways, const s
 	return raw->index == link->index;
 }
 
-/* A route that is changed by itself has a line of its own. */
-static bool is_changed(const struct writer *writer, const struct raw *route)
-{
-	for (size_t i = 0; i < writer->count; i++) {
-		const struct neap_net_change *change = writer->changes[i]->net;
-
-		if ((change->op == NEAP_NET_ROUTE_PUT || change->op == NEAP_NET_ROUTE_REMOVE) &&
-		    memcmp(&change->route.key, &route->key, sizeof(route->key)) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Addresses of the link, routes through it or from an address of it, and its neighbours. */
 static int put_along(struct writer *writer, const char *name, struct neap_error **err)
 {
@@ -333,9 +318,8 @@ static int put_along(struct writer *writer, const char *name, struct neap_error 
 		const struct rtattr *of[RTA_MAX + 1];
 
 		neap_netlink_attributes(RTM_RTA(own), RTM_PAYLOAD(raw->message), of, RTA_MAX);
-		if ((is_through(raw, of[RTA_MULTIPATH], link) ||
-		     is_from(writer->picture, of[RTA_PREFSRC], link)) &&
-		    !is_changed(writer, raw))
+		if (is_through(raw, of[RTA_MULTIPATH], link) ||
+		    is_from(writer->picture, of[RTA_PREFSRC], link))
 			neap_vec_push(&routes, raw);
 	}
 	if (routes.count)
@@ -641,9 +625,7 @@ int neap_inverse_net(struct neap_local *local, const struct neap_change *const *
 	struct picture picture = { .arena = arena };
 	struct neap_map added = { 0 };
 	struct neap_netlink *netlink = NULL;
-	struct writer writer = {
-		.picture = &picture, .added = &added, .changes = changes, .count = count, .lines = lines
-	};
+	struct writer writer = { .picture = &picture, .added = &added, .lines = lines };
 	int r = neap_local_net(&local->machine.view, NEAP_NET_ALL, &writer.net, err);
 
 	if (r == 0)

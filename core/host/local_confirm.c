@@ -385,14 +385,11 @@ static void announce(const struct neap_local *local, const struct neap_confirm *
 		return;
 	neap_confirm_hour(end, hour);
 	if (confirm->probe)
-		neap_buf_printf(
-			&text,
-			"a change of %s is taken back at %s unless %s answers before; or: neap confirm",
-			local->armed.what, hour, confirm->probe[0]);
+		neap_buf_printf(&text, "%s is taken back at %s unless %s answers before; or: neap confirm",
+				local->armed.what, hour, confirm->probe[0]);
 	else
 		neap_buf_printf(&text,
-				"a change of %s waits for its confirmation until %s, else it is taken back: "
-				"neap confirm",
+				"%s waits for its confirmation until %s, else it is taken back: neap confirm",
 				local->armed.what, hour);
 	if (strcmp(usual, directory) != 0)
 		neap_buf_printf(&text, " --state-dir %s", directory);

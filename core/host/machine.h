@@ -41,7 +41,6 @@ struct neap_change {
 	enum neap_firewall_change firewall;
 	struct neap_table table;
 	const char *chain, *rule;
-	bool waits; /* NET, FIREWALL: it has to be confirmed */
 	/* The place of the change among all of the run; and all that its step stands on was held before this
 	 * one. */
 	uint64_t serial, behind;

@@ -10,8 +10,7 @@
 
 void neap_memory_confirm_done(struct memory *memory)
 {
-	for (size_t table = 0; table < NEAP_TABLES_MAX; table++)
-		neap_buf_done(&memory->armed.rules[table]);
+	neap_buf_done(&memory->armed.rules);
 	neap_vec_done(&memory->armed.links);
 	neap_vec_done(&memory->armed.addresses);
 	neap_vec_done(&memory->armed.routes);
@@ -47,7 +46,7 @@ int neap_memory_arm(struct neap_machine *machine, const char *what, const struct
 				neap_vec_push(&some, &changes[i]);
 		if (some.count) {
 			set = neap_memory_table(memory, &some.items[0]->table);
-			neap_inverse_firewall(set, some.items, some.count, &memory->armed.rules[table]);
+			neap_inverse_firewall(set, some.items, some.count, &memory->armed.rules);
 		}
 		neap_vec_done(&some);
 	}
@@ -55,9 +54,7 @@ int neap_memory_arm(struct neap_machine *machine, const char *what, const struct
 	COPY(memory->armed.addresses, memory->net.addresses);
 	COPY(memory->armed.routes, memory->net.routes);
 	COPY(memory->armed.neighbours, memory->net.neighbours);
-	memory->armed.net = false;
-	for (size_t i = 0; i < count; i++)
-		memory->armed.net |= changes[i].kind == NEAP_CHANGE_NET;
+	memory->armed.net = count && changes[0].kind == NEAP_CHANGE_NET;
 	memory->armed.waits = true;
 	return 0;
 }
@@ -83,9 +80,7 @@ static void undo_table(struct memory *memory, struct neap_str lines)
 
 static void take_back(struct memory *memory)
 {
-	for (size_t table = 0; table < NEAP_TABLES_MAX; table++)
-		undo_table(memory, (struct neap_str){ memory->armed.rules[table].data,
-						      memory->armed.rules[table].len });
+	undo_table(memory, (struct neap_str){ memory->armed.rules.data, memory->armed.rules.len });
 	if (memory->armed.net) {
 		COPY(memory->net.links, memory->armed.links);
 		COPY(memory->net.addresses, memory->armed.addresses);

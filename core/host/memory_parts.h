@@ -12,7 +12,6 @@
 
 #include "base/map.h"
 #include "host/accounts.h"
-#include "host/firewall.h"
 #include "host/machine.h"
 #include "host/memory_net.h"
 
@@ -48,7 +47,7 @@ struct memory {
 	bool unconfirmed; /* nobody confirms anything */
 	struct {
 		bool waits, net;
-		struct neap_buf rules[NEAP_TABLES_MAX];
+		struct neap_buf rules; /* how they are taken back */
 		NEAP_VEC(struct neap_memory_link) links;
 		NEAP_VEC(struct neap_net_address) addresses;
 		NEAP_VEC(struct neap_net_route) routes;

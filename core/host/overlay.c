@@ -87,8 +87,6 @@ void neap_overlay_undo(struct neap_host *host)
 	neap_overlay_bytes_undo(&overlay->pool);
 	neap_overlay_units_undo(overlay);
 	overlay->held.count = overlay->held_before;
-	if (!overlay->held.count)
-		overlay->confirm = (struct neap_confirm){ 0 };
 	overlay->bytes = overlay->bytes_before;
 	neap_overlay_net_undo(overlay);
 	if (overlay->mode == NEAP_OVERLAY_PLAN)
@@ -108,7 +106,6 @@ static void forget(struct neap_overlay *overlay)
 	overlay->landed += overlay->held.count;
 	overlay->held.count = overlay->held_before = 0;
 	overlay->bytes = overlay->bytes_before = 0;
-	overlay->confirm = (struct neap_confirm){ 0 };
 	neap_accounts_drop(overlay->accounts);
 }
 
@@ -131,9 +128,7 @@ int neap_overlay_land(struct neap_host *host, const struct neap_commit *commit, 
 	if (!overlay->held.count)
 		return 0;
 	r = about_to_change(commit, &local);
-	if (r == 0 && neap_overlay_waits(host))
-		r = neap_overlay_land_waiting(overlay, commit, &local);
-	else if (r == 0)
+	if (r == 0)
 		r = overlay->machine->ops->commit(overlay->machine, overlay->held.items, overlay->held.count,
 						  commit, &local);
 	forget(overlay);

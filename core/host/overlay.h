@@ -46,10 +46,6 @@ void neap_overlay_behind(struct neap_host *overlay, uint64_t serial);
 bool neap_overlay_opaque(const struct neap_host *overlay);
 /* Changes and bytes held since the last landing; the number at which the current step began. */
 size_t neap_overlay_held(const struct neap_host *overlay, uint64_t *ret_bytes);
-/* Whether changes are held that have to be confirmed (neap_host_confirm()): then nothing else may be held
- * before them, nor what has other terms with them. `terms`: whether these are theirs. */
-bool neap_overlay_waits(const struct neap_host *overlay);
-bool neap_overlay_waits_by(const struct neap_host *overlay, const struct neap_confirm *terms);
 /* The changes of the current step that are still held. */
 const struct neap_change *neap_overlay_changes(const struct neap_host *overlay, size_t *ret_count);
 /* What the changes of the current step that are still held have taken along of the network, beside what they

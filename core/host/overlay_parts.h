@@ -61,9 +61,6 @@ struct neap_overlay {
 	uint64_t landed; /* changes, before those that are held */
 	uint64_t behind; /* all that the step stands on was held before this change of the run */
 
-	struct neap_confirm
-		confirm; /* terms of what is held and waits, `probe` in `arena`; 0: nothing does */
-
 	const struct neap_commit *commit;
 	struct neap_accounts *accounts;
 	struct neap_overlay_firewall *firewall;
@@ -165,9 +162,6 @@ int neap_overlay_fetch(struct neap_host *host, const struct neap_fetch *fetch, s
 		       struct neap_content *ret, struct neap_error **err);
 int neap_overlay_wait(struct neap_host *host, const struct neap_probe *probe, struct neap_error **err);
 int neap_overlay_confirm(struct neap_host *host, const struct neap_confirm *confirm, struct neap_error **err);
-/* Lands what is held, of which something waits; negative: none of that is in force. */
-int neap_overlay_land_waiting(struct neap_overlay *overlay, const struct neap_commit *commit,
-			      struct neap_error **err);
 int neap_overlay_net_read(const struct neap_view *view, unsigned parts, const struct neap_net **ret,
 			  struct neap_error **err);
 int neap_overlay_net_settle(const struct neap_view *view, int r, bool absent, struct neap_error **local,
