@@ -10,6 +10,7 @@
 #include "engine/unit_judge.h"
 #include "engine/unit_links.h"
 #include "engine/unit_removal.h"
+#include "engine/unit_running.h"
 
 enum {
 	NAME,
@@ -41,15 +42,11 @@ struct unit_want {
 };
 
 struct unit_have {
-	bool manager; /* one runs here */
-	struct neap_unit_state is;
+	struct neap_unit_running_state running;
 	struct neap_unit_own_state own;
 	struct neap_unit_file file;
 	struct neap_unit_links_state links;
 	struct neap_unit_removal removal;
-	bool others; /* of a template: its instances may be known to the manager */
-	bool passes; /* it never is, it only happens: of Type=oneshot, without RemainAfterExit */
-	bool notified;
 };
 
 static const struct neap_param params[PARAM_COUNT];
@@ -59,11 +56,6 @@ static const struct neap_param params[PARAM_COUNT];
 static bool is_template(const struct unit_want *want)
 {
 	return neap_unit_name(want->name) == NEAP_UNIT_NAME_TEMPLATE;
-}
-
-static const char *suffix_of(const struct unit_want *want)
-{
-	return strrchr(want->name, '.');
 }
 
 static bool has_content(const struct unit_want *want)
@@ -79,11 +71,6 @@ static bool wants_enabled(const struct unit_want *want)
 static bool wants_state(const struct unit_want *want, unsigned state)
 {
 	return neap_given(want, STATE) && want->state == state;
-}
-
-static bool restarts(const struct unit_want *want)
-{
-	return !neap_given(want, RESTART) || want->restart;
 }
 
 static bool wants_masked(const struct unit_want *want)
@@ -120,25 +107,25 @@ static struct neap_unit_own own_of(const struct unit_want *want)
 	return own;
 }
 
-/* ---- check --------------------------------------------------------------------------------------------- */
-
-static int check_name(const struct unit_want *want, struct neap_error **err)
+static struct neap_unit_running running_of(const struct unit_want *want)
 {
-	const char *suffix;
+	struct neap_unit_running running = {
+		.name = want->name,
+		.is_template = is_template(want),
+		.restarts = !neap_given(want, RESTART) || want->restart,
+		.reloads = neap_given(want, RELOAD) && want->reload,
+		.timeout = neap_given(want, TIMEOUT) ? (unsigned)want->timeout : 0,
+		.secret = is_secret(want),
+	};
 
-	if (neap_unit_name(want->name) == NEAP_UNIT_NAME_WRONG) {
-		neap_error_set(err, "\"%.100s\" is no name of a unit", want->name);
-		if (!neap_unit_has_suffix(want->name))
-			return neap_error_hint(err, "did you mean \"%.100s.service\"?", want->name);
-		return neap_error_hint(err,
-				       "letters, digits and :-_.\\ are allowed, and a @ before an instance");
-	}
-	suffix = suffix_of(want);
-	if (strcmp(suffix, ".device") != 0 && strcmp(suffix, ".scope") != 0)
-		return 0;
-	neap_error_set(err, "%s: units that end in %s cannot be managed", want->name, suffix);
-	return neap_error_hint(err, "they are made by the kernel or by programs");
+	if (want->ensure == NEAP_ABSENT || wants_state(want, STOPPED))
+		running.wanted = NEAP_UNIT_STOPPED;
+	else if (wants_state(want, RUNNING))
+		running.wanted = NEAP_UNIT_RUNNING;
+	return running;
 }
+
+/* ---- check --------------------------------------------------------------------------------------------- */
 
 static int no_meaning(unsigned param, const char *with, struct neap_error **err)
 {
@@ -186,7 +173,7 @@ static int unit_check(const void *wanted, struct neap_error **err)
 	const struct neap_unit_own own = own_of(want);
 	const struct neap_unit_use use = use_of(want);
 
-	if (check_name(want, err) < 0)
+	if (neap_unit_judge_name(want->name, err) < 0)
 		return -1;
 	for (unsigned i = CONTENT; want->ensure == NEAP_ABSENT && i < ENSURE; i++)
 		if (neap_given(want, i) && i != TIMEOUT)
@@ -265,11 +252,6 @@ static int read_links(const struct neap_view *view, const struct neap_context *c
 	return neap_unit_links_read(view, ctx->scratch, &enabling, &have->links, err);
 }
 
-static bool is_active(const struct unit_have *have)
-{
-	return have->manager && have->is.active == NEAP_UNIT_ACTIVE;
-}
-
 /* The file that counts, where it has to be known. */
 static int read_file(const struct neap_view *view, struct neap_arena *arena, const struct unit_want *want,
 		     const struct neap_unit_source *source, struct unit_have *have, struct neap_error **err)
@@ -278,8 +260,9 @@ static int read_file(const struct neap_view *view, struct neap_arena *arena, con
 	int r;
 
 	/* What runs as wanted is no question, unless its file will be another one. */
-	use.running &= have->manager && (!is_active(have) || have->own.changes);
-	use.known = have->manager && have->is.load != NEAP_UNIT_NOT_FOUND;
+	use.running &=
+		have->running.manager && (!neap_unit_running_active(&have->running) || have->own.changes);
+	use.known = have->running.manager && have->running.is.load != NEAP_UNIT_NOT_FOUND;
 	if (!use.enabled && !use.running)
 		return 0;
 	r = neap_unit_file_read(view, arena, source, &have->file, err);
@@ -318,11 +301,11 @@ static int read_others(const struct neap_view *view, struct neap_arena *arena, c
 	struct neap_unit_file behind;
 	int r;
 
-	have->others = have->own.place != NEAP_UNIT_PLACE_NOTHING || !has_content(want);
-	if (have->others)
+	have->running.others = have->own.place != NEAP_UNIT_PLACE_NOTHING || !has_content(want);
+	if (have->running.others)
 		return 0;
 	r = neap_unit_file_behind(view, arena, want->name, &behind, err);
-	have->others = behind.found != NEAP_UNIT_FILE_NONE;
+	have->running.others = behind.found != NEAP_UNIT_FILE_NONE;
 	return r;
 }
 
@@ -334,18 +317,8 @@ static int read_absent(const struct neap_view *view, const struct neap_context *
 
 	if (r == 0)
 		r = read_links(view, ctx, &source, NULL, false, have, err);
-	have->others = have->removal.count > 0;
+	have->running.changes = have->running.others = have->removal.count > 0;
 	return r;
-}
-
-/* Whether its file has to be asked. One that is simply there says by that that it is, unless it has been
- * started by another file, or is a oneshot that once was to stay. */
-static bool may_pass(const struct neap_context *ctx, const struct unit_have *have)
-{
-	if (have->is.active == NEAP_UNIT_ACTIVE)
-		return ctx->again || ctx->notified || have->own.changes || have->is.stale ||
-		       strcmp(have->is.sub, "exited") == 0;
-	return have->is.active == NEAP_UNIT_ACTIVATING || have->is.active == NEAP_UNIT_FAILED;
 }
 
 static int unit_read(const struct neap_view *view, const struct neap_context *ctx, const void *wanted,
@@ -354,8 +327,9 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 	const struct unit_want *want = wanted;
 	const struct neap_unit_own own = own_of(want);
 	const struct neap_unit_source source = neap_unit_own_source(&own, ctx->scratch);
+	const struct neap_unit_running running = running_of(want);
 	struct unit_have *have = had;
-	int r = 0;
+	int r;
 
 	if (neap_awaited(want, CONTENT))
 		return NEAP_UNKNOWN;
@@ -363,131 +337,48 @@ static int unit_read(const struct neap_view *view, const struct neap_context *ct
 		neap_error_set(err, "an empty file masks a unit");
 		return neap_error_hint(err, "if that is meant: masked = true");
 	}
-	have->notified = ctx->notified && !ctx->again;
-	have->manager = neap_view_manager(view);
-	if (have->manager && !is_template(want))
-		r = neap_view_unit(view, want->name, ctx->scratch, &have->is, err);
+	r = neap_unit_running_read(view, ctx, &running, &have->running, err);
 	if (r == 0 && want->ensure == NEAP_ABSENT)
 		return read_absent(view, ctx, want, have, err);
 	if (r == 0)
 		r = neap_unit_own_read(view, ctx->scratch, &own, &have->own, err);
+	have->running.changes = have->own.changes;
+	have->running.masked = neap_unit_own_masked(&own, &have->own);
 	if (r == 0 && is_template(want))
 		r = read_others(view, ctx->scratch, want, have, err);
 	if (r == 0)
 		r = read_file(view, ctx->scratch, want, &source, have, err);
-	if (r == 0 && may_pass(ctx, have))
-		r = neap_unit_file_passes(view, ctx->scratch, &source, &have->passes);
+	if (r == 0 && neap_unit_running_may_pass(ctx, &have->running))
+		r = neap_unit_file_passes(view, ctx->scratch, &source, &have->running.passes);
 	return r == 0 ? read_enabled(view, ctx, want, &source, have, err) : r;
-}
-
-/* ---- what is to be done -------------------------------------------------------------------------------- */
-
-enum job { JOB_NONE, JOB_START, JOB_STOP };
-
-/* It is there, or was meant to be when it failed. */
-static bool runs(const struct unit_have *have)
-{
-	return have->manager &&
-	       (have->is.active == NEAP_UNIT_ACTIVE || have->is.active == NEAP_UNIT_ACTIVATING ||
-		have->is.active == NEAP_UNIT_FAILED);
-}
-
-static bool is_stopped(const struct unit_have *have)
-{
-	return have->is.active == NEAP_UNIT_INACTIVE || have->is.active == NEAP_UNIT_FAILED;
-}
-
-static enum job job_of(const struct unit_want *want, const struct unit_have *have)
-{
-	if (!have->manager || is_template(want) || have->is.ours)
-		return JOB_NONE;
-	if (want->ensure == NEAP_ABSENT || wants_state(want, STOPPED))
-		return is_stopped(have) ? JOB_NONE : JOB_STOP;
-	if (!wants_state(want, RUNNING) || is_active(have))
-		return JOB_NONE;
-	/* What is on its way up may have read its files as they were: the refresh restarts it and waits. */
-	if (have->is.active == NEAP_UNIT_ACTIVATING &&
-	    (have->notified || (have->own.changes && restarts(want))))
-		return JOB_NONE;
-	return JOB_START;
-}
-
-static bool changes_files(const struct unit_want *want, const struct unit_have *have)
-{
-	return want->ensure == NEAP_ABSENT ? have->removal.count > 0 : have->own.changes;
-}
-
-/* The manager finds new files by itself, but not that those it knows have changed. */
-static bool is_to_reload(const struct unit_want *want, const struct unit_have *have)
-{
-	if (!have->manager)
-		return false;
-	if (is_template(want))
-		return have->others && changes_files(want, have);
-	return have->is.stale || (changes_files(want, have) && have->is.load != NEAP_UNIT_NOT_FOUND);
-}
-
-/* Somebody says that it has to take notice of something, or its own files do. */
-static bool can_restart(const struct unit_want *want, const struct unit_have *have)
-{
-	const struct neap_unit_own own = own_of(want);
-
-	return want->ensure == NEAP_PRESENT && !is_template(want) && runs(have) && !have->passes &&
-	       !have->is.ours && job_of(want, have) == JOB_NONE && !wants_state(want, STOPPED) &&
-	       !neap_unit_own_masked(&own, &have->own);
 }
 
 static bool unit_needs_refresh(const void *wanted, const void *had)
 {
 	const struct unit_want *want = wanted;
+	const struct unit_have *have = had;
+	const struct neap_unit_running running = running_of(want);
 
-	return had ? can_restart(want, had)
-		   : want->ensure == NEAP_PRESENT && !is_template(want) && !wants_masked(want) &&
-			       !wants_state(want, STOPPED);
+	return have ? neap_unit_running_can_restart(&running, &have->running)
+		    : !running.is_template && running.wanted != NEAP_UNIT_STOPPED && !wants_masked(want);
 }
 
 /* ---- diff ---------------------------------------------------------------------------------------------- */
 
-static const char *active_name(enum neap_unit_active active)
-{
-	switch (active) {
-	case NEAP_UNIT_INACTIVE:
-		return "stopped";
-	case NEAP_UNIT_ACTIVE:
-		return "running";
-	case NEAP_UNIT_ACTIVATING:
-		return "starting";
-	case NEAP_UNIT_DEACTIVATING:
-		return "stopping";
-	case NEAP_UNIT_FAILED:
-		break;
-	}
-	return "failed";
-}
-
-static void diff_state(const struct unit_want *want, const struct unit_have *have, struct neap_diff *diff)
-{
-	enum job job = job_of(want, have);
-
-	if (job != JOB_NONE)
-		neap_diff_string(diff, "state", active_name(have->is.active),
-				 job == JOB_STOP ? "stopped" : "running");
-	if (have->is.stale && !changes_files(want, have))
-		neap_diff_string(diff, "loaded", "stale", "current");
-}
-
 static void diff_absent(const struct unit_want *want, const struct unit_have *have, struct neap_diff *diff)
 {
 	const struct neap_unit_removal *removal = &have->removal;
+	const struct neap_unit_running running = running_of(want);
 
-	if (!removal->count && !neap_unit_links_differ(&have->links) && job_of(want, have) == JOB_NONE)
+	if (!removal->count && !neap_unit_links_differ(&have->links) &&
+	    !neap_unit_running_differs(&running, &have->running))
 		return;
 	neap_diff_ensure(diff, NEAP_ABSENT);
 	if (removal->count)
 		neap_diff_list(diff, "files", (const char *const *)removal->files, removal->count, NULL, 0);
 	neap_unit_links_diff(&have->links, "enabled", diff);
-	diff_state(want, have, diff);
-	if (have->is.ours)
+	neap_unit_running_diff(&running, &have->running, diff);
+	if (have->running.is.ours)
 		neap_diff_reason(diff, "neap itself runs in it, so it is not stopped");
 }
 
@@ -497,6 +388,7 @@ static int unit_diff(const struct neap_context *ctx, const void *wanted, const v
 	const struct unit_want *want = wanted;
 	const struct unit_have *have = had;
 	const struct neap_unit_own own = own_of(want);
+	const struct neap_unit_running running = running_of(want);
 
 	(void)ctx, (void)err;
 	if (want->ensure == NEAP_ABSENT) {
@@ -505,71 +397,37 @@ static int unit_diff(const struct neap_context *ctx, const void *wanted, const v
 	}
 	neap_unit_own_diff(&own, &have->own, diff);
 	neap_unit_links_diff(&have->links, "enabled", diff);
-	diff_state(want, have, diff);
-	if (have->own.changes && can_restart(want, have)) {
-		if (restarts(want))
-			neap_diff_refresh(diff);
-		neap_diff_reason(diff, restarts(want) ? "restarts it"
-						      : "it goes on as it was started, as restart = false");
-	}
-	if (have->own.changes && have->is.ours)
-		neap_diff_reason(diff, "neap itself runs in it: takes effect at its next start");
-	else if (have->own.changes && have->passes)
-		neap_diff_reason(diff, "takes effect at its next start, as a Type=oneshot");
-	if (!neap_diff_empty(diff) && neap_given(want, STATE) && !have->manager)
-		neap_diff_reason(diff, "state is left: no service manager runs here");
+	neap_unit_running_diff(&running, &have->running, diff);
+	neap_unit_running_diff_change(&running, &have->running, diff);
 	return 0;
 }
 
 /* ---- apply --------------------------------------------------------------------------------------------- */
 
-static int run_job(struct neap_host *host, const struct unit_want *want, enum neap_unit_verb verb,
-		   struct neap_error **err)
-{
-	const struct neap_unit_job job = {
-		.name = want->name,
-		.verb = verb,
-		.timeout = neap_given(want, TIMEOUT) ? (unsigned)want->timeout : 0,
-		.secret = is_secret(want),
-	};
-
-	return neap_host_unit(host, &job, err);
-}
-
-static int apply_job(struct neap_host *host, const struct unit_want *want, const struct unit_have *have,
-		     struct neap_error **err)
-{
-	switch (job_of(want, have)) {
-	case JOB_NONE:
-		return 0;
-	case JOB_START:
-		return run_job(host, want, NEAP_UNIT_START, err);
-	case JOB_STOP:
-		break;
-	}
-	return run_job(host, want, NEAP_UNIT_STOP, err);
-}
-
 /* It is stopped by the files it was started by. */
 static int remove_unit(struct neap_host *host, const struct unit_want *want, const struct unit_have *have,
 		       struct neap_error **err)
 {
-	if (apply_job(host, want, have, err) < 0 || neap_unit_links_apply(host, &have->links, err) < 0 ||
+	const struct neap_unit_running running = running_of(want);
+
+	if (neap_unit_running_apply(host, &running, &have->running, err) < 0 ||
+	    neap_unit_links_apply(host, &have->links, err) < 0 ||
 	    neap_unit_removal_apply(host, &have->removal, err) < 0)
 		return -1;
-	return is_to_reload(want, have) ? neap_host_units_reload(host, err) : 0;
+	return neap_unit_running_reload(host, &running, &have->running, err);
 }
 
 /* What is there is not known: all that is wanted, as far as it can be said. */
 static int apply_blindly(struct neap_host *host, struct neap_arena *arena, const struct unit_want *want,
 			 struct neap_error **err)
 {
-	bool manages = neap_view_manager(&host->view), manager = manages && !is_template(want);
+	bool manages = neap_view_manager(&host->view);
+	const struct neap_unit_running running = running_of(want);
 	struct neap_unit_own own = own_of(want);
 	struct neap_unitfile says = { .name = want->name, .arena = arena };
 
 	if (want->ensure == NEAP_ABSENT) {
-		if (manager && run_job(host, want, NEAP_UNIT_STOP, err) < 0)
+		if (neap_unit_running_apply(host, &running, NULL, err) < 0)
 			return -1;
 		if (manages)
 			neap_host_units_unsettle(host);
@@ -591,9 +449,7 @@ static int apply_blindly(struct neap_host *host, struct neap_arena *arena, const
 		    neap_unit_links_make(host, arena, &says, neap_unit_own_path(want->name, arena), err) < 0)
 			return -1;
 	}
-	if (!manager || !neap_given(want, STATE))
-		return 0;
-	return run_job(host, want, wants_state(want, RUNNING) ? NEAP_UNIT_START : NEAP_UNIT_STOP, err);
+	return neap_unit_running_apply(host, &running, NULL, err);
 }
 
 /* Files first, then the manager is told of them, then what they make possible. */
@@ -603,6 +459,7 @@ static int unit_apply(struct neap_host *host, const struct neap_context *ctx, co
 	const struct unit_want *want = wanted;
 	const struct unit_have *have = had;
 	const struct neap_unit_own own = own_of(want);
+	const struct neap_unit_running running = running_of(want);
 
 	if (!have)
 		return apply_blindly(host, ctx->scratch, want, err);
@@ -610,36 +467,19 @@ static int unit_apply(struct neap_host *host, const struct neap_context *ctx, co
 		return remove_unit(host, want, have, err);
 	if (neap_unit_own_apply(host, ctx->scratch, &own, &have->own, err) < 0)
 		return -1;
-	if (is_to_reload(want, have) && neap_host_units_reload(host, err) < 0)
+	if (neap_unit_running_reload(host, &running, &have->running, err) < 0)
 		return -1;
 	if (neap_unit_links_apply(host, &have->links, err) < 0)
 		return -1;
-	return apply_job(host, want, have, err);
+	return neap_unit_running_apply(host, &running, &have->running, err);
 }
 
-/* A file of it may have been changed by somebody else, who says so. */
 static int unit_refresh(struct neap_host *host, const struct neap_context *ctx, const void *wanted,
 			struct neap_error **err)
 {
-	const struct unit_want *want = wanted;
-	bool reloads = neap_given(want, RELOAD) && want->reload && !ctx->itself;
-	struct neap_unit_state is;
-	int r;
+	const struct neap_unit_running running = running_of(wanted);
 
-	if (is_template(want) || !neap_view_manager(&host->view))
-		return 0;
-	r = neap_view_unit(&host->view, want->name, ctx->scratch, &is, err);
-	if (r < 0)
-		return r;
-	/* It may be asked without knowing whether there is something to restart. */
-	if (r == 0 && (is.load == NEAP_UNIT_NOT_FOUND || is.load == NEAP_UNIT_MASKED || is.ours))
-		return 0;
-	if (r == 0 && is.stale && neap_host_units_reload(host, err) < 0)
-		return -1;
-	/* Asked to reload what is still starting, the manager says yes and does nothing. */
-	if (r == 0 && is.active == NEAP_UNIT_ACTIVATING)
-		reloads = false;
-	return run_job(host, want, reloads ? NEAP_UNIT_RELOAD : NEAP_UNIT_RESTART, err);
+	return neap_unit_running_refresh(host, ctx, &running, err);
 }
 
 /* ---- the type ------------------------------------------------------------------------------------------ */

@@ -116,6 +116,9 @@ void neap_claims_order_accounts(struct neap_claims *claims);
 void neap_claims_accounts_done(struct neap_claims *claims);
 /* The edges of all who make or need links and ways; and an end to it. claims_net.c */
 void neap_claims_order_net(struct neap_claims *claims);
+/* The edges of all who come after a directory, from what is claimed of it; and an end to it. claims_after.c
+ */
+void neap_claims_order_after(struct neap_claims *claims);
 /* Whether `resource` names an account, as an owner, that `maker` makes. */
 bool neap_claims_needs(const struct neap_claims *claims, uint32_t resource, uint32_t maker);
 /* "file[/x] (site.lua:3)" */

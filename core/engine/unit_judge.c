@@ -1,6 +1,24 @@
 /* See unit_judge.h. Must not look at a machine. */
 #include "engine/unit_judge.h"
 
+int neap_unit_judge_name(const char *name, struct neap_error **err)
+{
+	const char *suffix;
+
+	if (neap_unit_name(name) == NEAP_UNIT_NAME_WRONG) {
+		neap_error_set(err, "\"%.100s\" is no name of a unit", name);
+		if (!neap_unit_has_suffix(name))
+			return neap_error_hint(err, "did you mean \"%.100s.service\"?", name);
+		return neap_error_hint(err,
+				       "letters, digits and :-_.\\ are allowed, and a @ before an instance");
+	}
+	suffix = strrchr(name, '.');
+	if (strcmp(suffix, ".device") != 0 && strcmp(suffix, ".scope") != 0)
+		return 0;
+	neap_error_set(err, "%s: units that end in %s cannot be managed", name, suffix);
+	return neap_error_hint(err, "they are made by the kernel or by programs");
+}
+
 int neap_unit_refuse_static(const char *name, struct neap_error **err)
 {
 	neap_error_set(err, "enabled = true: nothing in [Install] of %s says what would start it", name);

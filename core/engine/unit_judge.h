@@ -1,6 +1,6 @@
 /*
- * Whether a unit can be enabled or kept running, by what its file says; and why not. Knows no resource type
- * and no manager.
+ * Whether a unit can be managed, by its name, enabled or kept running, by what its file says; and why not.
+ * Knows no resource type and no manager.
  */
 #pragma once
 
@@ -11,7 +11,8 @@ struct neap_unit_use {
 	bool known;            /* a manager has it, be there a file or not */
 };
 
-/* 0; -1 with *err, which says what to do. */
+/* Each 0; -1 with *err, which says what to do. */
+int neap_unit_judge_name(const char *name, struct neap_error **err);
 int neap_unit_judge(const char *name, const struct neap_unit_file *file, const struct neap_unit_use *use,
 		    struct neap_error **err);
 /* What can be known of it before any machine is asked; `label` is what its text is called. */

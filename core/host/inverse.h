@@ -43,8 +43,7 @@ int neap_inverse_table(struct neap_str lines, struct neap_arena *arena, struct n
 /* Takes the step in a set. */
 void neap_inverse_step(struct neap_ruleset *set, const struct neap_inverse_step *step);
 
-/* ---- inverse_net.c, inverse_neighbours.c, inverse_net_undo.c: the network of the real machine -----------
- */
+/* ---- inverse_net*.c, inverse_neighbours.c: the network of the real machine ---------------------------- */
 
 int neap_inverse_net(struct neap_local *local, const struct neap_change *const *changes, size_t count,
 		     struct neap_buf *lines, struct neap_error **err);

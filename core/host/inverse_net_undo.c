@@ -9,6 +9,7 @@
 
 #include "base/lines.h"
 #include "host/inverse.h"
+#include "host/inverse_net_place.h"
 #include "host/netlink.h"
 
 #define NO_LINK "."
@@ -130,159 +131,18 @@ static int send_hex(struct reader *reader, const char *hex, const char **ret_sai
 /* ---- what stands in the place of what a message puts ----------------------------------------------------
  */
 
-enum place {
-	PLACE_FREE, /* or taken by one whom the kernel has met by itself */
-	PLACE_OTHERS,
-	PLACE_SAME,
-	PLACE_UNSEEN,
-};
-
-#define ATTRIBUTES IFLA_MAX /* the most of the three */
-_Static_assert((int)RTA_MAX <= (int)IFLA_MAX && (int)NDA_MAX <= (int)IFLA_MAX, "attributes of all three");
-
-static bool known_type(const struct nlmsghdr *message)
+static enum neap_inverse_place place_of(struct reader *reader, const char *hex)
 {
-	return message->nlmsg_type == RTM_NEWROUTE ? message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct rtmsg))
-	       : message->nlmsg_type == RTM_NEWNEIGH
-		       ? message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ndmsg))
-	       : message->nlmsg_type == RTM_NEWLINK
-		       ? message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg))
-		       : false;
-}
-
-static void attributes_of(const struct nlmsghdr *message, const struct rtattr *ret[ATTRIBUTES + 1])
-{
-	size_t own = message->nlmsg_type == RTM_NEWROUTE   ? sizeof(struct rtmsg)
-		     : message->nlmsg_type == RTM_NEWNEIGH ? sizeof(struct ndmsg)
-							   : sizeof(struct ifinfomsg);
-
-	neap_netlink_attributes((const void *)((const char *)NLMSG_DATA(message) + NLMSG_ALIGN(own)),
-				NLMSG_PAYLOAD(message, own), ret, ATTRIBUTES);
-}
-
-static bool equal(const struct rtattr *a, const struct rtattr *b)
-{
-	return a && b ? RTA_PAYLOAD(a) == RTA_PAYLOAD(b) &&
-				memcmp(RTA_DATA(a), RTA_DATA(b), RTA_PAYLOAD(a)) == 0
-		      : !a && !b;
-}
-
-static bool all_equal(const struct rtattr *const *a, const struct rtattr *const *b,
-		      const unsigned char *types)
-{
-	for (; *types; types++)
-		if (!equal(a[*types], b[*types]))
-			return false;
-	return true;
-}
-
-static enum place place_of_route(const struct nlmsghdr *is, const struct nlmsghdr *was,
-				 const struct rtattr *const *at, const struct rtattr *const *of)
-{
-	static const unsigned char key[] = { RTA_TABLE, RTA_DST, RTA_PRIORITY, 0 };
-	static const unsigned char way[] = { RTA_GATEWAY, RTA_VIA,       RTA_OIF,
-					     RTA_PREFSRC, RTA_MULTIPATH, RTA_ENCAP,
-					     RTA_NH_ID,   RTA_METRICS,   0 };
-	const struct rtmsg *one = NLMSG_DATA(is), *other = NLMSG_DATA(was);
-
-	if (one->rtm_family != other->rtm_family || one->rtm_dst_len != other->rtm_dst_len ||
-	    one->rtm_src_len != other->rtm_src_len || one->rtm_tos != other->rtm_tos ||
-	    (one->rtm_flags & RTM_F_CLONED) || !all_equal(at, of, key))
-		return PLACE_FREE;
-	return one->rtm_type == other->rtm_type && all_equal(at, of, way) ? PLACE_SAME : PLACE_OTHERS;
-}
-
-static enum place place_of_neighbour(const struct nlmsghdr *is, const struct nlmsghdr *was,
-				     const struct rtattr *const *at, const struct rtattr *const *of)
-{
-	static const unsigned char what[] = { NDA_LLADDR,  NDA_DST,     NDA_PORT,  NDA_VNI,
-					      NDA_SRC_VNI, NDA_IFINDEX, NDA_NH_ID, 0 };
-	const struct ndmsg *one = NLMSG_DATA(is), *other = NLMSG_DATA(was);
-	bool forwards = other->ndm_family == AF_BRIDGE;
-	unsigned for_good = NUD_PERMANENT | (forwards ? NUD_NOARP : 0);
-
-	if (one->ndm_family != other->ndm_family || one->ndm_ifindex != other->ndm_ifindex ||
-	    (one->ndm_flags & NTF_PROXY) || (forwards && !(one->ndm_flags & NTF_SELF)) ||
-	    !(forwards ? equal(at[NDA_LLADDR], of[NDA_LLADDR]) : equal(at[NDA_DST], of[NDA_DST])))
-		return PLACE_FREE;
-	if (!(one->ndm_state & for_good) == !(other->ndm_state & for_good) && all_equal(at, of, what))
-		return PLACE_SAME;
-	return (one->ndm_state & for_good) || (one->ndm_flags & NTF_EXT_LEARNED) ? PLACE_OTHERS : PLACE_FREE;
-}
-
-static enum place place_of_link(const struct nlmsghdr *is, const struct nlmsghdr *was,
-				const struct rtattr *const *at, const struct rtattr *const *of)
-{
-	const struct ifinfomsg *one = NLMSG_DATA(is), *other = NLMSG_DATA(was);
-	bool index = one->ifi_index == other->ifi_index, name = equal(at[IFLA_IFNAME], of[IFLA_IFNAME]);
-
-	return index && name ? PLACE_SAME : index || name ? PLACE_OTHERS : PLACE_FREE;
-}
-
-static enum place place_among(const struct neap_buf *seen, const struct nlmsghdr *was)
-{
-	const struct rtattr *at[ATTRIBUTES + 1], *of[ATTRIBUTES + 1];
-	enum place place = PLACE_FREE, one;
-
-	attributes_of(was, of);
-	for (size_t i = 0; i < seen->len && place != PLACE_SAME;) {
-		const struct nlmsghdr *is = (const void *)(seen->data + i);
-
-		attributes_of(is, at);
-		one = was->nlmsg_type == RTM_NEWROUTE   ? place_of_route(is, was, at, of)
-		      : was->nlmsg_type == RTM_NEWNEIGH ? place_of_neighbour(is, was, at, of)
-							: place_of_link(is, was, at, of);
-		place = one > place ? one : place;
-		i += NLMSG_ALIGN(is->nlmsg_len);
-	}
-	return place;
-}
-
-static void see(void *ctx, const struct nlmsghdr *message)
-{
-	static const char padding[NLMSG_ALIGNTO];
-
-	if (!known_type(message))
-		return;
-	neap_buf_append(ctx, (const char *)message, message->nlmsg_len);
-	neap_buf_append(ctx, padding, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
-}
-
-static void see_again(void *ctx)
-{
-	((struct neap_buf *)ctx)->len = 0;
-}
-
-static int look(struct reader *reader, const struct nlmsghdr *was)
-{
-	/* Of all three kinds the first byte is the family. */
-	const struct ifinfomsg own = { .ifi_family = *(const unsigned char *)NLMSG_DATA(was) };
-	bool link = was->nlmsg_type == RTM_NEWLINK || own.ifi_family == AF_BRIDGE;
 	struct neap_error *err NEAP_AUTO_ERROR = NULL;
 	struct neap_request request;
+	enum neap_inverse_place place;
 
-	reader->seen.len = 0;
-	neap_request_begin(&request, (uint16_t)(was->nlmsg_type + RTM_GETLINK - RTM_NEWLINK), 0, &own,
-			   link ? sizeof(own) : sizeof(struct rtmsg));
-	if (neap_netlink_dump(reader->netlink, &request, see, see_again, &reader->seen, &err) == 0)
-		return 0;
-	reader->seen.len = 0;
-	unseen(reader, err);
-	return -1;
-}
-
-/* There may be thousands: what was seen of them before is good where it says that all is well. */
-static enum place place_of(struct reader *reader, const char *hex)
-{
-	struct neap_request request;
-	const struct nlmsghdr *seen = (const void *)reader->seen.data;
-
-	if (!read_hex(hex, &request) || !known_type(&request.header))
-		return PLACE_FREE;
-	if (reader->seen.len && seen->nlmsg_type == request.header.nlmsg_type &&
-	    place_among(&reader->seen, &request.header) == PLACE_SAME)
-		return PLACE_SAME;
-	return look(reader, &request.header) < 0 ? PLACE_UNSEEN : place_among(&reader->seen, &request.header);
+	if (!read_hex(hex, &request))
+		return NEAP_INVERSE_PLACE_FREE;
+	place = neap_inverse_place(reader->netlink, &request.header, &reader->seen, &err);
+	if (place == NEAP_INVERSE_PLACE_UNSEEN)
+		unseen(reader, err);
+	return place;
 }
 
 static void leave_others(struct reader *reader, const char *what)
@@ -293,12 +153,12 @@ static void leave_others(struct reader *reader, const char *what)
 /* It could not be put there: `errnum`. Whom nobody has said gives way to who was there before. */
 static void settle(struct reader *reader, const char *what, const char *hex, int errnum, const char *said)
 {
-	enum place place = errnum == EEXIST ? place_of(reader, hex) : PLACE_FREE;
+	enum neap_inverse_place place = errnum == EEXIST ? place_of(reader, hex) : NEAP_INVERSE_PLACE_FREE;
 	struct neap_request request;
 
-	if (place == PLACE_OTHERS)
+	if (place == NEAP_INVERSE_PLACE_OTHERS)
 		leave_others(reader, what);
-	if (place != PLACE_FREE)
+	if (place != NEAP_INVERSE_PLACE_FREE)
 		return;
 	if (errnum == EEXIST && read_hex(hex, &request) && request.header.nlmsg_type == RTM_NEWNEIGH) {
 		request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
@@ -459,7 +319,7 @@ static void undo_put_route(struct reader *reader, struct neap_str rest)
 	is = neap_net_route(net, &back.route.key);
 	if (is && (!is->plain || !neap_net_ip_equal(&is->via, &via) ||
 		   (strcmp(link, NO_LINK) != 0 && strcmp(link, is->link) != 0))) {
-		if (place_of(reader, hex) < PLACE_SAME) /* else it has been taken back before */
+		if (place_of(reader, hex) < NEAP_INVERSE_PLACE_SAME) /* else it has been taken back before */
 			leave_others(reader, neap_net_object(&back, reader->arena));
 		return;
 	}
@@ -484,7 +344,7 @@ static void undo_removed_route(struct reader *reader, struct neap_str rest)
 	hex = next(reader, &rest);
 	if (!neap_net_route(net, &removed.route.key))
 		put_back(reader, neap_net_object(&removed, reader->arena), hex);
-	else if (place_of(reader, hex) < PLACE_SAME) /* else it has been taken back before */
+	else if (place_of(reader, hex) < NEAP_INVERSE_PLACE_SAME) /* else it has been taken back before */
 		leave_others(reader, neap_net_object(&removed, reader->arena));
 }
 
@@ -676,7 +536,7 @@ static void undo_put_neighbour(struct reader *reader, struct neap_str rest)
 	is = neap_net_neighbour(net, &back.neighbour.key);
 	if (is &&
 	    (!neap_net_ip_equal(&is->ip, &ip) || memcmp(is->mac, back.neighbour.mac, sizeof(mac)) != 0)) {
-		if (place_of(reader, hex) < PLACE_SAME) /* else it has been taken back before */
+		if (place_of(reader, hex) < NEAP_INVERSE_PLACE_SAME) /* else it has been taken back before */
 			leave_others(reader, neap_net_object(&back, reader->arena));
 	} else if (strcmp(hex, "-") != 0) {
 		put_back(reader, neap_net_object(&back, reader->arena), hex);
@@ -688,7 +548,7 @@ static void undo_put_neighbour(struct reader *reader, struct neap_str rest)
 /* "the neighbour 10.7.0.2": whom a message tells of. */
 static const char *known_as(struct reader *reader, const char *hex)
 {
-	const struct rtattr *of[ATTRIBUTES + 1];
+	const struct rtattr *of[NEAP_INVERSE_ATTRIBUTES + 1];
 	struct neap_net_ip ip = { 0 };
 	struct neap_request request;
 	const struct ndmsg *own = NLMSG_DATA(&request.header);
@@ -696,9 +556,8 @@ static const char *known_as(struct reader *reader, const char *hex)
 	char text[NEAP_NET_TEXT];
 
 	if (!read_hex(hex, &request) || request.header.nlmsg_type != RTM_NEWNEIGH ||
-	    !known_type(&request.header))
+	    !neap_inverse_attributes(&request.header, of))
 		return "who was known";
-	attributes_of(&request.header, of);
 	if (own->ndm_family == AF_BRIDGE && of[NDA_LLADDR] && RTA_PAYLOAD(of[NDA_LLADDR]) >= NEAP_NET_MAC &&
 	    memcmp(RTA_DATA(of[NDA_LLADDR]), everybody, sizeof(everybody)) != 0)
 		return neap_arena_printf(reader->arena, "the forwarding %s",

@@ -2,7 +2,8 @@
  * What the files of the memory machine share: the machine itself. Private to memory*.c.
  *
  *	memory.c        files, accounts, programs, settings of the kernel, the network
- *	memory_net.c    links, addresses, routes
+ *	memory_net.c    links, and which change is which
+ *	memory_net_ways.c  addresses, routes, neighbours
  *	memory_bytes.c  bytes of wanted content
  *	memory_firewall.c  the packet filter
  *	memory_units.c  the service manager
