@@ -150,6 +150,12 @@ static int address_read(const struct neap_view *view, const struct neap_context 
 		return neap_net_no_link(want->link, err);
 	if (r == 0)
 		r = neap_view_net_address(view, &key, &have->address, &have->found, err);
+	if (r == 0 && have->found && have->address.peered) {
+		neap_error_set(err, "%s has this address with a peer, which neap does not know of",
+			       want->link);
+		return neap_error_hint(err, "remove that one by hand first: ip address show dev %s",
+				       want->link);
+	}
 	if (r == 0 && have->found && have->address.len == prefix.len && want->ensure == NEAP_ABSENT &&
 	    prefix.ip.family == 4 && !have->address.secondary && !ctx->again)
 		return check_later(view, ctx, want, err);

@@ -120,6 +120,12 @@ static int chain_check(const void *wanted, struct neap_error **err)
 			       want->name, table.name);
 		return neap_error_hint(err, "did you mean \"%s\"?", meant);
 	}
+	if (want->ensure == NEAP_PRESENT && !built_in && neap_chain_elsewhere(want->name)) {
+		neap_error_set(err, "name: the kernel leads nothing to a chain %s of the table %s",
+			       want->name, table.name);
+		return neap_error_hint(err, "it is a built-in chain of others: table = \"%s\"",
+				       neap_chain_elsewhere(want->name));
+	}
 	for (size_t i = 0; i < want->rules.count; i++)
 		if (neap_rule_check(want->rules.items[i], err) < 0)
 			return -1;

@@ -200,6 +200,15 @@ const char *neap_chain_meant(const struct neap_table *table, const char *name)
 	return NULL;
 }
 
+const char *neap_chain_elsewhere(const char *name)
+{
+	for (const struct neap_table_kind *kind = neap_table_kinds; kind->name; kind++)
+		for (const char *const *chain = kind->chains; chain && *chain; chain++)
+			if (strcmp(*chain, name) == 0)
+				return kind->name;
+	return NULL;
+}
+
 int neap_chain_missing(const struct neap_table *table, const char *chain, struct neap_error **err)
 {
 	struct neap_arena *arena NEAP_AUTO_ARENA = neap_arena_new();

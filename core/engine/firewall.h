@@ -42,4 +42,6 @@ const char *neap_firewall_stands(const char *path, const char *above);
 const char *neap_chain_named(const struct neap_table *table, const char *chain, struct neap_arena *arena);
 /* "INPUT" for "input": the built-in chain that may be meant; NULL: none, or it is one. */
 const char *neap_chain_meant(const struct neap_table *table, const char *name);
+/* The table in which a chain of this name is built in; NULL: none. */
+const char *neap_chain_elsewhere(const char *name);
 int neap_chain_missing(const struct neap_table *table, const char *chain, struct neap_error **err);

@@ -143,12 +143,9 @@ int neap_net_check_use(const char *param, const struct neap_net_ip *ip, enum nea
 int neap_net_check_machine(const char *param, const char *text, struct neap_net_ip *ret,
 			   struct neap_error **err)
 {
-	static const struct neap_net_ip none;
-
 	if (neap_net_check_ip(param, text, ret, err) < 0)
 		return -1;
-	if (memcmp(ret->bytes, none.bytes, sizeof(none.bytes)) != 0 &&
-	    (ret->family == 4 ? ret->bytes[0] < 224 : ret->bytes[0] != 0xff))
+	if (kind_of(ret) == ORDINARY || kind_of(ret) == LOOPBACK)
 		return 0;
 	return neap_error_set(err, "%s: %s is not the address of one machine", param, text);
 }

@@ -238,7 +238,10 @@ static void read_address(void *ctx, const struct nlmsghdr *message)
 	address.key = neap_net_address_key(name_of(known, own->ifa_index), &prefix);
 	address.len = prefix.len;
 	address.secondary = own->ifa_family == AF_INET && (flags & IFA_F_SECONDARY);
-	address.routeless = flags & IFA_F_NOPREFIXROUTE;
+	address.peered = of[IFA_LOCAL] && of[IFA_ADDRESS] &&
+			 memcmp(RTA_DATA(of[IFA_LOCAL]), RTA_DATA(of[IFA_ADDRESS]),
+				own->ifa_family == AF_INET ? 4 : 16) != 0;
+	address.routeless = address.peered || (flags & IFA_F_NOPREFIXROUTE);
 	address.kernels = of[IFA_PROTO] && u8_of(of[IFA_PROTO]) == IFAPROT_KERNEL_LL;
 	if (prefix.ip.family && address.key.link[0])
 		neap_net_put_address(&known->net, &address);
@@ -296,11 +299,6 @@ static bool read_way(const struct neap_local_net *known, const struct rtattr *co
 	return !of[NDA_IFINDEX] || ret->through[0];
 }
 
-static bool is_group(const struct neap_net_ip *ip)
-{
-	return ip->family == 4 ? ip->bytes[0] >= 224 : ip->bytes[0] == 0xff;
-}
-
 /* Of a vxlan, and what somebody has said: neither what it has learned, nor what a daemon teaches it. */
 static void read_neighbour(void *ctx, const struct nlmsghdr *message)
 {
@@ -330,7 +328,7 @@ static void read_neighbour(void *ctx, const struct nlmsghdr *message)
 	if (!forwards) {
 		one = neap_net_neighbour_of(link, NEAP_NET_NEIGHBOUR, &ip, RTA_DATA(of[NDA_LLADDR]));
 	} else if (memcmp(RTA_DATA(of[NDA_LLADDR]), all, sizeof(all)) == 0) {
-		if (!ip.family || is_group(&ip) || of[NDA_SRC_VNI] || of[NDA_NH_ID])
+		if (!ip.family || neap_net_multicast(&ip) || of[NDA_SRC_VNI] || of[NDA_NH_ID])
 			return; /* another one than a peer here */
 		one = neap_net_neighbour_of(link, NEAP_NET_PEER, &ip, all);
 		if (more && !read_way(known, of, &one.key))

@@ -95,6 +95,7 @@ struct neap_net_address {
 	uint8_t len;
 	bool secondary; /* goes with the first one of its network, unless the kernel is told to promote it */
 	bool routeless; /* came without a route to its network */
+	bool peered;    /* of a line to one other machine: neap makes no such address */
 	bool kernels;   /* each link has it by itself: fe80::/10, where the kernel says so */
 };
 

@@ -14,13 +14,17 @@
 static const struct neap_net_link *smallest_member(const struct neap_overlay_net *own, const char *bridge)
 {
 	const struct neap_net_link *smallest = NULL;
+	uint32_t least = UINT32_MAX;
 
 	for (size_t i = 0; i < own->net.links.count; i++) {
 		const struct neap_net_link *link = own->net.links.entries[i].value;
+		uint32_t mtu = link && strcmp(link->master, bridge) == 0 ? neap_overlay_net_mtu(own, link)
+									 : UINT32_MAX;
 
-		if (link && strcmp(link->master, bridge) == 0 &&
-		    (!smallest || neap_overlay_net_mtu(own, link) < neap_overlay_net_mtu(own, smallest)))
+		if (mtu < least) {
 			smallest = link;
+			least = mtu;
+		}
 	}
 	return smallest;
 }
@@ -35,6 +39,8 @@ uint32_t neap_overlay_net_mtu(const struct neap_overlay_net *own, const struct n
 		other = neap_net_link(&own->net, link->under);
 		return other ? neap_overlay_net_mtu(own, other) - neap_net_overhead(link) : MTU;
 	}
+	if (strcmp(link->kind, "bridge") != 0)
+		return MTU;
 	other = smallest_member(own, link->name); /* no bridge, nor over itself: it ends */
 	return other ? neap_overlay_net_mtu(own, other) : MTU;
 }

@@ -740,7 +740,10 @@ vxlans() {
 		code 4 apply >out.txt 2>&1
 		[ "$SECONDS" -lt 6 ]
 		[ -z "$(ls state/confirm)" ]
-		killed
+		setsid "$neap" apply --state-dir "$state" site.lua >killed.txt 2>&1 & # it lands, and says nothing yet
+		until_armed
+		kill -9 -- -$!
+		wait || true
 		sleep 7
 		rules | diff was.txt -'
 }

@@ -207,6 +207,7 @@ rules_tools() {
 	neap.iptables_rule { chain = "REJECT", rule = "-j DROP" }
 	neap.iptables_chain { name = "input" }
 	neap.iptables_chain { name = "postrouting" }
+	neap.iptables_chain { name = "PREROUTING" }
 	neap.iptables_chain { name = "Output", ensure = "absent" }
 	neap.iptables_chain { table = "nat", name = "INPUT", policy = "DROP" }
 	neap.iptables_chain { table = "nat", name = "OUTPUT", policy = "ACCEPT" }
@@ -218,11 +219,11 @@ rules_tools() {
 		'foreign has no meaning without rules' 'is longer than 28 bytes' 'rules: "-p tcp -j ACCEPT" is there twice' \
 		'name "LOG" is a target of iptables, and no name of a chain' 'chain "REJECT" is a target' \
 		'iptables_chain[TTL]: name "TTL" is a target' 'name "input" is no built-in chain of the table filter' \
-		'did you mean "INPUT"?' 'iptables refuses DROP in the table nat'; do
+		'did you mean "INPUT"?' 'iptables refuses DROP in the table nat' 'built-in chain of others: table = "nat"'; do
 		[[ $output == *"$word"* ]] || { echo "$output"; echo "missing: $word"; return 1; }
 	done
 	echo "$output"
-	[[ $output == *"15 errors"* && $output != *"[ipv6"* && $output != *postrouting* && $output != *Output* && $output != *"OUTPUT]"* ]]
+	[[ $output == *"16 errors"* && $output != *"[ipv6"* && $output != *postrouting* && $output != *Output* && $output != *"OUTPUT]"* ]]
 }
 
 @test "names of chains and policies: what check refuses iptables refuses, and takes the others" {

@@ -554,6 +554,16 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	[[ $output == *"nothing to change"* ]]
 }
 
+@test "address: one with a peer is an error of the plan, whatever is wanted of it" {
+	recipe <<<'neap.address { link = "eth1", address = "10.80.0.1/32", ensure = neap.params.ENSURE }'
+	inside '
+		ip address add 10.80.0.1 peer 10.80.0.2/32 dev eth1
+		for ensure in present absent; do
+			plan -D ENSURE=$ensure >plan.txt && exit 1
+			grep "eth1 has this address with a peer" plan.txt
+		done'
+}
+
 @test "route: one that the kernel made for an address is neither removed nor replaced" {
 	recipe <<-'LUA'
 	neap.address { link = "eth1", address = "10.1.0.1/24" }

@@ -219,7 +219,7 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 		ip link set vx0 down; sed -i "s/id = 42/id = 42, ttl = 9/" site.lua
 		converges
 		bridge fdb show dev vx0 | diff fdb.txt -'
-	for said in '- "192.0.2.9 through eth1"' '- "192.0.2.2 port 99"' '- "192.0.2.2 id 7"' "+ 192.0.2.2"; do
+	for said in '- 192.0.2.9 through eth1' '- 192.0.2.2 port 99' '- 192.0.2.2 id 7' '+ 192.0.2.2'; do
 		grep -qF -- "$said" plan.txt
 	done
 	[ "$(sed "s/ *$//" fdb.txt | sort)" = "00:00:00:00:00:00 dst 192.0.2.2 self permanent
