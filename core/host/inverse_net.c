@@ -456,6 +456,9 @@ static int remove_link(struct writer *writer, const char *name, struct neap_erro
 		peer = neap_net_link(writer->net, link->peer);
 		other = peer ? raw_link(writer->picture, peer->name) : NULL;
 	}
+	if (neap_net_lies_over(link->kind))
+		return neap_error_set(err, "%s goes with it, and a %s cannot be made again as it was",
+				      link->name, link->kind);
 	if (!link->kind[0] || (strcmp(link->kind, "veth") == 0 && !other) ||
 	    (raw->settings && RTA_PAYLOAD(raw->settings) > SETTINGS_MAX))
 		return neap_error_set(err, "a link of the kind %s%s cannot be made again as it was",

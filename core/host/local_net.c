@@ -179,6 +179,8 @@ static void read_link(void *ctx, const struct nlmsghdr *message)
 		one.peer = neap_netlink_u32(of[IFLA_LINK]);
 	if (strcmp(one.link.kind, "vxlan") == 0 && info[IFLA_INFO_DATA])
 		read_vxlan(info[IFLA_INFO_DATA], &one.link, &one.under);
+	if (neap_net_lies_over(one.link.kind))
+		one.under = neap_netlink_u32(of[IFLA_LINK]);
 	if (of[IFLA_LINK_NETNSID])
 		one.under = 0; /* it is elsewhere, and so its number */
 	neap_vec_push(&raw->links, one);

@@ -298,6 +298,16 @@ uint8_t neap_net_family(const struct neap_net_link *vxlan)
 	return vxlan->six || vxlan->local.family == 6 ? 6 : 4;
 }
 
+bool neap_net_lies_over(const char *kind)
+{
+	static const char *const kinds[] = { "vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(kind, kinds[i]) == 0)
+			return true;
+	return false;
+}
+
 uint32_t neap_net_overhead(const struct neap_net_link *vxlan)
 {
 	return neap_net_family(vxlan) == 6 ? 70 : 50;

@@ -554,6 +554,23 @@ inside() { # inside SCRIPT: with lo, and a pair eth1, far that is up
 	[[ $output == *"nothing to change"* ]]
 }
 
+@test "links of other kinds go along with the one they lie over, and with what is on them" {
+	recipe <<<'neap.bridge { name = "br1", ensure = "absent", confirm_within = neap.params.WITHIN }'
+	inside '
+		ip link add br1 type bridge; ip link set br1 up
+		ip link add mv0 link br1 type macvlan || exit 0 # a kernel without them
+		ip link set mv0 up; ip address add 10.6.0.1/24 dev mv0; ip route add 10.7.0.0/16 via 10.6.0.2
+		plan >plan.txt && exit 1
+		for gone in "macvlan mv0" "address 10.6.0.1/24 on mv0" "route 10.7.0.0/16 via 10.6.0.2 on mv0"; do
+			grep -- "- $gone" plan.txt
+		done
+		# What cannot be made again does not wait.
+		apply -D WITHIN=2s >out.txt && exit 1
+		grep "mv0 goes with it, and a macvlan cannot be made again as it was" out.txt
+		ip link show mv0
+		converges'
+}
+
 @test "address: one with a peer is an error of the plan, whatever is wanted of it" {
 	recipe <<<'neap.address { link = "eth1", address = "10.80.0.1/32", ensure = neap.params.ENSURE }'
 	inside '
