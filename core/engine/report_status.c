@@ -215,8 +215,12 @@ static void put_unconfirmed(struct neap_page *page, const struct neap_status *st
 		put_moment(page, status, change->since);
 		if (change->phase == NEAP_ARMED_REVERTED)
 			neap_buf_puts(&page->buf, "; it has been taken back");
-		else if (change->phase == NEAP_ARMED_REVERTING || change->until < status->now)
+		else if (change->phase == NEAP_ARMED_REVERTING)
 			neap_buf_puts(&page->buf, "; it is being taken back");
+		else if (change->until < status->now)
+			neap_buf_puts(
+				&page->buf,
+				"; its time is over: by its clock, or the next neap apply, it is taken back");
 		else
 			neap_buf_printf(&page->buf, "; taken back in %s unless neap confirm is said",
 					neap_span_text(change->until - status->now, page->scratch));

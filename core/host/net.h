@@ -81,7 +81,8 @@ struct neap_net_link {
 
 /* Of a vxlan: the family of its packets, 4 or 6. */
 uint8_t neap_net_family(const struct neap_net_link *vxlan);
-/* Whether links of this kind, of which neap makes none, lie over another and go with it: "vlan", "macvlan". */
+/* Whether links of this kind, of which neap makes none, lie over another and go with it, as a macvlan does.
+ */
 bool neap_net_lies_over(const char *kind);
 /* What a vxlan adds to each packet: its own MTU is the lower one's without it. */
 uint32_t neap_net_overhead(const struct neap_net_link *vxlan);
