@@ -97,7 +97,8 @@ static enum neap_inverse_place place_of_link(const struct nlmsghdr *is, const st
 
 static enum neap_inverse_place place_among(const struct neap_buf *seen, const struct nlmsghdr *was)
 {
-	const struct rtattr *at[NEAP_INVERSE_ATTRIBUTES + 1], *of[NEAP_INVERSE_ATTRIBUTES + 1];
+	const struct rtattr *at[NEAP_INVERSE_ATTRIBUTES + 1] = { 0 },
+							  *of[NEAP_INVERSE_ATTRIBUTES + 1] = { 0 };
 	enum neap_inverse_place place = NEAP_INVERSE_PLACE_FREE, one;
 
 	(void)neap_inverse_attributes(was, of);
